@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_BASE_CRYPTO_H
+#define SEAL_BASE_CRYPTO_H
+
+/*
+ * Keys, sealing, derivation, digests, randomness, signing requests.  ECDSA P-256, AES-256-GCM,
+ * HKDF-SHA-256, SHA-256 and nothing else.  The only door to OpenSSL's EVP.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes/bytes.h"
+#include "base/err/err.h"
+#include "base/secret/secret.h"
+
+#define SEAL_KEY_LEN   32 /* a symmetric key */
+#define SEAL_NONCE_LEN 12 /* AES-GCM */
+#define SEAL_TAG_LEN   16
+#define SEAL_HASH_LEN  32 /* SHA-256 */
+
+/* Record a failure of the crypto library, draining its error queue into the sentence. */
+int seal_fail_ssl(struct seal_err *err, const char *fmt, ...) SEAL_PRINTF(2, 3);
+
+SEAL_CHECKED int seal_random(void *out, size_t len, struct seal_err *err);
+SEAL_CHECKED int seal_sha256(uint8_t ret_hash[static SEAL_HASH_LEN], const void *data, size_t len,
+			     struct seal_err *err);
+SEAL_CHECKED int seal_hmac_sha256(uint8_t ret_mac[static SEAL_HASH_LEN],
+				  const struct seal_secret *key, const void *data, size_t len,
+				  struct seal_err *err);
+
+/* RFC 5869 with SHA-256 and an empty salt: a key for the purpose that info names. */
+SEAL_CHECKED int seal_hkdf(struct seal_secret **ret_key, const struct seal_secret *root,
+			   const char *info, struct seal_err *err);
+
+/*
+ * AES-256-GCM (NIST SP 800-38D).  The nonce is the caller's: never twice under one key.  Sealing
+ * appends ciphertext, then the tag.
+ */
+SEAL_CHECKED int seal_aead_seal(struct seal_bytes *out, const struct seal_secret *key,
+				const uint8_t nonce[static SEAL_NONCE_LEN], const void *aad,
+				size_t aad_len, const void *plain, size_t plain_len,
+				struct seal_err *err);
+/* One dull failure, SEAL_E_UNAUTH, for every wrong key, nonce, text or tag.  sealed ends in the tag. */
+SEAL_CHECKED int seal_aead_open(struct seal_secret **ret_plain, const struct seal_secret *key,
+				const uint8_t nonce[static SEAL_NONCE_LEN], const void *aad,
+				size_t aad_len, const void *sealed, size_t sealed_len,
+				struct seal_err *err);
+
+/* A private key, or a public one.  Reference counted by the library beneath. */
+struct seal_key;
+
+/* A fresh ECDSA P-256 key pair. */
+SEAL_CHECKED int seal_key_new(struct seal_key **ret_key, struct seal_err *err);
+void seal_key_free(struct seal_key *key);
+void seal_key_freep(struct seal_key **key);
+/* PKCS#8 PEM, unencrypted.  Only P-256 private keys are accepted. */
+SEAL_CHECKED int seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem,
+				   struct seal_err *err);
+SEAL_CHECKED int seal_key_to_pem(const struct seal_key *key, struct seal_secret **ret_pem,
+				 struct seal_err *err);
+/* The SubjectPublicKeyInfo (RFC 5280 section 4.1), DER, appended to out. */
+SEAL_CHECKED int seal_key_spki(const struct seal_key *key, struct seal_bytes *out,
+			       struct seal_err *err);
+/* A public key from its SubjectPublicKeyInfo; P-256 only, uncompressed named curve. */
+SEAL_CHECKED int seal_key_from_spki(struct seal_key **ret_key, const void *der, size_t der_len,
+				    struct seal_err *err);
+/* SHA-256 of the SubjectPublicKeyInfo. */
+SEAL_CHECKED int seal_key_id(const struct seal_key *key, uint8_t ret_id[static SEAL_HASH_LEN],
+			     struct seal_err *err);
+bool seal_key_same_public(const struct seal_key *a, const struct seal_key *b);
+
+/* A PKCS#10 request (RFC 2986) in PEM that carries nothing but the public key. */
+SEAL_CHECKED int seal_csr_new(struct seal_bytes *out_pem, const struct seal_key *key,
+			      struct seal_err *err);
+/*
+ * The public key of a request, whose self-signature proves possession.  Everything else in the
+ * request is ignored.  SEAL_E_FORMAT for what is not exactly one request, SEAL_E_REFUSED for keys
+ * other than P-256, SEAL_E_UNAUTH for a wrong signature.
+ */
+SEAL_CHECKED int seal_csr_public_key(struct seal_key **ret_key, const char *pem, size_t pem_len,
+				     struct seal_err *err);
+
+/* For the rooms x509 and tls only: the native handle (EVP_PKEY), borrowed. */
+void *seal_key_native(const struct seal_key *key);
+/* Wrap a native handle, taking over its reference. */
+struct seal_key *seal_key_wrap(void *native);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_ROT_CLIENT_H
+#define SEAL_ROT_CLIENT_H
+
+/*
+ * Speaking with the root of trust: over HTTPS to one of several URLs, authenticated both ways
+ * against the pinned system CA, or over its local Unix socket.  Calls block; a call may be aborted
+ * from another thread.  Proxies, system trust stores and their variables are ignored.  The only door
+ * to libcurl.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes/bytes.h"
+#include "base/crypto/crypto.h"
+#include "base/err/err.h"
+#include "base/x509/x509.h"
+#include "rot/wire/wire.h"
+
+struct rot_client;
+
+struct rot_client_config {
+	const struct seal_strv *urls; /* tried in order */
+	const char *unix_path;        /* instead of urls: the local socket */
+	const struct seal_certs *ca;  /* the system CA */
+	const struct seal_certs *cert;
+	const struct seal_key *key;
+	uint32_t timeout_ms;      /* for a whole call to one URL; 0: 15 s */
+	const atomic_bool *abort; /* NULL, or: when it becomes true the call ends */
+};
+
+/* Everything is copied or referenced. */
+SEAL_CHECKED int rot_client_new(struct rot_client **ret_client,
+				const struct rot_client_config *config, struct seal_err *err);
+void rot_client_free(struct rot_client *client);
+void rot_client_freep(struct rot_client **client);
+
+/*
+ * One call.  body may be NULL.  Returns 0 when some URL answered with any HTTP status; the next URL
+ * is tried after a failure to connect, to authenticate, or a status of 500 and more.  Otherwise the
+ * last failure, with its URL.  reply is bounded by its own maximum.
+ */
+SEAL_CHECKED int rot_client_call(struct rot_client *client, const char *method, const char *path,
+				 const void *body, size_t body_len, unsigned *ret_status,
+				 struct seal_bytes *reply, struct seal_err *err);
+
+/*
+ * Ask for credentials: path is "/v1/hatch" or "/v1/renew".  SEAL_E_REFUSED when the RoT said no for
+ * good (4xx other than 408 and 429); every other failure may be tried again.
+ */
+SEAL_CHECKED int rot_client_credentials(struct rot_client *client, const char *path,
+					const struct rot_request *request,
+					struct rot_credentials *ret_credentials,
+					struct seal_err *err);
+
+#endif

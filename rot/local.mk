@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+# Client side (messages and the curl door), server side (store, API, signer), and the two programs.
+noinst_LIBRARIES += %D%/librotclient.a %D%/librotserver.a
+ROT_CLIENT_LIBS = %D%/librotclient.a $(EGG_LIBS) $(CURL_LIBS)
+ROT_SERVER_LIBS = %D%/librotserver.a $(ROT_CLIENT_LIBS) $(SQLITE_LIBS)
+
+noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/signer/signer.h
+%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/client/client.c
+%C%_librotserver_a_SOURCES = %D%/signer/signer.c %D%/signer/process.c
+
+bin_PROGRAMS += seal
+sbin_PROGRAMS += seal-rot
+seal_SOURCES = %D%/cli/main.c
+seal_LDADD = $(ROT_SERVER_LIBS)
+seal_rot_SOURCES = %D%/server/main.c
+seal_rot_LDADD = $(ROT_SERVER_LIBS)

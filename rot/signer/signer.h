@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_ROT_SIGNER_H
+#define SEAL_ROT_SIGNER_H
+
+/*
+ * The signer: a process of its own that holds the key-encryption key and the CA keys.  It makes CA
+ * keys, issues certificates whose every field it has checked itself, and hands out the statement
+ * key.  There is no message that signs bytes.  This header is all the server sees of it.
+ *
+ * CA keys travel only encrypted: the signer returns a new CA's key wrapped (AES-256-GCM under a key
+ * derived from the key-encryption key, bound to the CA's name), the server stores the blob and gives
+ * it back with later requests.
+ */
+
+#include <stdint.h>
+
+#include "base/bytes/bytes.h"
+#include "base/crypto/crypto.h"
+#include "base/err/err.h"
+#include "base/names/names.h"
+#include "base/x509/x509.h"
+
+struct rot_signer;
+
+/*
+ * Fork the signer, giving it the key-encryption key; the caller's copy is wiped and freed.  The
+ * process must be hardened, single-threaded and have read no other secret.
+ */
+SEAL_CHECKED int rot_signer_start(struct rot_signer **ret_signer, struct seal_secret **kek,
+				  const char *trust_domain, struct seal_err *err);
+/* Ends the process and reaps it. */
+void rot_signer_free(struct rot_signer *signer);
+void rot_signer_freep(struct rot_signer **signer);
+int rot_signer_fd(const struct rot_signer *signer); /* readable when the signer has died */
+
+/* A CA as the store keeps it. */
+struct rot_ca {
+	char workload[SEAL_WORKLOAD_MAX + 1]; /* "" for the system CA */
+	uint64_t generation;
+	struct seal_bytes cert;    /* PEM */
+	struct seal_bytes wrapped; /* the key, encrypted */
+};
+void rot_ca_release(struct rot_ca *ca);
+
+/* Make a CA: key, self-signed certificate valid for ten years from now, wrapped key. */
+SEAL_CHECKED int rot_signer_new_ca(struct rot_signer *signer, const char *workload,
+				   uint64_t generation, int64_t now, struct rot_ca *ret_ca,
+				   struct seal_err *err);
+
+/* What to issue.  The signer derives CN, SANs and usages from the identity and refuses the rest. */
+struct rot_issue {
+	struct seal_identity identity;
+	const struct seal_strv *dns; /* POD: granted host names; ROT: its names; else empty */
+	const struct seal_strv *ips; /* ROT only */
+	const struct seal_bytes *spki;
+	uint8_t serial[16];
+	int64_t not_before;
+	int64_t not_after;
+};
+
+/* Issue under a CA that must fit the identity: a workload's for a pod, the system CA otherwise. */
+SEAL_CHECKED int rot_signer_issue(struct rot_signer *signer, const struct rot_ca *ca,
+				  const struct rot_issue *issue, struct seal_bytes *ret_pem,
+				  struct seal_err *err);
+
+/* A fresh secret of SEAL_KEY_LEN bytes, wrapped and bound to purpose ("statement"). */
+SEAL_CHECKED int rot_signer_new_secret(struct rot_signer *signer, const char *purpose,
+				       struct seal_bytes *ret_wrapped, struct seal_err *err);
+/* Unwrap such a secret.  Only "statement" is ever handed out.  SEAL_E_UNAUTH: wrong KEK or altered. */
+SEAL_CHECKED int rot_signer_open_secret(struct rot_signer *signer, const char *purpose,
+					const struct seal_bytes *wrapped,
+					struct seal_secret **ret_secret, struct seal_err *err);
+
+#endif

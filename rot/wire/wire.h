@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_ROT_WIRE_H
+#define SEAL_ROT_WIRE_H
+
+/*
+ * The messages pods exchange with the root of trust, in both directions.  The format is specified in
+ * docs/ROT-PROTOCOL.md.
+ */
+
+#include <stdint.h>
+
+#include "base/bytes/bytes.h"
+#include "base/err/err.h"
+#include "base/names/names.h"
+
+#define ROT_MAX_BODY      (64u * 1024)
+#define ROT_MAX_HOSTNAMES 32
+#define ROT_MAX_PEERS     1024
+#define ROT_MIN_LIFETIME  60          /* seconds a pod certificate lives, at least */
+#define ROT_MAX_LIFETIME  (7 * 86400) /* and at most */
+#define ROT_LIFETIME      86400
+#define ROT_BACKDATE      300 /* not-before lies this far back */
+
+/* POST /v1/hatch; with statement NULL it is the body of POST /v1/renew. */
+struct rot_request {
+	char *statement;
+	char *csr; /* PEM */
+	struct seal_strv hostnames;
+};
+
+void rot_request_release(struct rot_request *request);
+SEAL_CHECKED int rot_request_encode(const struct rot_request *request, struct seal_bytes *out,
+				    struct seal_err *err);
+/* want_statement: a hatch, where it is required; otherwise a renewal, where it is refused. */
+SEAL_CHECKED int rot_request_parse(struct rot_request *ret_request, bool want_statement,
+				   const void *body, size_t body_len, struct seal_err *err);
+
+/* What a pod gets for it. */
+struct rot_credentials {
+	char *certificate; /* PEM, leaf first */
+	char *ca_bundle;   /* PEM */
+	char workload[SEAL_WORKLOAD_MAX + 1];
+	char peer[SEAL_PEER_MAX + 1];
+	struct seal_strv clients; /* may call me; "*" is every peer */
+	struct seal_strv servers; /* I may call */
+	uint64_t epoch;
+	int64_t renew_after; /* seconds since the epoch */
+};
+
+void rot_credentials_release(struct rot_credentials *credentials);
+SEAL_CHECKED int rot_credentials_encode(const struct rot_credentials *credentials,
+					struct seal_bytes *out, struct seal_err *err);
+/* Unknown members are ignored: later versions add some. */
+SEAL_CHECKED int rot_credentials_parse(struct rot_credentials *ret_credentials, const void *body,
+				       size_t body_len, struct seal_err *err);
+
+/* {"error":{"code","message"}}; message is the empty string when body is something else. */
+#define ROT_ERROR_TEXT_MAX 256
+void rot_error_parse(const void *body, size_t body_len, char code[static 64],
+		     char message[static ROT_ERROR_TEXT_MAX]);
+SEAL_CHECKED int rot_error_encode(const char *code, const char *message, struct seal_bytes *out,
+				  struct seal_err *err);
+
+#endif
