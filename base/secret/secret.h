@@ -34,6 +34,8 @@ const uint8_t *seal_secret_peek(const struct seal_secret *secret);
 /* As text: one NUL stands behind the last byte. */
 const char *seal_secret_chars(const struct seal_secret *secret);
 size_t seal_secret_len(const struct seal_secret *secret);
+/* Forget the bytes from len on (len <= seal_secret_len), wiping them. */
+void seal_secret_truncate(struct seal_secret *secret, size_t len);
 
 /* Constant-time comparison of two secrets, or of two blocks. */
 bool seal_secret_equal(const struct seal_secret *a, const struct seal_secret *b);

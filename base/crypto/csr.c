@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signing requests (PKCS#10, RFC 2986) as envelopes for a public key: made with an empty subject and
+ * no attributes, and read for the key alone, whatever else somebody wrote into them.
+ */
+#include <limits.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "base/crypto/crypto.h"
+
+#define CSR_MAX_LEN 8192
+#define CSR_BEGIN   "-----BEGIN CERTIFICATE REQUEST-----"
+
+static void
+free_req(X509_REQ **req)
+{
+	X509_REQ_free(*req);
+}
+
+static void
+free_bio(BIO **bio)
+{
+	BIO_free(*bio);
+}
+
+int
+seal_csr_new(struct seal_bytes *out_pem, const struct seal_key *key, struct seal_err *err)
+{
+	SEAL_SCOPED(free_req) X509_REQ *req = X509_REQ_new();
+	SEAL_SCOPED(free_bio) BIO *bio = BIO_new(BIO_s_mem());
+	char *text = NULL;
+	long len;
+
+	if (req == NULL || bio == NULL)
+		return seal_fail_memory(err);
+	if (X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 ||
+	    X509_REQ_set_pubkey(req, seal_key_native(key)) != 1 ||
+	    X509_REQ_sign(req, seal_key_native(key), EVP_sha256()) <= 0 ||
+	    PEM_write_bio_X509_REQ(bio, req) != 1)
+		return seal_fail_ssl(err, "cannot make a signing request");
+	len = BIO_get_mem_data(bio, &text);
+	return seal_bytes_append(out_pem, text, (size_t)len, err);
+}
+
+/* Exactly one request: its opening line first, and nothing but white space behind it. */
+static int
+read_one(X509_REQ **ret_req, const char *pem, size_t pem_len, struct seal_err *err)
+{
+	SEAL_SCOPED(free_req) X509_REQ *req = NULL;
+	SEAL_SCOPED(free_bio) BIO *bio = NULL;
+	char *rest = NULL;
+	long rest_len;
+
+	if (pem_len > CSR_MAX_LEN)
+		return seal_fail(err, SEAL_E_LIMIT, "a signing request is at most %d bytes",
+				 CSR_MAX_LEN);
+	if (pem_len < strlen(CSR_BEGIN) || memcmp(pem, CSR_BEGIN, strlen(CSR_BEGIN)) != 0)
+		return seal_fail(err, SEAL_E_FORMAT, "not a PEM signing request");
+	bio = BIO_new_mem_buf(pem, (int)pem_len);
+	if (bio == NULL)
+		return seal_fail_memory(err);
+	req = PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
+	if (req == NULL) {
+		ERR_clear_error();
+		return seal_fail(err, SEAL_E_FORMAT, "not a PEM signing request");
+	}
+	rest_len = BIO_get_mem_data(bio, &rest);
+	for (long i = 0; i < rest_len; i++)
+		if (rest[i] != '\n' && rest[i] != '\r' && rest[i] != ' ')
+			return seal_fail(err, SEAL_E_FORMAT, "text behind the signing request");
+	*ret_req = SEAL_TAKE(req);
+	return 0;
+}
+
+int
+seal_csr_public_key(struct seal_key **ret_key, const char *pem, size_t pem_len,
+		    struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes spki = SEAL_BYTES(1024);
+	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
+	SEAL_SCOPED(free_req) X509_REQ *req = NULL;
+	EVP_PKEY *offered;
+	int r;
+
+	r = read_one(&req, pem, pem_len, err);
+	if (r < 0)
+		return r;
+	offered = X509_REQ_get0_pubkey(req);
+	if (offered == NULL) {
+		ERR_clear_error();
+		return seal_fail(err, SEAL_E_FORMAT, "the signing request holds no usable key");
+	}
+	/* Through its encoding, so that the key's own rules are applied in one place. */
+	r = seal_key_spki(seal_key_wrap(offered), &spki, err);
+	if (r < 0)
+		return r;
+	r = seal_key_from_spki(&key, spki.data, spki.len, err);
+	if (r < 0)
+		return seal_note(err, r, "signing request");
+	if (X509_REQ_verify(req, offered) != 1) {
+		ERR_clear_error();
+		return seal_fail(err, SEAL_E_UNAUTH,
+				 "the signing request is not signed by its own key");
+	}
+	*ret_key = SEAL_TAKE(key);
+	return 0;
+}

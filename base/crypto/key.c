@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ECDSA P-256 key pairs.  A struct seal_key is OpenSSL's EVP_PKEY under a name of ours, so that no
+ * header of theirs is needed by callers; private parts lie in the locked arena.
+ */
+#include <limits.h>
+#include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#include "base/crypto/crypto.h"
+
+#define PEM_MAX_LEN 8192
+
+void *
+seal_key_native(const struct seal_key *key)
+{
+	return (void *)(uintptr_t)key;
+}
+
+struct seal_key *
+seal_key_wrap(void *native)
+{
+	return native;
+}
+
+void
+seal_key_free(struct seal_key *key)
+{
+	EVP_PKEY_free(seal_key_native(key));
+}
+
+void
+seal_key_freep(struct seal_key **key)
+{
+	seal_key_free(*key);
+}
+
+int
+seal_key_new(struct seal_key **ret_key, struct seal_err *err)
+{
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+
+	if (key == NULL)
+		return seal_fail_ssl(err, "cannot make a key pair");
+	*ret_key = seal_key_wrap(key);
+	return 0;
+}
+
+/*
+ * P-256 by name.  Explicit parameters that happen to describe P-256 are refused too: nothing honest
+ * writes them.
+ */
+static int
+check_p256(EVP_PKEY *key, struct seal_err *err)
+{
+	char group[32] = "";
+	char form[32] = "";
+	size_t len = 0;
+
+	if (!EVP_PKEY_is_a(key, "EC") || EVP_PKEY_get_group_name(key, group, sizeof(group), &len) != 1 ||
+	    strcmp(group, "prime256v1") != 0) {
+		ERR_clear_error();
+		return seal_fail(err, SEAL_E_REFUSED, "the key is not an ECDSA P-256 key");
+	}
+	if (EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, form, sizeof(form),
+					   &len) != 1 ||
+	    strcmp(form, OSSL_PKEY_EC_ENCODING_GROUP) != 0) {
+		ERR_clear_error();
+		return seal_fail(err, SEAL_E_REFUSED, "the key does not name its curve");
+	}
+	return 0;
+}
+
+static int
+no_passphrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1; /* never ask a terminal */
+}
+
+int
+seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
+	BIO *bio;
+	int r;
+
+	if (seal_secret_len(pem) > PEM_MAX_LEN)
+		return seal_fail(err, SEAL_E_LIMIT, "a key file is at most %d bytes", PEM_MAX_LEN);
+	bio = BIO_new_mem_buf(seal_secret_peek(pem), (int)seal_secret_len(pem));
+	if (bio == NULL)
+		return seal_fail_memory(err);
+	key = seal_key_wrap(PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL));
+	BIO_free(bio);
+	if (key == NULL) {
+		ERR_clear_error();
+		return seal_fail(err, SEAL_E_FORMAT, "not an unencrypted private key in PEM");
+	}
+	r = check_p256(seal_key_native(key), err);
+	if (r < 0)
+		return r;
+	*ret_key = SEAL_TAKE(key);
+	return 0;
+}
+
+int
+seal_key_to_pem(const struct seal_key *key, struct seal_secret **ret_pem, struct seal_err *err)
+{
+	BIO *bio = BIO_new(BIO_s_secmem());
+	char *text = NULL;
+	long len;
+	int r;
+
+	if (bio == NULL)
+		return seal_fail_memory(err);
+	if (PEM_write_bio_PKCS8PrivateKey(bio, seal_key_native(key), NULL, NULL, 0, NULL, NULL) !=
+	    1) {
+		BIO_free(bio);
+		return seal_fail_ssl(err, "cannot write the private key");
+	}
+	len = BIO_get_mem_data(bio, &text);
+	r = seal_secret_from(ret_pem, text, (size_t)len, err);
+	BIO_free(bio); /* secmem: wiped */
+	return r;
+}
+
+int
+seal_key_spki(const struct seal_key *key, struct seal_bytes *out, struct seal_err *err)
+{
+	uint8_t *der = NULL;
+	int len = i2d_PUBKEY(seal_key_native(key), &der);
+	int r;
+
+	if (len <= 0)
+		return seal_fail_ssl(err, "cannot encode the public key");
+	r = seal_bytes_append(out, der, (size_t)len, err);
+	OPENSSL_free(der);
+	return r;
+}
+
+int
+seal_key_from_spki(struct seal_key **ret_key, const void *der, size_t der_len,
+		   struct seal_err *err)
+{
+	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
+	const uint8_t *at = der;
+	int r;
+
+	if (der_len == 0 || der_len > 1024)
+		return seal_fail(err, SEAL_E_FORMAT, "not a public key");
+	key = seal_key_wrap(d2i_PUBKEY(NULL, &at, (long)der_len));
+	if (key == NULL || at != (const uint8_t *)der + der_len) {
+		ERR_clear_error();
+		return seal_fail(err, SEAL_E_FORMAT, "not a public key");
+	}
+	r = check_p256(seal_key_native(key), err);
+	if (r < 0)
+		return r;
+	*ret_key = SEAL_TAKE(key);
+	return 0;
+}
+
+int
+seal_key_id(const struct seal_key *key, uint8_t ret_id[static SEAL_HASH_LEN], struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes spki = SEAL_BYTES(1024);
+	int r;
+
+	r = seal_key_spki(key, &spki, err);
+	if (r < 0)
+		return r;
+	return seal_sha256(ret_id, spki.data, spki.len, err);
+}
+
+bool
+seal_key_same_public(const struct seal_key *a, const struct seal_key *b)
+{
+	bool same = EVP_PKEY_eq(seal_key_native(a), seal_key_native(b)) == 1;
+
+	ERR_clear_error();
+	return same;
+}
