@@ -14,7 +14,7 @@ noinst_HEADERS += \
 	%D%/names/names.h \
 	%D%/crypto/crypto.h \
 	%D%/jwe/jwe.h \
-	%D%/x509/x509.h %D%/x509/verify.h \
+	%D%/x509/x509.h %D%/x509/verify.h %D%/x509/x509_internal.h \
 	%D%/tls/tls.h \
 	%D%/loop/loop.h %D%/loop/net.h \
 	%D%/stream/stream.h \
@@ -32,7 +32,7 @@ noinst_HEADERS += \
 	%D%/names/names.c %D%/names/identity.c %D%/names/numbers.c \
 	%D%/crypto/crypto.c %D%/crypto/key.c %D%/crypto/csr.c \
 	%D%/jwe/jwe.c \
-	%D%/x509/cert.c %D%/x509/issue.c %D%/x509/chain.c %D%/x509/peer.c %D%/x509/pkcs12.c \
+	%D%/x509/cert.c %D%/x509/alt_names.c %D%/x509/issue.c %D%/x509/chain.c %D%/x509/peer.c %D%/x509/pkcs12.c \
 	%D%/tls/tls.c \
 	%D%/loop/loop.c %D%/loop/net.c %D%/loop/resolve.c \
 	%D%/stream/stream.c %D%/stream/bio.c \

@@ -109,8 +109,7 @@ seal_hkdf(struct seal_secret **ret_key, const struct seal_secret *root, const ch
 		return seal_fail_ssl(err, "no HKDF");
 	ctx = EVP_KDF_CTX_new(kdf);
 	EVP_KDF_free(kdf);
-	if (ctx == NULL ||
-	    EVP_KDF_derive(ctx, seal_secret_bytes(key), SEAL_KEY_LEN, params) != 1)
+	if (ctx == NULL || EVP_KDF_derive(ctx, seal_secret_bytes(key), SEAL_KEY_LEN, params) != 1)
 		return seal_fail_ssl(err, "HKDF failed");
 	*ret_key = SEAL_TAKE(key);
 	return 0;
@@ -137,9 +136,8 @@ begin_gcm(EVP_CIPHER_CTX **ret_ctx, int encrypt, const struct seal_secret *key,
 	if (aad_len > INT_MAX || text_len > INT_MAX)
 		return seal_fail(err, SEAL_E_LIMIT, "too long to seal in one piece");
 	ctx = EVP_CIPHER_CTX_new();
-	if (ctx == NULL ||
-	    EVP_CipherInit_ex2(ctx, EVP_aes_256_gcm(), seal_secret_peek(key), nonce, encrypt,
-			       NULL) != 1)
+	if (ctx == NULL || EVP_CipherInit_ex2(ctx, EVP_aes_256_gcm(), seal_secret_peek(key), nonce,
+					      encrypt, NULL) != 1)
 		return seal_fail_ssl(err, "AES-256-GCM is not available");
 	if (aad_len > 0 && EVP_CipherUpdate(ctx, NULL, &ignored, aad, (int)aad_len) != 1)
 		return seal_fail_ssl(err, "AES-256-GCM failed");

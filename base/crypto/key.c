@@ -63,7 +63,8 @@ check_p256(EVP_PKEY *key, struct seal_err *err)
 	char form[32] = "";
 	size_t len = 0;
 
-	if (!EVP_PKEY_is_a(key, "EC") || EVP_PKEY_get_group_name(key, group, sizeof(group), &len) != 1 ||
+	if (!EVP_PKEY_is_a(key, "EC") ||
+	    EVP_PKEY_get_group_name(key, group, sizeof(group), &len) != 1 ||
 	    strcmp(group, "prime256v1") != 0) {
 		ERR_clear_error();
 		return seal_fail(err, SEAL_E_REFUSED, "the key is not an ECDSA P-256 key");
@@ -148,8 +149,7 @@ seal_key_spki(const struct seal_key *key, struct seal_bytes *out, struct seal_er
 }
 
 int
-seal_key_from_spki(struct seal_key **ret_key, const void *der, size_t der_len,
-		   struct seal_err *err)
+seal_key_from_spki(struct seal_key **ret_key, const void *der, size_t der_len, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
 	const uint8_t *at = der;

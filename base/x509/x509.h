@@ -25,7 +25,7 @@ void seal_cert_free(struct seal_cert *cert);
 void seal_cert_freep(struct seal_cert **cert);
 SEAL_CHECKED int seal_cert_to_pem(const struct seal_cert *cert, struct seal_bytes *out,
 				  struct seal_err *err);
-/* The serial number as SEAL_SERIAL_LEN lower-case hexadecimal digits (16 bytes, left-padded). */
+/* The serial number as lower-case hexadecimal digits, two a byte, at most SEAL_SERIAL_LEN. */
 SEAL_CHECKED int seal_cert_serial(const struct seal_cert *cert,
 				  char serial[static SEAL_SERIAL_LEN + 1], struct seal_err *err);
 /* Seconds since the epoch. */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_BASE_X509_INTERNAL_H
+#define SEAL_BASE_X509_INTERNAL_H
+
+/* What the files of this room share; the only header besides tls' that names OpenSSL's types. */
+
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "base/x509/verify.h"
+#include "base/x509/x509.h"
+
+static inline X509 *
+native_cert(const struct seal_cert *cert)
+{
+	return seal_cert_native(cert);
+}
+
+static inline STACK_OF(X509) * native_certs(const struct seal_certs *certs)
+{
+	return seal_certs_native(certs);
+}
+
+/* The subject alternative names of a certificate, each checked byte by byte. */
+struct seal_alt_names {
+	struct seal_strv dns; /* lower-case letters, digits, '-', '.', and a leading "*." */
+	struct seal_strv uris;
+	bool others; /* names of any other kind, or DNS names spelled otherwise */
+};
+
+void seal_alt_names_release(struct seal_alt_names *names);
+/*
+ * SEAL_E_FORMAT when the extension is repeated, malformed, or a URI is not printable ASCII.  No
+ * extension at all is no names.
+ */
+SEAL_CHECKED int seal_alt_names_read(struct seal_alt_names *ret_names, const struct seal_cert *cert,
+				     struct seal_err *err);
+
+#endif
