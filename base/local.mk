@@ -17,7 +17,7 @@ noinst_HEADERS += \
 	%D%/x509/x509.h %D%/x509/verify.h %D%/x509/x509_internal.h \
 	%D%/tls/tls.h \
 	%D%/loop/loop.h %D%/loop/net.h \
-	%D%/stream/stream.h \
+	%D%/stream/stream.h %D%/stream/stream_internal.h \
 	%D%/http/http.h
 
 %C%_libbase_a_SOURCES = \

@@ -19,9 +19,10 @@
 #define SEAL_HOSTNAME_MAX     253 /* RFC 1123, at least one dot */
 #define SEAL_TRUST_DOMAIN_MAX 253 /* SPIFFE-ID section 2.1, here: host name letters */
 #define SEAL_ID_LEN           32  /* egg ids: 128 bits as lower-case hexadecimal */
-#define SEAL_SERIAL_LEN	      40  /* serial numbers as hexadecimal: at most (RFC 5280); ours have 32 digits */
-#define SEAL_PEER_ANY         "any"
-#define SEAL_PEER_EVERY       "*" /* in a policy: every peer of the workload */
+#define SEAL_SERIAL_LEN                                                                            \
+	40 /* serial numbers as hexadecimal: at most (RFC 5280); ours have 32 digits */
+#define SEAL_PEER_ANY   "any"
+#define SEAL_PEER_EVERY "*" /* in a policy: every peer of the workload */
 
 SEAL_CHECKED int seal_workload_check(const char *name, struct seal_err *err);
 /* A peer name; the reserved ones (rot init admin ci egg localhost) are refused, any is allowed. */

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Streams: sockets with or without TLS, seen alike.  Steps return what happened; this file never
+ * waits, never retries on its own, and knows no deadlines.
+ */
+#include "base/stream/stream.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/stream/stream_internal.h"
+
+/* The largest write that may be kept whole; owners stop far below (see stream.h). */
+#define KEPT_OUT_MAX (8u * 1024 * 1024)
+/* Handshake flights are small; more would only have to be kept. */
+#define HANDSHAKE_RECV (16u * 1024)
+
+int
+seal_staging_new(struct seal_staging **ret_staging, struct seal_err *err)
+{
+	struct seal_staging *staging = malloc(sizeof(*staging));
+
+	if (staging == NULL)
+		return seal_fail_memory(err);
+	staging->in_at = 0;
+	staging->in_len = 0;
+	staging->out_len = 0;
+	*ret_staging = staging;
+	return 0;
+}
+
+void
+seal_staging_free(struct seal_staging *staging)
+{
+	if (staging == NULL)
+		return;
+	OPENSSL_cleanse(staging, sizeof(*staging)); /* other people's bytes have passed here */
+	free(staging);
+}
+
+uint8_t *
+seal_staging_plain(struct seal_staging *staging)
+{
+	return staging->plain;
+}
+
+int
+seal_stream_new(struct seal_stream **ret_stream, int fd, struct seal_staging *staging,
+		struct seal_err *err)
+{
+	struct seal_stream *stream = calloc(1, sizeof(*stream));
+
+	if (stream == NULL)
+		return seal_fail_memory(err);
+	stream->fd = fd;
+	stream->staging = staging;
+	seal_bytes_init(&stream->kept_in, SEAL_STAGING_LEN);
+	seal_bytes_init(&stream->kept_out, KEPT_OUT_MAX);
+	*ret_stream = stream;
+	return 0;
+}
+
+int
+seal_stream_new_tls(struct seal_stream **ret_stream, int fd, struct seal_staging *staging,
+		    struct seal_tls *tls, const char *server_name, seal_tls_verify_fn verify,
+		    void *arg, struct seal_err *err)
+{
+	struct seal_stream *stream = NULL;
+	void *ssl = NULL;
+	BIO *bio = NULL;
+	int r;
+
+	r = seal_stream_new(&stream, -1, staging, err);
+	if (r < 0)
+		return r;
+	r = seal_stream_bio(&bio, stream, err);
+	if (r == 0)
+		r = seal_tls_session(&ssl, tls, server_name, verify, arg, &stream->verify_err, err);
+	if (r < 0) {
+		BIO_free(bio);
+		seal_stream_free(stream, false);
+		return r;
+	}
+	SSL_set_bio(ssl, bio, bio);
+	stream->ssl = ssl;
+	stream->fd = fd;
+	*ret_stream = stream;
+	return 0;
+}
+
+void
+seal_stream_free(struct seal_stream *stream, bool reset)
+{
+	const struct linger abort_now = { .l_onoff = 1, .l_linger = 0 };
+
+	if (stream == NULL)
+		return;
+	SSL_free(stream->ssl);
+	if (stream->fd >= 0) {
+		if (reset)
+			(void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &abort_now,
+					 sizeof(abort_now)); /* a unix socket just closes */
+		(void)close(stream->fd);
+	}
+	seal_bytes_release(&stream->kept_in);
+	seal_bytes_release(&stream->kept_out);
+	free(stream);
+}
+
+int
+seal_stream_fd(const struct seal_stream *stream)
+{
+	return stream->fd;
+}
+
+bool
+seal_stream_is_tls(const struct seal_stream *stream)
+{
+	return stream->ssl != NULL;
+}
+
+size_t
+seal_stream_unsent(const struct seal_stream *stream)
+{
+	return stream->kept_out.len - stream->kept_out_at;
+}
+
+bool
+seal_stream_pending(const struct seal_stream *stream)
+{
+	return stream->kept_in.len > 0 || (stream->ssl != NULL && SSL_pending(stream->ssl) > 0);
+}
+
+/* How many of len bytes the kernel took; negative when the socket is broken. */
+static ssize_t
+send_some(int fd, const uint8_t *data, size_t len, struct seal_err *err)
+{
+	size_t sent = 0;
+
+	while (sent < len) {
+		ssize_t n = send(fd, data + sent, len - sent, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			break;
+		if (n < 0)
+			return seal_fail_errno(err, errno, "send");
+		sent += (size_t)n;
+	}
+	return (ssize_t)sent;
+}
+
+int
+seal_stream_send(struct seal_stream *stream, const void *data, size_t len, struct seal_err *err)
+{
+	ssize_t sent = 0;
+
+	if (len == 0)
+		return 0;
+	if (seal_stream_unsent(stream) == 0) {
+		sent = send_some(stream->fd, data, len, err);
+		if (sent < 0)
+			return (int)sent;
+	}
+	if ((size_t)sent == len)
+		return 0;
+	return seal_bytes_append(&stream->kept_out, (const uint8_t *)data + sent,
+				 len - (size_t)sent, err);
+}
+
+/* Our direction ends: nothing of ours is kept any more. */
+static int
+finish(struct seal_stream *stream, struct seal_err *err)
+{
+	if (!stream->ending || stream->ended)
+		return 0;
+	stream->ended = true;
+	if (shutdown(stream->fd, SHUT_WR) < 0 && errno != ENOTCONN)
+		return seal_fail_errno(err, errno, "shutdown");
+	return 0;
+}
+
+enum seal_io
+seal_stream_flush(struct seal_stream *stream, struct seal_err *err)
+{
+	size_t left = seal_stream_unsent(stream);
+	ssize_t sent;
+
+	if (left > 0) {
+		sent = send_some(stream->fd, stream->kept_out.data + stream->kept_out_at, left,
+				 err);
+		if (sent < 0)
+			return SEAL_IO_FAIL;
+		stream->kept_out_at += (size_t)sent;
+		if ((size_t)sent < left)
+			return SEAL_IO_WRITE;
+		seal_bytes_release(&stream->kept_out);
+		stream->kept_out_at = 0;
+	}
+	return finish(stream, err) < 0 ? SEAL_IO_FAIL : SEAL_IO_DONE;
+}
+
+/* Every call that may touch the session is framed by these two. */
+static void
+enter(struct seal_stream *stream, size_t recv_room)
+{
+	stream->recv_room = recv_room < SEAL_STAGING_LEN ? recv_room : SEAL_STAGING_LEN;
+	stream->would_block = false;
+	ERR_clear_error();
+}
+
+/* Leave the staging areas empty: keep what was received and not consumed, send what was written. */
+static int
+leave(struct seal_stream *stream, struct seal_err *err)
+{
+	struct seal_staging *staging = stream->staging;
+	size_t unread = staging->in_len - staging->in_at;
+	size_t written = staging->out_len;
+	int r = 0;
+
+	if (unread > 0)
+		r = seal_bytes_append(&stream->kept_in, staging->in + staging->in_at, unread, err);
+	staging->in_at = 0;
+	staging->in_len = 0;
+	staging->out_len = 0;
+	if (r == 0)
+		r = seal_stream_send(stream, staging->out, written, err);
+	return r;
+}
+
+/* Why a session failed: the verifier's sentence, the socket's, or the library's. */
+static enum seal_io
+fail_tls(struct seal_stream *stream, const char *what, struct seal_err *err)
+{
+	if (stream->verify_err.code != 0)
+		(void)seal_fail(err, (enum seal_code)stream->verify_err.code, "%s",
+				stream->verify_err.text);
+	else if (stream->recv_errno != 0)
+		(void)seal_fail_errno(err, stream->recv_errno, "%s", what);
+	else if (stream->eof)
+		(void)seal_fail(err, SEAL_E_CLOSED, "%s: the peer closed the connection early",
+				what);
+	else
+		(void)seal_fail_ssl(err, "%s", what);
+	ERR_clear_error();
+	return SEAL_IO_FAIL;
+}
+
+enum seal_io
+seal_stream_handshake(struct seal_stream *stream, struct seal_err *err)
+{
+	enum seal_io io = SEAL_IO_DONE;
+	int done;
+
+	if (stream->ssl == NULL)
+		return SEAL_IO_DONE;
+	io = seal_stream_flush(stream, err);
+	if (io != SEAL_IO_DONE)
+		return io;
+	enter(stream, HANDSHAKE_RECV);
+	done = SSL_do_handshake(stream->ssl);
+	if (done != 1 && SSL_get_error(stream->ssl, done) != SSL_ERROR_WANT_READ)
+		io = fail_tls(stream, "TLS handshake", err);
+	else if (done != 1)
+		io = SEAL_IO_READ;
+	/* After a failure too: the alert has to go out. */
+	if (leave(stream, io == SEAL_IO_FAIL ? NULL : err) < 0)
+		return SEAL_IO_FAIL;
+	if (io == SEAL_IO_READ && seal_stream_unsent(stream) > 0)
+		return SEAL_IO_WRITE;
+	return io;
+}
+
+static enum seal_io
+read_plain(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_len,
+	   struct seal_err *err)
+{
+	ssize_t got;
+
+	do {
+		got = recv(stream->fd, buf, cap, 0);
+	} while (got < 0 && errno == EINTR);
+	if (got > 0) {
+		*ret_len = (size_t)got;
+		return SEAL_IO_DONE;
+	}
+	if (got == 0)
+		return SEAL_IO_EOF;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return SEAL_IO_READ;
+	(void)seal_fail_errno(err, errno, "receive");
+	return SEAL_IO_FAIL;
+}
+
+/* Decrypt all that is at hand.  Bytes that came before an end or a failure are delivered first. */
+static enum seal_io
+read_records(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_len,
+	     struct seal_err *err)
+{
+	size_t total = 0;
+	size_t got = 0;
+	int why;
+
+	while (total < cap && SSL_read_ex(stream->ssl, buf + total, cap - total, &got) == 1)
+		total += got;
+	if (total > 0) {
+		*ret_len = total;
+		return SEAL_IO_DONE;
+	}
+	why = SSL_get_error(stream->ssl, 0);
+	if (why == SSL_ERROR_WANT_READ)
+		return SEAL_IO_READ;
+	if (why == SSL_ERROR_ZERO_RETURN)
+		return SEAL_IO_EOF;
+	return fail_tls(stream, "TLS", err);
+}
+
+enum seal_io
+seal_stream_read(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_len,
+		 struct seal_err *err)
+{
+	enum seal_io io;
+
+	if (stream->ssl == NULL)
+		return read_plain(stream, buf, cap, ret_len, err);
+	enter(stream, cap);
+	io = read_records(stream, buf, cap, ret_len, err);
+	if (leave(stream, io == SEAL_IO_FAIL ? NULL : err) < 0)
+		return SEAL_IO_FAIL;
+	return io;
+}
+
+enum seal_io
+seal_stream_write(struct seal_stream *stream, const void *data, size_t len, struct seal_err *err)
+{
+	size_t written = 0;
+	int r = 0;
+
+	if (len == 0)
+		return seal_stream_unsent(stream) > 0 ? SEAL_IO_WRITE : SEAL_IO_DONE;
+	if (stream->ssl == NULL) {
+		r = seal_stream_send(stream, data, len, err);
+	} else {
+		enter(stream, 0);
+		if (SSL_write_ex(stream->ssl, data, len, &written) != 1 || written != len) {
+			(void)leave(stream, NULL); /* the failure at hand is the one to tell */
+			return fail_tls(stream, "TLS", err);
+		}
+		r = leave(stream, err);
+	}
+	if (r < 0)
+		return SEAL_IO_FAIL;
+	return seal_stream_unsent(stream) > 0 ? SEAL_IO_WRITE : SEAL_IO_DONE;
+}
+
+enum seal_io
+seal_stream_end(struct seal_stream *stream, struct seal_err *err)
+{
+	if (!stream->ending) {
+		stream->ending = true;
+		if (stream->ssl != NULL) {
+			enter(stream, 0);
+			/* 0: sent, the peer's own close_notify is still to come. */
+			if (SSL_shutdown(stream->ssl) < 0) {
+				(void)leave(stream, NULL); /* see seal_stream_write */
+				return fail_tls(stream, "TLS close", err);
+			}
+			if (leave(stream, err) < 0)
+				return SEAL_IO_FAIL;
+		}
+	}
+	return seal_stream_flush(stream, err);
+}

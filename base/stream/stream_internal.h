@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_BASE_STREAM_INTERNAL_H
+#define SEAL_BASE_STREAM_INTERNAL_H
+
+/*
+ * What stream.c and bio.c share.
+ *
+ *             recv                  SSL_read
+ *   socket ─────────▶ staging.in ─────────────▶ the caller's buffer
+ *             send                  SSL_write
+ *   socket ◀───────── staging.out ◀──────────── the caller's bytes
+ *
+ * The staging areas belong to no stream between two calls: what is left over at the end of a call is
+ * copied to the stream (kept_in, kept_out) and sent or consumed first next time.
+ */
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
+#include "base/bytes/bytes.h"
+#include "base/stream/stream.h"
+
+struct seal_staging {
+	uint8_t plain[SEAL_STAGING_LEN];
+	uint8_t in[SEAL_STAGING_LEN];
+	uint8_t out[SEAL_STAGING_LEN];
+	size_t in_at;
+	size_t in_len;
+	size_t out_len;
+};
+
+struct seal_stream {
+	int fd;
+	SSL *ssl; /* NULL: plain */
+	struct seal_staging *staging;
+	struct seal_bytes kept_in; /* received, not yet decrypted */
+	size_t kept_in_at;
+	struct seal_bytes kept_out; /* ready to send, not yet taken by the kernel */
+	size_t kept_out_at;
+	struct seal_err verify_err;
+	size_t recv_room; /* what this call may still receive; 0: nothing */
+	int recv_errno;   /* why the socket broke */
+	bool eof;         /* the socket ended */
+	bool would_block; /* the socket had nothing */
+	bool ending;      /* our direction ends once kept_out is sent */
+	bool ended;
+};
+
+/* A BIO that moves bytes between the session and the staging areas; it never fails for want of room. */
+SEAL_CHECKED int seal_stream_bio(BIO **ret_bio, struct seal_stream *stream, struct seal_err *err);
+
+/* Send data, keeping what the kernel does not take.  Fails only when the socket is broken. */
+SEAL_CHECKED int seal_stream_send(struct seal_stream *stream, const void *data, size_t len,
+				  struct seal_err *err);
+
+#endif
