@@ -16,7 +16,7 @@ noinst_HEADERS += \
 	%D%/jwe/jwe.h \
 	%D%/x509/x509.h %D%/x509/verify.h %D%/x509/x509_internal.h \
 	%D%/tls/tls.h \
-	%D%/loop/loop.h %D%/loop/net.h \
+	%D%/loop/loop.h %D%/loop/net.h %D%/loop/loop_internal.h \
 	%D%/stream/stream.h %D%/stream/stream_internal.h \
 	%D%/http/http.h
 
