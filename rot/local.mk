@@ -4,8 +4,8 @@ noinst_LIBRARIES += %D%/librotclient.a %D%/librotserver.a
 ROT_CLIENT_LIBS = %D%/librotclient.a $(EGG_LIBS) $(CURL_LIBS)
 ROT_SERVER_LIBS = %D%/librotserver.a $(ROT_CLIENT_LIBS) $(SQLITE_LIBS)
 
-noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/signer/signer.h
-%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/client/client.c
+noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/client/client_internal.h %D%/signer/signer.h
+%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/client/client.c %D%/client/credentials.c %D%/client/memory.c
 %C%_librotserver_a_SOURCES = %D%/signer/signer.c %D%/signer/process.c
 
 bin_PROGRAMS += seal

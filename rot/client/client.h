@@ -39,8 +39,9 @@ void rot_client_freep(struct rot_client **client);
 
 /*
  * One call.  body may be NULL.  Returns 0 when some URL answered with any HTTP status; the next URL
- * is tried after a failure to connect, to authenticate, or a status of 500 and more.  Otherwise the
- * last failure, with its URL.  reply is bounded by its own maximum.
+ * is tried after every failure to get an answer (but an abort), and after a status of 500 and more.
+ * Otherwise the last failure, with its URL.  reply, bounded by its own maximum, is replaced on success.
+ * A request whose answer was lost may have been carried out, and is carried out again at the next URL.
  */
 SEAL_CHECKED int rot_client_call(struct rot_client *client, const char *method, const char *path,
 				 const void *body, size_t body_len, unsigned *ret_status,
