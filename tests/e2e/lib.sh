@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# What every end-to-end script stands on; sourced first.  The script is restarted as the first process
+# of namespaces of its own (processes, mounts, network), so whatever it starts, mounts or plugs
+# together is gone with it, and ports never collide.  That network is "home", where the root of trust
+# runs; pods are further network namespaces, each joined to home by a veth pair, with a mount namespace
+# and a root file system of its own: an overlay over /, on which /etc/seal/egg is laid.
+#
+#   SEAL_BUILD    the build directory that holds the programs      (default: build)
+#   SEAL_VECTORS  the folder of test vectors                       (default: ../shared/vectors)
+#   SEAL_SLOW     factor on every wait, for instrumented builds    (default: 1)
+#   SEAL_LONG     set: the long form of campaigns
+#   SEAL_KEEP     set: the work directory stays
+#   CI            "true": a skip for want of a package is a failure
+
+set -eEuo pipefail
+umask 022
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+SEAL_BUILD=$(readlink -f "${SEAL_BUILD:-$TOP/build}" || printf '%s' "${SEAL_BUILD:-$TOP/build}")
+SEAL_VECTORS=${SEAL_VECTORS:-$TOP/../shared/vectors}
+SEAL_SLOW=${SEAL_SLOW:-1}
+SUPPORT=$TOP/tests/support
+TEST=$(basename "$0" .sh)
+export TOP SEAL_BUILD SEAL_VECTORS SEAL_SLOW SEAL_E2E_INSIDE
+
+# ---- verdicts -------------------------------------------------------------------------------------
+
+say() { printf '%s\n' "  $*"; }
+
+fail() {
+	printf '%s: FAILED: %s\n' "$TEST" "$*" >&2
+	exit 1
+}
+
+skip() {
+	printf '%s: skipped: %s\n' "$TEST" "$*" >&2
+	exit 77
+}
+
+# need PROGRAM...: outside programs this script cannot do without.
+need() {
+	local program
+	for program in "$@"; do
+		command -v "$program" >/dev/null 2>&1 && continue
+		[ "${CI:-}" != true ] || fail "$program is not installed"
+		skip "$program is not installed (see tests/packages)"
+	done
+}
+
+need_vectors() {
+	[ -d "$SEAL_VECTORS/$1" ] || skip "no test vectors at $SEAL_VECTORS/$1 (set SEAL_VECTORS)"
+}
+
+# ---- into namespaces of our own -------------------------------------------------------------------
+
+if [ -z "${SEAL_E2E_INSIDE:-}" ]; then
+	[ "$(id -u)" = 0 ] || skip "needs root, for network and mount namespaces"
+	need unshare nsenter ip ss
+	for program in seal seal-rot seal-proxy; do
+		[ -x "$SEAL_BUILD/$program" ] || fail "no $program in $SEAL_BUILD (build it, or set SEAL_BUILD)"
+	done
+	SEAL_E2E_INSIDE=$$ exec unshare --fork --pid --kill-child --mount-proc --net --propagation private \
+		-- "$BASH" "$0" "$@"
+fi
+
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/seal-e2e-$TEST.XXXXXX")
+LOGS=$WORK/logs
+mkdir "$LOGS" "$WORK/pods"
+mount -t tmpfs -o mode=0755 seal-pods "$WORK/pods"
+ROT_HOST=rot.seal.test
+ROT_ADDR=10.77.0.1
+ROT_PORT=8443
+HOSTS="127.0.0.1 localhost
+$ROT_ADDR $ROT_HOST"
+ip link set lo up
+ip address add "$ROT_ADDR/32" dev lo
+printf '%s\n' "$HOSTS" >"$WORK/hosts"
+mount --bind "$WORK/hosts" /etc/hosts
+declare -A PIDS=() PODS=()
+STATUS=0
+
+finish() {
+	local status=$?
+	trap - EXIT ERR INT TERM
+	set +e
+	stop_all
+	if [ "$status" != 0 ] && [ "$status" != 77 ]; then
+		printf '%s: logs follow (exit %s)\n' "$TEST" "$status" >&2
+		for log in "$LOGS"/*; do
+			[ -s "$log" ] || continue
+			printf -- '---- %s\n' "$(basename "$log")" >&2
+			tail -n 40 "$log" | cut -c 1-600 >&2
+		done
+	fi
+	umount -l "$WORK/pods" 2>/dev/null
+	[ -n "${SEAL_KEEP:-}" ] || rm -rf "$WORK"
+	exit "$status"
+}
+trap finish EXIT
+trap 'printf "%s: line %s: %s: exit %s\n" "$TEST" "$LINENO" "$BASH_COMMAND" "$?" >&2' ERR
+trap 'exit 130' INT
+trap 'printf "%s: ran out of time\n" "$TEST" >&2; exit 124' TERM
+
+# ---- waiting --------------------------------------------------------------------------------------
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+wait_for() {
+	local limit=$(($1 * SEAL_SLOW)) what=$2 end
+	shift 2
+	end=$((SECONDS + limit))
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || fail "waited $limit s for $what"
+		sleep 0.05
+	done
+}
+
+is_listening() { on "$1" ss -Hltn "sport = :$2" | grep -q .; }
+
+# wait_port POD PORT: until somebody listens there.
+wait_port() { wait_for 20 "port $2 in $1" is_listening "$1" "$2"; }
+
+# ---- processes ------------------------------------------------------------------------------------
+
+# on POD COMMAND...: in the foreground, inside a pod; "home" is where the script itself runs.
+on() {
+	local pod=$1
+	shift
+	if [ "$pod" = home ]; then
+		"$@"
+	else
+		nsenter --target "${PODS[$pod]}" --mount --net -- "$@"
+	fi
+}
+
+# start POD NAME COMMAND...: in the background, output into $LOGS/NAME.log.
+start() {
+	local pod=$1 name=$2
+	shift 2
+	if [ "$pod" != home ]; then
+		set -- nsenter --target "${PODS[$pod]}" --mount --net -- "$@"
+	fi
+	"$@" >>"$LOGS/$name.log" 2>&1 </dev/null &
+	PIDS[$name]=$!
+}
+
+is_alive() { kill -0 "${PIDS[$1]}" 2>/dev/null; }
+is_gone() { ! is_alive "$1"; }
+
+# stop NAME [SIGNAL]: end one of ours and keep its exit status in STATUS.
+stop() {
+	local name=$1 signal=${2:-TERM} pid
+	pid=${PIDS[$name]:-}
+	[ -n "$pid" ] || return 0
+	kill -s "$signal" "$pid" 2>/dev/null || true
+	wait_for 40 "$name to end after SIG$signal" is_gone "$name"
+	STATUS=0
+	wait "$pid" 2>/dev/null || STATUS=$?
+	unset "PIDS[$name]"
+}
+
+# wait_exit SECONDS NAME: until it ends by itself; exit status in STATUS.
+wait_exit() {
+	wait_for "$1" "$2 to end" is_gone "$2"
+	STATUS=0
+	wait "${PIDS[$2]}" 2>/dev/null || STATUS=$?
+	unset "PIDS[$2]"
+}
+
+stop_all() {
+	local name tries
+	for name in "${!PIDS[@]}"; do
+		kill -s TERM "${PIDS[$name]}" 2>/dev/null
+	done
+	for ((tries = 0; tries < 40; tries++)); do
+		for name in "${!PIDS[@]}"; do
+			is_alive "$name" || unset "PIDS[$name]"
+		done
+		[ ${#PIDS[@]} -gt 0 ] || break
+		sleep 0.05
+	done
+	for name in "${!PIDS[@]}"; do
+		kill -s KILL "${PIDS[$name]}" 2>/dev/null
+	done
+	for name in "${!PODS[@]}"; do
+		kill -s KILL "${PODS[$name]}" 2>/dev/null
+	done
+	wait 2>/dev/null
+}
+
+# ---- expectations ---------------------------------------------------------------------------------
+
+# expect_exit CODE COMMAND...: output into $WORK/out and $WORK/err.
+expect_exit() {
+	local want=$1 got=0
+	shift
+	"$@" >"$WORK/out" 2>"$WORK/err" </dev/null || got=$?
+	[ "$got" = "$want" ] ||
+		fail "'$*' ended with $got instead of $want: $(head -c 600 "$WORK/err" | tr '\n' '|')"
+}
+
+# expect_line FILE PATTERN: an extended regular expression is in the file.
+expect_line() {
+	grep -qE -- "$2" "$1" || fail "nothing like '$2' in $(basename "$1")"
+}
+
+has_line() { grep -qE -- "$2" "$1" 2>/dev/null; }
+
+# expect_no_line FILE PATTERN
+expect_no_line() {
+	! grep -qE -- "$2" "$1" || fail "'$2' is in $(basename "$1"): $(grep -m1 -E -- "$2" "$1")"
+}
+
+expect_same() { cmp -s "$1" "$2" || fail "$1 and $2 differ"; }
+
+# ---- pods -----------------------------------------------------------------------------------------
+
+POD_COUNT=0
+
+# pod_new NAME: a pod at 10.77.N.2, home at 10.77.N.1, all reachable by name from everywhere.
+pod_new() {
+	local name=$1 dir=$WORK/pods/$1 home_addr pod_addr
+	POD_COUNT=$((POD_COUNT + 1))
+	home_addr=10.77.$POD_COUNT.1 pod_addr=10.77.$POD_COUNT.2
+	mkdir "$dir"
+	unshare --net --mount --propagation private -- \
+		"$BASH" "$SUPPORT/pod-root.sh" "$dir" "$TOP" "$SEAL_BUILD" "$WORK" >"$LOGS/pod-$name.log" 2>&1 </dev/null &
+	PODS[$name]=$!
+	wait_for 10 "pod $name" test -s "$dir/ready"
+	ip link add "to-$name" type veth peer name eth0 netns "${PODS[$name]}"
+	ip address add "$home_addr/30" dev "to-$name"
+	ip link set "to-$name" up
+	on "$name" ip link set lo up
+	on "$name" ip address add "$pod_addr/30" dev eth0
+	on "$name" ip link set eth0 up
+	on "$name" ip route add default via "$home_addr"
+	echo 1 >/proc/sys/net/ipv4/ip_forward
+	HOSTS="$HOSTS
+$pod_addr $name"
+	printf '%s\n' "$HOSTS" >"$WORK/hosts"
+	for name in "${!PODS[@]}"; do
+		cp "$WORK/hosts" "$(pod_path "$name" /etc/hosts)"
+	done
+}
+
+# Where a pod's file is seen from here.
+pod_path() { printf '/proc/%s/root%s' "${PODS[$1]}" "$2"; }
+
+# What the pod wrote onto its own root file system, as a folder (empty where overlay cannot be used).
+pod_written() { printf '%s/pods/%s/upper' "$WORK" "$1"; }
+
+# lay_egg POD FILE: put an egg where an image would have it.
+lay_egg() {
+	mkdir -p "$(pod_path "$1" /etc/seal)"
+	install -m 0400 "$2" "$(pod_path "$1" /etc/seal/egg)"
+}
+
+# ---- the root of trust ----------------------------------------------------------------------------
+
+ROT_DIR=$WORK/rot
+ROT_KEK=$WORK/kek
+
+seal() { "$SEAL_BUILD/seal" "$@" --dir "$ROT_DIR"; }
+
+rot_is_up() { seal status; }
+
+rot_init() {
+	"$SEAL_BUILD/seal" init --dir "$ROT_DIR" --url "https://$ROT_HOST:$ROT_PORT" --trust-domain seal.test "$@" \
+		>"$LOGS/init.log" 2>&1
+}
+
+# rot_start [OPTION...]
+rot_start() {
+	start home rot "$SEAL_BUILD/seal-rot" --dir "$ROT_DIR" "$@"
+	wait_for 20 "the root of trust" rot_is_up
+}
+
+# rot_up: a fresh root of trust with workload shop, where web may call db.
+rot_up() {
+	rot_init
+	rot_start
+	seal workload create shop >/dev/null
+	seal peer allow shop web db >/dev/null
+}
+
+# mint FILE WORKLOAD [OPTION...]
+mint() {
+	local file=$1
+	shift
+	seal egg mint "$@" --allow-plain-config -o "$file" >/dev/null
+}
+
+# ---- the sidecar ----------------------------------------------------------------------------------
+
+HEALTH=127.0.0.1:9901
+
+is_healthy() { [ "$(on "$1" curl -s -o /dev/null -w '%{http_code}' "http://$HEALTH/readyz")" = 200 ]; }
+
+# proxy_start POD NAME OPTION...: a sidecar that hatches the pod's egg; does not wait.
+proxy_start() {
+	local pod=$1 name=$2
+	shift 2
+	start "$pod" "$name" "$SEAL_BUILD/seal-proxy" --health "$HEALTH" "$@"
+}
+
+# proxy_up POD NAME OPTION...: and waits until it is ready.
+proxy_up() {
+	proxy_start "$@"
+	wait_for 30 "sidecar $2" is_healthy "$1"
+}
+
+# hatch_and_serve POD PEER OPTION...: mint an egg for the peer, lay it, start the sidecar.
+sidecar() {
+	local pod=$1 peer=$2
+	shift 2
+	mint "$WORK/$pod.egg" shop --peer "$peer"
+	lay_egg "$pod" "$WORK/$pod.egg"
+	proxy_up "$pod" "proxy-$pod" "$@"
+}
+
+# ---- the application that must not see a byte -----------------------------------------------------
+
+# witness POD PORT [MODE]: echoes what it gets, and records every connection and every byte.
+witness() {
+	start "$1" "witness-$1" python3 "$SUPPORT/witness.py" "$2" "$WORK/witness-$1" "${3:-echo}"
+	wait_port "$1" "$2"
+}
+
+# The witness has seen nothing at all: no connection, no byte.
+expect_untouched() {
+	[ ! -s "$WORK/witness-$1" ] || fail "the application in $1 saw: $(head -c 200 "$WORK/witness-$1" | cat -v)"
+}
+
+witness_forget() { : >"$WORK/witness-$1"; }

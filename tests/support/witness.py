@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""witness.py PORT RECORD [MODE]: an application on loopback that records every connection and byte.
+
+MODE echo answers what it gets; swallow answers nothing until the input ends, then how much it was;
+greet speaks first.
+"""
+
+import socket
+import sys
+import threading
+
+lock = threading.Lock()
+
+
+def record(path, data):
+    with lock, open(path, "ab") as file:
+        file.write(data)
+
+
+def serve(conn, path, mode):
+    record(path, b"<connection>")
+    total = 0
+    with conn:
+        try:
+            if mode == "greet":
+                conn.sendall(b"hello from the application\n")
+            while True:
+                data = conn.recv(65536)
+                if not data:
+                    break
+                total += len(data)
+                record(path, data[:4096])
+                if mode == "echo":
+                    conn.sendall(data)
+            if mode == "swallow":
+                conn.sendall(b"%d" % total)
+        except OSError as error:
+            record(path, b"<%s>" % type(error).__name__.encode())
+
+
+def main():
+    port, path = int(sys.argv[1]), sys.argv[2]
+    mode = sys.argv[3] if len(sys.argv) > 3 else "echo"
+    open(path, "wb").close()
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind(("127.0.0.1", port))
+    server.listen(1024)
+    while True:
+        conn, _ = server.accept()
+        threading.Thread(target=serve, args=(conn, path, mode), daemon=True).start()
+
+
+main()
