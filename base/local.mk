@@ -11,7 +11,7 @@ noinst_HEADERS += \
 	%D%/json/json.h \
 	%D%/yaml/yaml.h \
 	%D%/config/config.h \
-	%D%/names/names.h \
+	%D%/names/names.h %D%/names/names_internal.h \
 	%D%/crypto/crypto.h \
 	%D%/jwe/jwe.h \
 	%D%/x509/x509.h %D%/x509/verify.h %D%/x509/x509_internal.h \

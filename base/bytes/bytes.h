@@ -6,7 +6,7 @@
  * Bounded bytes: a buffer that has a maximum from birth, and the text encodings of RFC 4648.
  */
 
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -84,8 +84,8 @@ SEAL_CHECKED int seal_strv_copy(struct seal_strv *list, const struct seal_strv *
 bool seal_strv_contains(const struct seal_strv *list, const char *str);
 bool seal_strv_equal(const struct seal_strv *a, const struct seal_strv *b);
 /*
- * Split at every sep, trimming blanks around each part; empty parts are SEAL_E_FORMAT, the empty
- * text is the empty list.
+ * Replace list by the parts of text between every sep, without the blanks around each; empty parts
+ * are SEAL_E_FORMAT, the empty text is the empty list.
  */
 SEAL_CHECKED int seal_strv_split(struct seal_strv *list, const char *text, char sep,
 				 struct seal_err *err);

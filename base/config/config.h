@@ -39,7 +39,8 @@ struct seal_option {
 /*
  * Parse argv[1..] into values (a zeroed structure, or one holding defaults).  Words that are no
  * options are positional: they are counted and left, in order, in positional (argv-borrowed, room
- * for max_positional); "--" ends the options.  SEAL_E_USAGE on anything unexpected.
+ * for max_positional); "--" ends the options.  SEAL_E_USAGE on anything unexpected; values may then be
+ * partly filled, and its lists are the caller's to release as ever.  At most 64 rows.
  */
 SEAL_CHECKED int seal_options_parse(const struct seal_option *options, size_t option_count,
 				    int argc, char **argv, void *values, const char **positional,

@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers for JSON: nothing deep, ambiguous or oversized reaches the library beneath, no sentence
+ * repeats the text it complains about (it may be an egg), and freed memory is wiped.
+ *
+ * A struct seal_json is the library's json_t under another name.  The library's allocator is ours:
+ * every block has a header in front, which serves to wipe it and, for the objects and arrays of a
+ * builder, to remember that a call failed.
+ */
+
+#include "base/json/json.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdalign.h>
+
+struct block {
+	size_t len;
+	bool failed; /* a builder call on this value failed */
+	alignas(max_align_t) uint8_t data[];
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void *
+allocate(size_t len)
+{
+	struct block *block;
+	size_t whole;
+
+	if (__builtin_add_overflow(len, sizeof(*block), &whole))
+		return NULL;
+	block = malloc(whole);
+	if (block == NULL)
+		return NULL;
+	block->len = len;
+	block->failed = false;
+	return block->data;
+}
+
+static struct block *
+block_of(void *data)
+{
+	return (struct block *)((uint8_t *)data - offsetof(struct block, data));
+}
+
+static void
+wipe_and_free(void *data)
+{
+	if (data == NULL)
+		return;
+	explicit_bzero(data, block_of(data)->len);
+	free(block_of(data));
+}
+
+static void
+install(void)
+{
+	json_set_alloc_funcs(allocate, wipe_and_free);
+}
+
+/* The library counts references and caches nothing, so a value it calls mutable may be shared. */
+static json_t *
+native(const struct seal_json *json)
+{
+	return (json_t *)(uintptr_t)json;
+}
+
+static struct seal_json *
+wrap(json_t *value)
+{
+	return (struct seal_json *)value;
+}
+
+/*
+ * The nesting of brackets outside strings, as the library will meet it: up to the first error in the
+ * text both read the same tokens.
+ */
+static bool
+is_too_deep(const char *text, size_t len)
+{
+	unsigned depth = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (in_string && c == '\\') {
+			i++;
+		} else if (c == '"') {
+			in_string = !in_string;
+		} else if (!in_string && (c == '{' || c == '[')) {
+			if (++depth > SEAL_JSON_MAX_DEPTH)
+				return true;
+		} else if (!in_string && (c == '}' || c == ']') && depth > 0) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+static int
+fail_parse(const json_error_t *error, struct seal_err *err)
+{
+	switch (json_error_code(error)) {
+	case json_error_out_of_memory:
+		return seal_fail_memory(err);
+	case json_error_duplicate_key:
+		return seal_fail(err, SEAL_E_FORMAT, "a JSON member occurs twice (line %d)",
+				 error->line);
+	default:
+		return seal_fail(err, SEAL_E_FORMAT, "not valid JSON (line %d, column %d)",
+				 error->line, error->column);
+	}
+}
+
+int
+seal_json_parse(struct seal_json **ret_json, const void *text, size_t text_len, size_t max_len,
+		struct seal_err *err)
+{
+	json_error_t error = { 0 };
+	json_t *value;
+	int r;
+
+	(void)pthread_once(&once, install); /* fails only for an invalid argument */
+	if (text_len > max_len)
+		return seal_fail(err, SEAL_E_LIMIT, "JSON longer than %zu bytes", max_len);
+	if (is_too_deep(text, text_len))
+		return seal_fail(err, SEAL_E_LIMIT, "JSON deeper than %d levels",
+				 SEAL_JSON_MAX_DEPTH);
+	value = json_loadb(text, text_len, JSON_REJECT_DUPLICATES, &error);
+	if (value == NULL) {
+		r = fail_parse(&error, err);
+		explicit_bzero(&error, sizeof(error)); /* it quotes the text */
+		return r;
+	}
+	if (!json_is_object(value)) {
+		json_decref(value);
+		return seal_fail(err, SEAL_E_FORMAT, "the outermost JSON value is not an object");
+	}
+	*ret_json = wrap(value);
+	return 0;
+}
+
+void
+seal_json_free(struct seal_json *json)
+{
+	json_decref(native(json));
+}
+
+void
+seal_json_freep(struct seal_json **json)
+{
+	seal_json_free(*json);
+	*json = NULL;
+}
+
+static int
+get(const struct seal_json *object, const char *name, const json_t **ret_value,
+    struct seal_err *err)
+{
+	const json_t *value = json_object_get(native(object), name);
+
+	if (value == NULL)
+		return seal_fail(err, SEAL_E_MISSING, "member '%s' is missing", name);
+	*ret_value = value;
+	return 0;
+}
+
+static int
+fail_type(const char *name, const char *type, struct seal_err *err)
+{
+	return seal_fail(err, SEAL_E_FORMAT, "member '%s' is not %s", name, type);
+}
+
+int
+seal_json_get_str(const struct seal_json *object, const char *name, const char **ret_str,
+		  struct seal_err *err)
+{
+	const json_t *value = NULL;
+	int r = get(object, name, &value, err);
+
+	if (r < 0)
+		return r;
+	if (!json_is_string(value))
+		return fail_type(name, "a string", err);
+	*ret_str = json_string_value(value);
+	return 0;
+}
+
+int
+seal_json_get_u64(const struct seal_json *object, const char *name, uint64_t max,
+		  uint64_t *ret_value, struct seal_err *err)
+{
+	const json_t *value = NULL;
+	json_int_t number;
+	int r = get(object, name, &value, err);
+
+	if (r < 0)
+		return r;
+	if (!json_is_integer(value))
+		return fail_type(name, "an integer", err);
+	number = json_integer_value(value);
+	if (number < 0 || (uint64_t)number > max)
+		return seal_fail(err, SEAL_E_LIMIT, "member '%s' is not between 0 and %llu", name,
+				 (unsigned long long)max);
+	*ret_value = (uint64_t)number;
+	return 0;
+}
+
+int
+seal_json_get_bool(const struct seal_json *object, const char *name, bool *ret_value,
+		   struct seal_err *err)
+{
+	const json_t *value = NULL;
+	int r = get(object, name, &value, err);
+
+	if (r < 0)
+		return r;
+	if (!json_is_boolean(value))
+		return fail_type(name, "true or false", err);
+	*ret_value = json_is_true(value);
+	return 0;
+}
+
+int
+seal_json_get_object(const struct seal_json *object, const char *name,
+		     const struct seal_json **ret_object, struct seal_err *err)
+{
+	const json_t *value = NULL;
+	int r = get(object, name, &value, err);
+
+	if (r < 0)
+		return r;
+	if (!json_is_object(value))
+		return fail_type(name, "an object", err);
+	*ret_object = (const struct seal_json *)value;
+	return 0;
+}
+
+int
+seal_json_get_array(const struct seal_json *object, const char *name,
+		    const struct seal_json **ret_array, struct seal_err *err)
+{
+	const json_t *value = NULL;
+	int r = get(object, name, &value, err);
+
+	if (r < 0)
+		return r;
+	if (!json_is_array(value))
+		return fail_type(name, "an array", err);
+	*ret_array = (const struct seal_json *)value;
+	return 0;
+}
+
+int
+seal_json_get_strv(const struct seal_json *object, const char *name, size_t max,
+		   struct seal_strv *ret_list, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_strv_release) struct seal_strv list = { 0 };
+	const struct seal_json *array = NULL;
+	int r = seal_json_get_array(object, name, &array, err);
+
+	if (r < 0)
+		return r;
+	if (seal_json_count(array) > max)
+		return seal_fail(err, SEAL_E_LIMIT, "member '%s' has more than %zu elements", name,
+				 max);
+	for (size_t i = 0; i < seal_json_count(array); i++) {
+		const char *str = seal_json_str(seal_json_at(array, i));
+
+		if (str == NULL)
+			return fail_type(name, "an array of strings", err);
+		r = seal_strv_add(&list, str, err);
+		if (r < 0)
+			return r;
+	}
+	seal_strv_release(ret_list);
+	*ret_list = list;
+	list = (struct seal_strv){ 0 };
+	return 0;
+}
+
+bool
+seal_json_has(const struct seal_json *object, const char *name)
+{
+	return json_object_get(native(object), name) != NULL;
+}
+
+int
+seal_json_only(const struct seal_json *object, const char *const *names, struct seal_err *err)
+{
+	for (const char *name = seal_json_next(object, NULL); name != NULL;
+	     name = seal_json_next(object, name)) {
+		size_t i = 0;
+
+		while (names[i] != NULL && strcmp(names[i], name) != 0)
+			i++;
+		if (names[i] == NULL)
+			return seal_fail(err, SEAL_E_FORMAT, "unknown member '%.64s'", name);
+	}
+	return 0;
+}
+
+size_t
+seal_json_count(const struct seal_json *array)
+{
+	return json_array_size(native(array));
+}
+
+const struct seal_json *
+seal_json_at(const struct seal_json *array, size_t index)
+{
+	return wrap(json_array_get(native(array), index));
+}
+
+const char *
+seal_json_str(const struct seal_json *value)
+{
+	return json_string_value(native(value));
+}
+
+enum seal_json_kind
+seal_json_kind(const struct seal_json *value)
+{
+	switch (json_typeof(native(value))) {
+	case JSON_OBJECT:
+		return SEAL_JSON_OBJECT;
+	case JSON_ARRAY:
+		return SEAL_JSON_ARRAY;
+	case JSON_STRING:
+		return SEAL_JSON_STRING;
+	case JSON_INTEGER:
+	case JSON_REAL:
+		return SEAL_JSON_NUMBER;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return SEAL_JSON_BOOL;
+	case JSON_NULL:
+		break;
+	}
+	return SEAL_JSON_NULL;
+}
+
+uint64_t
+seal_json_u64(const struct seal_json *value)
+{
+	json_int_t number = json_integer_value(native(value));
+
+	return number < 0 ? 0 : (uint64_t)number;
+}
+
+bool
+seal_json_bool(const struct seal_json *value)
+{
+	return json_is_true(native(value));
+}
+
+const char *
+seal_json_next(const struct seal_json *object, const char *name)
+{
+	json_t *value = native(object);
+	void *at = name == NULL ? json_object_iter(value)
+				: json_object_iter_next(value, json_object_iter_at(value, name));
+
+	return json_object_iter_key(at);
+}
+
+const struct seal_json *
+seal_json_member(const struct seal_json *object, const char *name)
+{
+	return wrap(json_object_get(native(object), name));
+}
+
+struct seal_json *
+seal_json_new(void)
+{
+	(void)pthread_once(&once, install); /* fails only for an invalid argument */
+	return wrap(json_object());
+}
+
+/* Puts value, whose reference it takes over, into the parent, or marks the parent as failed. */
+static struct seal_json *
+put(struct seal_json *parent, const char *name, json_t *value)
+{
+	json_t *to = native(parent);
+	int r;
+
+	if (to == NULL) {
+		json_decref(value);
+		return NULL;
+	}
+	assert(json_is_object(to) || json_is_array(to));
+	r = name != NULL ? json_object_set_new(to, name, value) : json_array_append_new(to, value);
+	if (r == 0)
+		return wrap(value);
+	block_of(to)->failed = true;
+	return NULL;
+}
+
+void
+seal_json_set_str(struct seal_json *object, const char *name, const char *value)
+{
+	(void)put(object, name, json_string(value)); /* the builder remembers */
+}
+
+void
+seal_json_set_u64(struct seal_json *object, const char *name, uint64_t value)
+{
+	json_t *number = value > INT64_MAX ? NULL : json_integer((json_int_t)value);
+
+	(void)put(object, name, number); /* the builder remembers */
+}
+
+void
+seal_json_set_bool(struct seal_json *object, const char *name, bool value)
+{
+	(void)put(object, name, json_boolean(value)); /* the builder remembers */
+}
+
+void
+seal_json_set_null(struct seal_json *object, const char *name)
+{
+	(void)put(object, name, json_null()); /* the builder remembers */
+}
+
+void
+seal_json_set_strv(struct seal_json *object, const char *name, const struct seal_strv *list)
+{
+	struct seal_json *array = seal_json_set_array(object, name);
+
+	for (size_t i = 0; i < list->count; i++)
+		seal_json_add_str(array, list->items[i]);
+}
+
+struct seal_json *
+seal_json_set_object(struct seal_json *object, const char *name)
+{
+	return put(object, name, json_object());
+}
+
+struct seal_json *
+seal_json_set_array(struct seal_json *object, const char *name)
+{
+	return put(object, name, json_array());
+}
+
+struct seal_json *
+seal_json_add_object(struct seal_json *array)
+{
+	return put(array, NULL, json_object());
+}
+
+void
+seal_json_add_str(struct seal_json *array, const char *value)
+{
+	(void)put(array, NULL, json_string(value)); /* the builder remembers */
+}
+
+/* What is printed was built by us or parsed, so its depth is bounded. */
+static bool
+has_failed(json_t *value)
+{
+	const char *name;
+	json_t *child;
+	size_t i;
+
+	if (!json_is_object(value) && !json_is_array(value))
+		return false;
+	if (block_of(value)->failed)
+		return true;
+	json_object_foreach(value, name, child)
+	{
+		if (has_failed(child))
+			return true;
+	}
+	json_array_foreach(value, i, child)
+	{
+		if (has_failed(child))
+			return true;
+	}
+	return false;
+}
+
+struct sink {
+	struct seal_bytes *out;
+	struct seal_err *err;
+	int failed; /* 0, or why out took no more */
+};
+
+static int
+append(const char *text, size_t len, void *arg)
+{
+	struct sink *sink = arg;
+
+	sink->failed = seal_bytes_append(sink->out, text, len, sink->err);
+	return sink->failed;
+}
+
+int
+seal_json_dump(const struct seal_json *json, bool indent, struct seal_bytes *out,
+	       struct seal_err *err)
+{
+	struct sink sink = { out, err, 0 };
+	json_t *value = native(json);
+	size_t start = out->len;
+
+	if (value == NULL || has_failed(value))
+		return seal_fail_memory(err);
+	if (json_dump_callback(value, append, &sink, indent ? JSON_INDENT(2) : JSON_COMPACT) == 0)
+		return 0;
+	if (out->len > start) {
+		explicit_bzero(out->data + start, out->len - start);
+		out->len = start;
+	}
+	return sink.failed < 0 ? sink.failed : seal_fail_memory(err);
+}
