@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Eggs as text and back.  The text is a prefix that names the version, then base64url of a JSON
- * object.  Parsing believes nothing until everything has been checked: the members, the certificate,
- * that the key is the certificate's, and that the certificate is an egg's and of this id.
+ * object.  Parsing believes nothing until everything has been checked: the digest over all other
+ * members (an egg damaged anywhere is refused here, not by a puzzling failure later), the members, the
+ * certificate, that the key is the certificate's, and that the certificate is an egg's and of this id.
  *
  * The key is a secret: the decoded JSON lives in buffers that are wiped.
  */
@@ -26,7 +27,7 @@ struct egg {
 };
 
 static const char *const members[] = {
-	"id", "rot", "ca", "cert", "key", "statement", "plain_config", NULL,
+	"id", "rot", "ca", "cert", "key", "statement", "plain_config", "digest", NULL,
 };
 
 void
@@ -172,6 +173,75 @@ egg_new(struct egg **ret_egg, const struct egg_fields *fields, struct seal_err *
 	return 0;
 }
 
+/* Appends a text and the zero byte that ends it: no member holds one, so nothing is ambiguous. */
+static int
+put_text(struct seal_bytes *out, const struct seal_json *value, struct seal_err *err)
+{
+	const char *text = seal_json_str(value);
+
+	if (text == NULL)
+		return seal_fail(err, SEAL_E_FORMAT, "a member is missing or is not a string");
+	return seal_bytes_append(out, text, strlen(text) + 1, err);
+}
+
+/* What the digest is made over, in the order of seal-egg(5). */
+static int
+put_digested(struct seal_bytes *out, const struct seal_json *json, struct seal_err *err)
+{
+	static const char *const texts[] = { "ca", "cert", "key", "statement" };
+	const struct seal_json *urls = NULL;
+	bool plain_config = false;
+	int r;
+
+	r = put_text(out, seal_json_member(json, "id"), err);
+	if (r == 0)
+		r = seal_json_get_array(json, "rot", &urls, err);
+	for (size_t i = 0; r == 0 && i < seal_json_count(urls); i++)
+		r = put_text(out, seal_json_at(urls, i), err);
+	for (size_t i = 0; r == 0 && i < SEAL_COUNT(texts); i++)
+		r = put_text(out, seal_json_member(json, texts[i]), err);
+	if (r == 0)
+		r = seal_json_get_bool(json, "plain_config", &plain_config, err);
+	if (r == 0)
+		r = seal_bytes_append_str(out, plain_config ? "true" : "false", err);
+	return r == 0 ? seal_bytes_append(out, "", 1, err) : r;
+}
+
+static int
+digest_of(const struct seal_json *json, char hex[static 2 * SEAL_HASH_LEN + 1],
+	  struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(2 * EGG_MAX_LEN);
+	uint8_t hash[SEAL_HASH_LEN];
+	int r;
+
+	r = put_digested(&text, json, err);
+	if (r == 0)
+		r = seal_sha256(hash, text.data, text.len, err);
+	if (r < 0)
+		return r;
+	seal_hex_encode(hex, hash, sizeof(hash));
+	return 0;
+}
+
+static int
+check_digest(const struct seal_json *json, struct seal_err *err)
+{
+	char wanted[2 * SEAL_HASH_LEN + 1];
+	const char *found = NULL;
+	int r;
+
+	r = digest_of(json, wanted, err);
+	if (r == 0)
+		r = seal_json_get_str(json, "digest", &found, err);
+	if (r < 0)
+		return r;
+	if (strcmp(found, wanted) != 0)
+		return seal_fail(err, SEAL_E_FORMAT,
+				 "digest: the egg is damaged or was edited; mint another");
+	return 0;
+}
+
 static int
 read_certs(struct seal_certs **ret_certs, const struct seal_json *json, const char *name,
 	   struct seal_err *err)
@@ -223,7 +293,7 @@ read_texts(struct egg *egg, const struct seal_json *json, struct seal_err *err)
 	if (egg->statement == NULL)
 		return seal_fail_memory(err);
 	r = seal_json_get_strv(json, "rot", EGG_MAX_URLS, &egg->urls, err);
-	if (r == 0 && seal_json_has(json, "plain_config"))
+	if (r == 0)
 		r = seal_json_get_bool(json, "plain_config", &egg->plain_config, err);
 	return r;
 }
@@ -234,6 +304,8 @@ read_members(struct egg *egg, const struct seal_json *json, struct seal_err *err
 	int r;
 
 	r = seal_json_only(json, members, err);
+	if (r == 0)
+		r = check_digest(json, err);
 	if (r == 0)
 		r = read_texts(egg, json, err);
 	if (r == 0)
@@ -306,6 +378,7 @@ put_pem(struct seal_json *json, const char *name, const struct seal_certs *certs
 static int
 put_members(const struct egg *egg, struct seal_json *json, struct seal_err *err)
 {
+	char digest[2 * SEAL_HASH_LEN + 1];
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *pem = NULL;
 	int r;
 
@@ -321,6 +394,10 @@ put_members(const struct egg *egg, struct seal_json *json, struct seal_err *err)
 	if (r < 0)
 		return r;
 	seal_json_set_str(json, "key", seal_secret_chars(pem));
+	r = digest_of(json, digest, err);
+	if (r < 0)
+		return r;
+	seal_json_set_str(json, "digest", digest);
 	return 0;
 }
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 if HAVE_CRITERION
+include tests/support/local.mk
 UNIT_LIBS = $(CRITERION_LIBS)
 include tests/unit/base/local.mk
 include tests/unit/egg/local.mk
 include tests/unit/rot/local.mk
 include tests/unit/proxy/local.mk
 endif
-include tests/support/local.mk
 include tests/fuzz/local.mk
 include tests/e2e/local.mk

@@ -88,6 +88,18 @@ no_passphrase(char *buf, int size, int writing, void *arg)
 	return -1; /* never ask a terminal */
 }
 
+/* The public half that a file states must be that of its private half. */
+static int
+check_pair(EVP_PKEY *key, struct seal_err *err)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+	bool sound = ctx != NULL && EVP_PKEY_check(ctx) == 1;
+
+	EVP_PKEY_CTX_free(ctx);
+	ERR_clear_error();
+	return sound ? 0 : seal_fail(err, SEAL_E_FORMAT, "the private key is damaged");
+}
+
 int
 seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem, struct seal_err *err)
 {
@@ -107,6 +119,8 @@ seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem, stru
 		return seal_fail(err, SEAL_E_FORMAT, "not an unencrypted private key in PEM");
 	}
 	r = check_p256(seal_key_native(key), err);
+	if (r == 0)
+		r = check_pair(seal_key_native(key), err);
 	if (r < 0)
 		return r;
 	*ret_key = SEAL_TAKE(key);

@@ -434,6 +434,12 @@ seal_json_set_strv(struct seal_json *object, const char *name, const struct seal
 		seal_json_add_str(array, list->items[i]);
 }
 
+void
+seal_json_set_copy(struct seal_json *object, const char *name, const struct seal_json *value)
+{
+	(void)put(object, name, json_deep_copy(native(value))); /* the builder remembers */
+}
+
 struct seal_json *
 seal_json_set_object(struct seal_json *object, const char *name)
 {

@@ -195,6 +195,15 @@ seal_secret_len(const struct seal_secret *secret)
 	return secret->len;
 }
 
+void
+seal_secret_truncate(struct seal_secret *secret, size_t len)
+{
+	if (len >= secret->len)
+		return;
+	OPENSSL_cleanse(secret->bytes + len, secret->len - len); /* leaves the NUL behind */
+	secret->len = len;
+}
+
 bool
 seal_secret_equal(const struct seal_secret *a, const struct seal_secret *b)
 {

@@ -109,38 +109,23 @@ Test(egg_parse, refuses_every_truncation)
 	}
 }
 
-/*
- * A flipped bit is refused, or (a bit of the opaque parts, a cosmetic bit of a URL) yields an egg that
- * still holds together; which of the two is decided by the rules, never by luck.
- */
-Test(egg_parse, survives_every_flipped_bit, .timeout = 120)
+Test(egg_parse, refuses_every_flipped_bit, .timeout = 120)
 {
 	SEAL_SCOPED(release_parts) struct parts parts = make_parts(ID);
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *text = good_egg(&parts);
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes copy = SEAL_BYTES(EGG_MAX_LEN);
-	size_t accepted = 0;
 
 	cr_assert_eq(seal_bytes_append(&copy, seal_secret_peek(text), seal_secret_len(text), NULL),
 		     0);
 	for (size_t bit = 0; bit < copy.len * 8; bit++) {
 		struct egg *egg = NULL;
-		int r;
 
 		copy.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-		r = egg_parse(&egg, (const char *)copy.data, copy.len, NULL);
-		if (r == 0) {
-			accepted++;
-			cr_expect_str_eq(egg_id(egg), ID);
-			cr_expect(seal_key_same_public(egg_key(egg), parts.credential.key));
-			egg_free(egg);
-		} else {
-			cr_expect_null(egg);
-		}
+		cr_expect_eq(egg_parse(&egg, (const char *)copy.data, copy.len, NULL),
+			     SEAL_E_FORMAT, "bit %zu of byte %zu", bit % 8, bit / 8);
+		cr_expect_null(egg);
 		copy.data[bit / 8] ^= (uint8_t)(1u << (bit % 8));
 	}
-	/* Most of an egg is certificates, keys and structure. */
-	cr_expect_lt(accepted, copy.len * 8 / 4, "%zu of %zu flips accepted", accepted,
-		     copy.len * 8);
 }
 
 Test(egg_parse, refuses_another_version)
@@ -161,6 +146,39 @@ Test(egg_parse, refuses_what_is_too_long_without_reading_it)
 	memcpy(text, EGG_PREFIX, strlen(EGG_PREFIX));
 	cr_expect_eq(egg_parse(&egg, text, EGG_MAX_LEN + 1, NULL), SEAL_E_LIMIT);
 	cr_expect_null(egg);
+}
+
+static void
+feed(struct seal_bytes *out, const struct seal_json *value)
+{
+	const char *text = seal_json_str(value);
+
+	if (text != NULL)
+		cr_assert_eq(seal_bytes_append(out, text, strlen(text) + 1, NULL), 0);
+}
+
+/* The digest as seal-egg(5) describes it, by other hands: what is refused is not refused for it. */
+static void
+put_digest(struct seal_json *json)
+{
+	static const char *const texts[] = { "ca", "cert", "key", "statement" };
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes all = SEAL_BYTES(2 * EGG_MAX_LEN);
+	const struct seal_json *urls = seal_json_member(json, "rot");
+	const bool plain = seal_json_kind(seal_json_member(json, "plain_config")) == SEAL_JSON_BOOL &&
+			   seal_json_bool(seal_json_member(json, "plain_config"));
+	char hex[2 * SEAL_HASH_LEN + 1];
+	uint8_t hash[SEAL_HASH_LEN];
+
+	feed(&all, seal_json_member(json, "id"));
+	for (size_t i = 0; seal_json_kind(urls) == SEAL_JSON_ARRAY && i < seal_json_count(urls); i++)
+		feed(&all, seal_json_at(urls, i));
+	for (size_t i = 0; i < SEAL_COUNT(texts); i++)
+		feed(&all, seal_json_member(json, texts[i]));
+	cr_assert_eq(seal_bytes_append_str(&all, plain ? "true" : "false", NULL), 0);
+	cr_assert_eq(seal_bytes_append(&all, "", 1, NULL), 0);
+	cr_assert_eq(seal_sha256(hash, all.data, all.len, NULL), 0);
+	seal_hex_encode(hex, hash, sizeof(hash));
+	seal_json_set_str(json, "digest", hex);
 }
 
 /* Take the good egg's JSON apart, put one member in another way, and expect a refusal. */
@@ -184,6 +202,7 @@ expect_refused(const struct parts *parts, const char *member, const char *json_v
 	cr_assert_eq(seal_bytes_append_fmt(&wrapped, NULL, "{\"v\":%s}", json_value), 0);
 	cr_assert_eq(seal_json_parse(&patch, wrapped.data, wrapped.len, 1024, NULL), 0);
 	seal_json_set_copy(json, member, seal_json_member(patch, "v"));
+	put_digest(json);
 	cr_assert_eq(seal_json_dump(json, false, &out, NULL), 0);
 	cr_assert_eq(seal_bytes_append_str(&egg_text, EGG_PREFIX, NULL), 0);
 	cr_assert_eq(seal_base64url_encode(&egg_text, out.data, out.len, NULL), 0);
@@ -218,6 +237,7 @@ Test(egg_parse, refuses_members_that_are_not_right)
 		{ "plain_config", "1" },
 		{ "plain_config", "\"true\"" },
 		{ "surprise", "true" },
+		{ "plain_config", "null" },
 	};
 
 	for (size_t i = 0; i < SEAL_COUNT(cases); i++)
