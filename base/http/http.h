@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err/err.h"
 #include "base/loop/loop.h"
@@ -23,7 +24,10 @@
 struct seal_http;         /* a server */
 struct seal_http_request; /* borrowed by the handler until it replies */
 
-/* Must call seal_http_reply exactly once, now or later. */
+/*
+ * Must call seal_http_reply exactly once, now or later.  A request outlives a peer that has gone: the
+ * reply then only releases it.
+ */
 typedef void (*seal_http_fn)(void *arg, struct seal_http_request *request);
 /* Verifies a client's certificates; on success may leave a value for seal_http_client. */
 typedef int (*seal_http_verify_fn)(void *arg, const struct seal_certs *presented, void **ret_client,
@@ -45,9 +49,12 @@ struct seal_http_config {
 
 SEAL_CHECKED int seal_http_new(struct seal_http **ret_http, struct seal_loop *loop,
 			       const struct seal_http_config *config, struct seal_err *err);
-/* Closes listeners and connections.  Requests not yet replied to are gone: do not reply. */
+/*
+ * Closes listeners and connections.  Requests not yet replied to are gone: do not reply.  Not for use
+ * within a handler or verify; the callback of seal_http_drain may.
+ */
 void seal_http_free(struct seal_http *http);
-/* Serve on a listening descriptor, taken over.  tls NULL: plain. */
+/* Serve on a listening descriptor, taken over on success.  tls NULL: plain. */
 SEAL_CHECKED int seal_http_listen(struct seal_http *http, int fd, struct seal_tls *tls,
 				  struct seal_err *err);
 /* New connections of TLS listeners use this credential from now on. */
@@ -65,6 +72,9 @@ const char *seal_http_peer(const struct seal_http_request *request);
 /* The peer's IP address without the port, for rate limits. */
 const char *seal_http_peer_host(const struct seal_http_request *request);
 bool seal_http_is_local(const struct seal_http_request *request);
+/* The user id of a local socket's peer, by the kernel's word.  SEAL_E_MISSING for other peers. */
+SEAL_CHECKED int seal_http_peer_uid(const struct seal_http_request *request, uid_t *ret_uid,
+				    struct seal_err *err);
 /* What verify left for this connection; NULL on plain listeners. */
 void *seal_http_client(const struct seal_http_request *request);
 void *seal_http_arg(const struct seal_http_request *request);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_BASE_HTTP_INTERNAL_H
+#define SEAL_BASE_HTTP_INTERNAL_H
+
+/*
+ * For this room and its tests only: the parser, the connection, and the server they share.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes/bytes.h"
+#include "base/http/http.h"
+
+#define HTTP_METHOD_MAX  16
+#define HTTP_HEADERS_MAX 64
+#define HTTP_PARAMS_MAX  16
+
+/* ---- target.c ---- */
+
+struct http_param {
+	const char *name;
+	const char *value;
+};
+
+/* A decoded request target.  The strings lie in text.  All zero is empty. */
+struct http_target {
+	char *text;
+	const char *path;
+	struct http_param params[HTTP_PARAMS_MAX];
+	size_t param_count;
+};
+
+/*
+ * Parse an origin-form target (RFC 9112 section 3.2.1).  Refused: other forms, bad escapes, anything
+ * that decodes to other than printable ASCII, an escaped '/', empty and dot segments, a raw '+' or a
+ * nameless, valueless or repeated parameter in the query.  What is left has one reading.
+ */
+SEAL_CHECKED int http_target_parse(struct http_target *ret_target, const char *text, size_t len,
+				   struct seal_err *err);
+void http_target_release(struct http_target *target);
+
+/* ---- parse.c ---- */
+
+enum http_stage {
+	HTTP_STAGE_REQUEST, /* in the request line */
+	HTTP_STAGE_HEADERS,
+	HTTP_STAGE_BODY,
+	HTTP_STAGE_DONE, /* a whole request */
+	HTTP_STAGE_BAD,  /* status says why; nothing more is taken */
+};
+
+/* One request in the making. */
+struct http_parse {
+	enum http_stage stage;
+	unsigned status; /* of the refusal, when stage is BAD */
+	size_t max_body;
+	size_t head_len;
+	unsigned header_count;
+	struct seal_bytes line; /* the line that is not yet complete */
+	char method[HTTP_METHOD_MAX + 1];
+	struct http_target target;
+	bool has_host;
+	bool has_length;
+	bool has_coding;
+	bool has_expect;
+	bool has_upgrade;
+	bool wants_close;
+	uint64_t length;
+	struct seal_bytes body;
+};
+
+void http_parse_init(struct http_parse *parse, size_t max_body);
+void http_parse_release(struct http_parse *parse);
+/* Take bytes until the request is whole or refused; returns how many were taken. */
+size_t http_parse_feed(struct http_parse *parse, const uint8_t *data, size_t len);
+
+/* ---- conn.c ---- */
+
+enum http_state {
+	HTTP_NONE = 0,
+	HTTP_HANDSHAKE,
+	HTTP_IDLE,
+	HTTP_HEAD,
+	HTTP_BODY,
+	HTTP_HANDLER,
+	HTTP_REPLY,
+	HTTP_LINGER,
+	HTTP_CLOSED,
+	HTTP_N_STATES,
+};
+
+enum http_event {
+	HTTP_EV_UP,        /* the handshake is done */
+	HTTP_EV_BYTES,     /* the first bytes of a request */
+	HTTP_EV_HEAD,      /* the head is whole, a body follows */
+	HTTP_EV_REQUEST,   /* the request is whole */
+	HTTP_EV_BAD,       /* the request is refused */
+	HTTP_EV_REPLY,     /* the handler has answered */
+	HTTP_EV_SENT,      /* the reply is gone, another request may come */
+	HTTP_EV_LAST_SENT, /* the reply is gone, and it was the last */
+	HTTP_EV_EOF,
+	HTTP_EV_FAIL,
+	HTTP_EV_DEADLINE,
+	HTTP_EV_DRAIN,
+	HTTP_N_EVENTS,
+};
+
+/* Where the table leads; HTTP_NONE for what cannot happen. */
+enum http_state http_next_state(enum http_state state, enum http_event event);
+
+struct http_conn;
+
+struct seal_http_request {
+	struct http_conn *conn;
+	struct http_parse parse;
+};
+
+/* One read: the least that stream.h asks for, and all that is ever read ahead. */
+#define HTTP_READ_LEN (16u * 1024)
+#define HTTP_PEER_MAX 64 /* "[v6]:port" is at most 48 letters */
+
+struct http_conn {
+	struct seal_http *http;
+	struct http_conn *prev;
+	struct http_conn *next;
+	struct seal_stream *stream;
+	struct seal_watch *watch;
+	struct seal_timer *deadline;
+	struct seal_http_request *request; /* NULL between requests */
+	struct seal_bytes ahead;           /* what came behind the request being served */
+	void *client;
+	size_t lingered;
+	enum http_state state;
+	bool may_read; /* the socket may hold more than was read */
+	bool wants_read;
+	bool wants_write;
+	bool in_turn;
+	bool keep_alive;
+	bool is_local;
+	bool reset; /* close rudely */
+	char peer[HTTP_PEER_MAX];
+	char host[HTTP_PEER_MAX];
+};
+
+/*
+ * Begin to serve the connected socket fd; tls NULL: plain.  On success the connection owns fd, belongs
+ * to http's list, and may be gone already.  On failure fd is the caller's.
+ */
+SEAL_CHECKED int http_conn_start(struct seal_http *http, int fd,
+				 const struct sockaddr_storage *addr, socklen_t len,
+				 struct seal_tls *tls, struct seal_err *err);
+void http_conn_free(struct http_conn *conn);
+void http_conn_step(struct http_conn *conn, enum http_event event);
+/* Close it if nothing is under way. */
+void http_conn_drain(struct http_conn *conn);
+
+/* ---- drive.c ---- */
+
+/* Do what can be done now, then wait.  The connection may be gone afterwards. */
+void http_conn_turn(struct http_conn *conn);
+
+/* ---- reply.c ---- */
+
+struct http_answer {
+	unsigned status;
+	const char *content_type; /* NULL: none */
+	const void *body;
+	size_t body_len;
+	unsigned retry_after;
+	bool keep_alive;
+	bool is_head; /* the answer to a HEAD request: its body stays here */
+};
+
+SEAL_CHECKED enum seal_io http_answer_write(struct seal_stream *stream,
+					    struct seal_staging *staging,
+					    const struct http_answer *answer);
+/* The fixed answer to a request that was refused before any handler saw it. */
+SEAL_CHECKED enum seal_io http_refusal_write(struct seal_stream *stream,
+					     struct seal_staging *staging, unsigned status);
+
+/* ---- server.c ---- */
+
+struct http_listener;
+
+struct seal_http {
+	struct seal_loop *loop;
+	struct seal_http_config config;
+	struct http_listener *listeners;
+	struct http_conn *conns;
+	uint32_t conn_count;
+	bool draining;
+	struct seal_timer *drained; /* calls drained_fn in a turn of its own */
+	seal_timer_fn drained_fn;
+	void *drained_arg;
+};
+
+void http_add_conn(struct seal_http *http, struct http_conn *conn);
+void http_remove_conn(struct seal_http *http, struct http_conn *conn);
+
+#endif

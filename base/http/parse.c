@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An incremental parser for one HTTP/1.1 request (RFC 9112).  It takes any pieces, and how the bytes
+ * were cut never changes the result.  It knows nothing of sockets, and it refuses wherever two parties
+ * could disagree about where a request ends: that is how requests are smuggled.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "base/http/http_internal.h"
+
+void
+http_parse_init(struct http_parse *parse, size_t max_body)
+{
+	*parse = (struct http_parse){ .stage = HTTP_STAGE_REQUEST, .max_body = max_body };
+	seal_bytes_init(&parse->line, SEAL_HTTP_HEAD_MAX);
+	seal_bytes_init(&parse->body, max_body);
+}
+
+void
+http_parse_release(struct http_parse *parse)
+{
+	seal_bytes_release(&parse->line);
+	seal_bytes_release(&parse->body);
+	http_target_release(&parse->target);
+}
+
+static void
+refuse(struct http_parse *parse, unsigned status)
+{
+	parse->stage = HTTP_STAGE_BAD;
+	parse->status = status;
+}
+
+/* RFC 9110 section 5.6.2 */
+static bool
+is_tchar(char c)
+{
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+		return true;
+	return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+/* What a head may consist of.  obs-text (RFC 9110 section 5.5) is not needed by anybody. */
+static bool
+is_head_byte(uint8_t c)
+{
+	return (c >= 0x20 && c <= 0x7e) || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* 0 for HTTP/1.1, else the status of the refusal. */
+static unsigned
+check_version(const char *version)
+{
+	if (strcmp(version, "HTTP/1.1") == 0)
+		return 0;
+	if (strlen(version) == 8 && strncmp(version, "HTTP/", 5) == 0 && version[5] >= '0' &&
+	    version[5] <= '9' && version[6] == '.' && version[7] >= '0' && version[7] <= '9')
+		return 505;
+	return 400;
+}
+
+static bool
+take_method(struct http_parse *parse, const char *method, size_t len)
+{
+	if (len == 0 || len > HTTP_METHOD_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (method[i] < 'A' || method[i] > 'Z')
+			return false;
+	}
+	memcpy(parse->method, method, len);
+	parse->method[len] = '\0';
+	return true;
+}
+
+/* method SP request-target SP HTTP-version, with single blanks (RFC 9112 section 3) */
+static void
+take_request_line(struct http_parse *parse, const char *line)
+{
+	const char *target = strchr(line, ' ');
+	const char *version = target == NULL ? NULL : strchr(target + 1, ' ');
+	unsigned status;
+	int r;
+
+	if (version == NULL) {
+		refuse(parse, 400);
+		return;
+	}
+	target++;
+	version++;
+	status = check_version(version);
+	if (status == 0 && !take_method(parse, line, (size_t)(target - 1 - line)))
+		status = 400;
+	if (status == 0) {
+		r = http_target_parse(&parse->target, target, (size_t)(version - 1 - target), NULL);
+		if (r < 0)
+			status = r == SEAL_E_MEMORY ? 503 : 400;
+	}
+	if (status != 0)
+		refuse(parse, status);
+	else
+		parse->stage = HTTP_STAGE_HEADERS;
+}
+
+/* Exactly one, of letters that a host, an address and a port are made of (RFC 9112 section 3.2). */
+static bool
+take_host(struct http_parse *parse, const char *value)
+{
+	const char *host_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789-._~%:[]";
+
+	if (parse->has_host)
+		return false;
+	parse->has_host = true;
+	return value[strspn(value, host_letters)] == '\0';
+}
+
+/* Once, digits only, no leading zero: one spelling per length (RFC 9112 section 6.3). */
+static bool
+take_length(struct http_parse *parse, const char *value)
+{
+	size_t digits = strspn(value, "0123456789");
+
+	if (parse->has_length || digits == 0 || digits > 18 || value[digits] != '\0' ||
+	    (digits > 1 && value[0] == '0'))
+		return false;
+	parse->has_length = true;
+	for (size_t i = 0; i < digits; i++)
+		parse->length = parse->length * 10 + (uint64_t)(value[i] - '0');
+	return true;
+}
+
+static bool
+take_coding(struct http_parse *parse, const char *value)
+{
+	(void)value;
+	parse->has_coding = true;
+	return true;
+}
+
+static bool
+take_expect(struct http_parse *parse, const char *value)
+{
+	(void)value;
+	parse->has_expect = true;
+	return true;
+}
+
+static bool
+take_upgrade(struct http_parse *parse, const char *value)
+{
+	(void)value;
+	parse->has_upgrade = true;
+	return true;
+}
+
+/* A list of tokens, of which only close concerns us (RFC 9110 section 7.6.1). */
+static bool
+take_connection(struct http_parse *parse, const char *value)
+{
+	while (*value != '\0') {
+		size_t len = strcspn(value, ", \t");
+
+		for (size_t i = 0; i < len; i++) {
+			if (!is_tchar(value[i]))
+				return false;
+		}
+		if (len == 5 && strncasecmp(value, "close", len) == 0)
+			parse->wants_close = true;
+		value += len;
+		value += strspn(value, ", \t");
+	}
+	return true;
+}
+
+/* The headers that decide how a request is read.  All others are checked for form and skipped. */
+static const struct {
+	const char *name;
+	bool (*take)(struct http_parse *parse, const char *value);
+} framing_headers[] = {
+	{ "connection", take_connection },
+	{ "content-length", take_length },
+	{ "expect", take_expect },
+	{ "host", take_host },
+	{ "transfer-encoding", take_coding },
+	{ "upgrade", take_upgrade },
+};
+
+static bool
+dispatch_header(struct http_parse *parse, const char *name, const char *value)
+{
+	for (size_t i = 0; i < SEAL_COUNT(framing_headers); i++) {
+		if (strcasecmp(name, framing_headers[i].name) == 0)
+			return framing_headers[i].take(parse, value);
+	}
+	return true;
+}
+
+/*
+ * name ":" OWS value OWS, in place.  The name is a token right up to the colon, so folded lines and
+ * blanks before the colon fall out here (RFC 9112 sections 5.1 and 5.2).
+ */
+static bool
+take_header(struct http_parse *parse, char *line)
+{
+	size_t name_len = 0;
+	char *value, *end;
+
+	while (is_tchar(line[name_len]))
+		name_len++;
+	if (name_len == 0 || line[name_len] != ':')
+		return false;
+	line[name_len] = '\0';
+	value = line + name_len + 1;
+	value += strspn(value, " \t");
+	end = value + strlen(value);
+	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*end = '\0';
+	return dispatch_header(parse, line, value);
+}
+
+/* The head is whole: is there one reading of it, and do we serve it? */
+static void
+end_head(struct http_parse *parse)
+{
+	seal_bytes_release(&parse->line);
+	if (!parse->has_host || (parse->has_length && parse->has_coding))
+		refuse(parse, 400);
+	else if (parse->has_expect)
+		refuse(parse, 417);
+	else if (parse->has_coding || parse->has_upgrade)
+		refuse(parse, 501);
+	else if (parse->length > parse->max_body)
+		refuse(parse, 413);
+	else
+		parse->stage = parse->length > 0 ? HTTP_STAGE_BODY : HTTP_STAGE_DONE;
+}
+
+/* A whole line, which must end in CR LF and hold no other CR (RFC 9112 section 2.2). */
+static void
+take_line(struct http_parse *parse)
+{
+	char *line = (char *)parse->line.data;
+	size_t len = parse->line.len;
+
+	if (len < 2 || line[len - 2] != '\r' || memchr(line, '\r', len - 2) != NULL) {
+		refuse(parse, 400);
+		return;
+	}
+	line[len - 2] = '\0';
+	if (parse->stage == HTTP_STAGE_REQUEST)
+		take_request_line(parse, line);
+	else if (line[0] == '\0')
+		end_head(parse);
+	else if (++parse->header_count > HTTP_HEADERS_MAX)
+		refuse(parse, 431);
+	else if (!take_header(parse, line))
+		refuse(parse, 400);
+	seal_bytes_reset(&parse->line);
+}
+
+/* Take bytes up to the end of the line, of data, or of the room for a head. */
+static size_t
+take_head_bytes(struct http_parse *parse, const uint8_t *data, size_t len)
+{
+	size_t room = SEAL_HTTP_HEAD_MAX - parse->head_len;
+	const uint8_t *newline;
+
+	if (room == 0) {
+		refuse(parse, 431);
+		return 0;
+	}
+	if (len > room)
+		len = room;
+	newline = memchr(data, '\n', len);
+	if (newline != NULL)
+		len = (size_t)(newline - data) + 1;
+	for (size_t i = 0; i < len; i++) {
+		if (!is_head_byte(data[i])) {
+			refuse(parse, 400);
+			return i;
+		}
+	}
+	if (seal_bytes_append(&parse->line, data, len, NULL) < 0) {
+		refuse(parse, 503);
+		return 0;
+	}
+	parse->head_len += len;
+	if (newline != NULL)
+		take_line(parse);
+	return len;
+}
+
+/* The buffer grows with what has come, not with what was promised. */
+static size_t
+take_body_bytes(struct http_parse *parse, const uint8_t *data, size_t len)
+{
+	size_t missing = (size_t)parse->length - parse->body.len;
+
+	if (len > missing)
+		len = missing;
+	if (seal_bytes_append(&parse->body, data, len, NULL) < 0) {
+		refuse(parse, 503);
+		return 0;
+	}
+	if (len == missing)
+		parse->stage = HTTP_STAGE_DONE;
+	return len;
+}
+
+size_t
+http_parse_feed(struct http_parse *parse, const uint8_t *data, size_t len)
+{
+	size_t used = 0;
+
+	while (used < len && parse->stage <= HTTP_STAGE_HEADERS)
+		used += take_head_bytes(parse, data + used, len - used);
+	if (used < len && parse->stage == HTTP_STAGE_BODY)
+		used += take_body_bytes(parse, data + used, len - used);
+	return used;
+}
