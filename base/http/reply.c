@@ -3,6 +3,7 @@
  * Answers as bytes on a stream.  An answer leaves in one write wherever it fits the staging area, so
  * that it costs one record and one system call.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

@@ -65,7 +65,7 @@ read_name(struct seal_alt_names *names, const GENERAL_NAME *name, struct seal_er
 	size_t len;
 
 	if (name->type != GEN_DNS && name->type != GEN_URI) {
-		names->others = true;
+		names->other_kinds = true;
 		return 0;
 	}
 	text = name->type == GEN_DNS ? name->d.dNSName : name->d.uniformResourceIdentifier;
@@ -74,7 +74,7 @@ read_name(struct seal_alt_names *names, const GENERAL_NAME *name, struct seal_er
 	if (name->type == GEN_DNS) {
 		if (is_plain_dns(at, len))
 			return add_copy(&names->dns, at, len, err);
-		names->others = true;
+		names->odd_dns = true;
 		return 0;
 	}
 	if (!is_printable(at, len))

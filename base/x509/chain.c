@@ -167,6 +167,31 @@ check_leaf(X509 *leaf, enum seal_side side, struct seal_err *err)
 	return check_extended_usage(leaf, side, err);
 }
 
+/*
+ * Name constraints speak of names, wildcards of sets of them: neither RFC says what a wildcard means
+ * beneath a constraint that some member of its set would break.  So there are none beneath any, nor
+ * names that are no names.
+ */
+static int
+check_constrained(const STACK_OF(X509) * path, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_alt_names_release) struct seal_alt_names names = { 0 };
+	bool constrained = false;
+	bool sound;
+
+	for (int i = 1; i < sk_X509_num(path); i++)
+		if (X509_get_ext_by_NID(sk_X509_value(path, i), NID_name_constraints, -1) >= 0)
+			constrained = true;
+	if (!constrained)
+		return 0;
+	sound = seal_alt_names_read(&names, (const struct seal_cert *)sk_X509_value(path, 0),
+				    NULL) == 0 &&
+		!names.odd_dns;
+	for (size_t i = 0; sound && i < names.dns.count; i++)
+		sound = names.dns.items[i][0] != '*';
+	return sound ? 0 : unauth(err, "a wildcard or malformed name beneath name constraints");
+}
+
 static int
 check_path(const STACK_OF(X509) * path, enum seal_side side, struct seal_err *err)
 {
@@ -180,6 +205,8 @@ check_path(const STACK_OF(X509) * path, enum seal_side side, struct seal_err *er
 		r = check_any(sk_X509_value(path, i), i == 0, i == count - 1, err);
 	if (r == 0)
 		r = check_leaf(sk_X509_value(path, 0), side, err);
+	if (r == 0)
+		r = check_constrained(path, err);
 	return r;
 }
 
@@ -200,7 +227,9 @@ set_params(X509_STORE_CTX *ctx, const struct seal_chain_opts *opts, struct seal_
 	X509_VERIFY_PARAM_set_time(param, (time_t)opts->now);
 	X509_VERIFY_PARAM_set_depth(param, (int)opts->max_between);
 	X509_VERIFY_PARAM_set_auth_level(param, 2); /* 112 bits, RFC 7525 */
-	if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT) != 1 ||
+	/* Partial chains: what is pinned is the end of the path, be it self-signed or not. */
+	if (X509_VERIFY_PARAM_set_flags(param,
+					X509_V_FLAG_X509_STRICT | X509_V_FLAG_PARTIAL_CHAIN) != 1 ||
 	    X509_VERIFY_PARAM_set_purpose(param, purpose) != 1)
 		return seal_fail_ssl(err, "cannot prepare the verification");
 	return 0;

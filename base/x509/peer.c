@@ -64,7 +64,7 @@ verify_identity(struct seal_identity *ret_identity, struct seal_alt_names *ret_n
 static int
 check_pod_names(const struct seal_alt_names *names, const char *peer, struct seal_err *err)
 {
-	if (names->others)
+	if (names->odd_dns || names->other_kinds)
 		return seal_fail(err, SEAL_E_UNAUTH, "a name of a kind or spelling not ours");
 	if (!seal_strv_contains(&names->dns, SEAL_PEER_ANY))
 		return seal_fail(err, SEAL_E_UNAUTH, "the name 'any' is missing");

@@ -25,7 +25,8 @@ static inline STACK_OF(X509) * native_certs(const struct seal_certs *certs)
 struct seal_alt_names {
 	struct seal_strv dns; /* lower-case letters, digits, '-', '.', and a leading "*." */
 	struct seal_strv uris;
-	bool others; /* names of any other kind, or DNS names spelled otherwise */
+	bool odd_dns;     /* there are DNS names spelled otherwise */
+	bool other_kinds; /* there are names of other kinds */
 };
 
 void seal_alt_names_release(struct seal_alt_names *names);

@@ -105,7 +105,8 @@ pki_vectors(const char *name, char *path, size_t size)
 	const char *root = getenv("SEAL_VECTORS");
 
 	(void)snprintf(path, size, "%s/%s",
-		       root != NULL && root[0] != '\0' ? root : SEAL_SOURCE_DIR "/../shared/vectors",
+		       root != NULL && root[0] != '\0' ? root
+						       : SEAL_SOURCE_DIR "/../shared/vectors",
 		       name);
 	if (access(path, R_OK) == 0)
 		return path;

@@ -12,7 +12,7 @@
 #include "base/x509/verify.h"
 #include "base/x509/x509.h"
 
-#define PKI_NOW	   INT64_C(1800000000) /* the clock most tests hand in */
+#define PKI_NOW    INT64_C(1800000000) /* the clock most tests hand in */
 #define PKI_DOMAIN "seal.test"
 
 /* A key with its certificate, or a CA. */

@@ -70,9 +70,9 @@ Test(jwe, refuses_every_truncation_and_every_changed_letter)
 			FREE_SECRET plain = NULL;
 
 			out.data[at] ^= (uint8_t)(1u << bit);
-			cr_expect_lt(seal_jwe_open(&plain, NULL, key, (char *)out.data, out.len,
-						   NULL),
-				     0, "bit %d of byte %zu", bit, at);
+			cr_expect_lt(
+				seal_jwe_open(&plain, NULL, key, (char *)out.data, out.len, NULL),
+				0, "bit %d of byte %zu", bit, at);
 			cr_expect_null(plain);
 			out.data[at] ^= (uint8_t)(1u << bit);
 		}
@@ -113,9 +113,8 @@ Test(jwe, refuses_foreign_headers)
 		SEAL_SCOPED(seal_json_freep) struct seal_json *header = NULL;
 
 		cr_assert_eq(seal_base64url_encode(&text, headers[i], strlen(headers[i]), NULL), 0);
-		cr_assert_eq(seal_bytes_append_str(&text,
-						   "..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA",
-						   NULL),
+		cr_assert_eq(seal_bytes_append_str(
+				     &text, "..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA", NULL),
 			     0);
 		cr_expect_lt(seal_jwe_header(&header, seal_bytes_str(&text), text.len, NULL), 0,
 			     "%s", headers[i]);

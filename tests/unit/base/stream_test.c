@@ -49,8 +49,8 @@ make_pair(struct pair *pair, bool with_tls)
 		struct seal_tls_config config;
 
 		pair->ids[i] = pki_pod(&pair->ca, "shop", i == 0 ? "db" : "web", NULL);
-		config = (struct seal_tls_config){ .side = i == 0 ? SEAL_SIDE_SERVER :
-								    SEAL_SIDE_CLIENT,
+		config = (struct seal_tls_config){ .side = i == 0 ? SEAL_SIDE_SERVER
+								  : SEAL_SIDE_CLIENT,
 						   .chain = pair->ids[i].chain,
 						   .key = pair->ids[i].key };
 		if (!with_tls) {
@@ -177,12 +177,14 @@ Test(stream, passes_on_a_half_close_and_still_receives)
 			must_shake(&pair);
 		cr_assert_eq(seal_stream_write(a, "last words", 10, NULL), SEAL_IO_DONE);
 		cr_assert_eq(seal_stream_end(a, NULL), SEAL_IO_DONE);
-		cr_assert_eq(seal_stream_read(b, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_DONE);
+		cr_assert_eq(seal_stream_read(b, plain, SEAL_STAGING_LEN, &got, NULL),
+			     SEAL_IO_DONE);
 		cr_expect_eq(got, 10);
 		cr_assert_eq(seal_stream_read(b, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_EOF);
 		cr_assert_eq(seal_stream_write(b, "an answer", 9, NULL), SEAL_IO_DONE);
 		cr_assert_eq(seal_stream_end(b, NULL), SEAL_IO_DONE);
-		cr_assert_eq(seal_stream_read(a, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_DONE);
+		cr_assert_eq(seal_stream_read(a, plain, SEAL_STAGING_LEN, &got, NULL),
+			     SEAL_IO_DONE);
 		cr_expect_eq(got, 9);
 		cr_expect_eq(memcmp(plain, "an answer", 9), 0);
 		cr_assert_eq(seal_stream_read(a, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_EOF);

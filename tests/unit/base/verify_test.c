@@ -165,9 +165,9 @@ Test(verify_peer, refuses_everything_when_the_clock_is_not_readable)
 	WORLD(world);
 	struct seal_peer peer = { 0 };
 
-	cr_expect_eq(seal_peer_verify(&peer, &world.rules, world.pod.chain, SEAL_SIDE_CLIENT, 0,
-				      NULL),
-		     SEAL_E_UNAUTH);
+	cr_expect_eq(
+		seal_peer_verify(&peer, &world.rules, world.pod.chain, SEAL_SIDE_CLIENT, 0, NULL),
+		SEAL_E_UNAUTH);
 }
 
 Test(verify_peer, demands_the_host_name_only_when_asked_to)
@@ -235,8 +235,8 @@ Test(verify_peer, refuses_names_that_do_not_tell_one_story)
 
 	world.rules.allowed = &everybody;
 	for (size_t i = 0; i < SEAL_COUNT(cases); i++) {
-		struct seal_strv dns = pki_strv(cases[i].dns[0], cases[i].dns[1], cases[i].dns[2],
-						NULL);
+		struct seal_strv dns =
+			pki_strv(cases[i].dns[0], cases[i].dns[1], cases[i].dns[2], NULL);
 		struct seal_cert_spec spec = { .kind = SEAL_CERT_POD,
 					       .common_name = "web",
 					       .uri = cases[i].uri,
@@ -334,9 +334,9 @@ accepts(const struct seal_json *test)
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *chain = NULL;
 	const char *kind = seal_json_str(seal_json_member(test, "validation_kind"));
 	const struct seal_chain_opts opts = { .now = time_of(test),
-					      .side = strcmp(kind, "CLIENT") == 0 ?
-							      SEAL_SIDE_CLIENT :
-							      SEAL_SIDE_SERVER,
+					      .side = strcmp(kind, "CLIENT") == 0
+							      ? SEAL_SIDE_CLIENT
+							      : SEAL_SIDE_SERVER,
 					      .max_between = 8 };
 	const struct seal_json *name = seal_json_member(test, "expected_peer_name");
 
@@ -477,9 +477,9 @@ play_identity(const struct seal_peer_rules *rules, int dir, const char *row)
 	for (int side = SEAL_SIDE_CLIENT; side <= SEAL_SIDE_SERVER; side++) {
 		struct seal_peer peer = { 0 };
 		struct seal_err err = { 0 };
-		bool ok = chain != NULL &&
-			  seal_peer_verify(&peer, rules, chain, (enum seal_side)side,
-					   (int64_t)time(NULL), &err) == 0;
+		bool ok =
+			chain != NULL && seal_peer_verify(&peer, rules, chain, (enum seal_side)side,
+							  (int64_t)time(NULL), &err) == 0;
 
 		if (strcmp(verdicts[side], "reject") == 0)
 			cr_expect_not(ok, "%s accepted on side %d", name, side);
@@ -491,7 +491,8 @@ play_identity(const struct seal_peer_rules *rules, int dir, const char *row)
 Test(verify_peer, agrees_with_every_verdict_of_mtls_identities)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes index = SEAL_BYTES(SUITE_MAX);
-	SEAL_SCOPED(seal_strv_release) struct seal_strv allowed = pki_strv("any", "web", "db", NULL);
+	SEAL_SCOPED(seal_strv_release)
+	struct seal_strv allowed = pki_strv("any", "web", "db", NULL);
 	SEAL_SCOPED(seal_strv_release) struct seal_strv rows = { 0 };
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *anchors = NULL;
 	SEAL_SCOPED(seal_closep) int dir = -1;

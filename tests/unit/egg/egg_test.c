@@ -164,13 +164,15 @@ put_digest(struct seal_json *json)
 	static const char *const texts[] = { "ca", "cert", "key", "statement" };
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes all = SEAL_BYTES(2 * EGG_MAX_LEN);
 	const struct seal_json *urls = seal_json_member(json, "rot");
-	const bool plain = seal_json_kind(seal_json_member(json, "plain_config")) == SEAL_JSON_BOOL &&
-			   seal_json_bool(seal_json_member(json, "plain_config"));
+	const bool plain =
+		seal_json_kind(seal_json_member(json, "plain_config")) == SEAL_JSON_BOOL &&
+		seal_json_bool(seal_json_member(json, "plain_config"));
 	char hex[2 * SEAL_HASH_LEN + 1];
 	uint8_t hash[SEAL_HASH_LEN];
 
 	feed(&all, seal_json_member(json, "id"));
-	for (size_t i = 0; seal_json_kind(urls) == SEAL_JSON_ARRAY && i < seal_json_count(urls); i++)
+	for (size_t i = 0; seal_json_kind(urls) == SEAL_JSON_ARRAY && i < seal_json_count(urls);
+	     i++)
 		feed(&all, seal_json_at(urls, i));
 	for (size_t i = 0; i < SEAL_COUNT(texts); i++)
 		feed(&all, seal_json_member(json, texts[i]));
@@ -247,8 +249,8 @@ Test(egg_parse, refuses_members_that_are_not_right)
 Test(egg_new, refuses_a_key_or_certificate_of_somebody_else)
 {
 	SEAL_SCOPED(release_parts) struct parts parts = make_parts(ID);
-	SEAL_SCOPED(release_parts) struct parts other =
-		make_parts("ffeeddccbbaa99887766554433221100");
+	SEAL_SCOPED(release_parts)
+	struct parts other = make_parts("ffeeddccbbaa99887766554433221100");
 	struct egg_fields fields = fields_of(&parts);
 	struct egg *egg = NULL;
 
@@ -273,11 +275,9 @@ statement_key(char letter)
 static struct egg_statement
 good_statement(void)
 {
-	struct egg_statement statement = { .id = ID,
-					   .workload = "shop",
-					   .peer = "web",
-					   .not_after = PKI_NOW,
-					   .max_hatches = 7 };
+	struct egg_statement statement = {
+		.id = ID, .workload = "shop", .peer = "web", .not_after = PKI_NOW, .max_hatches = 7
+	};
 
 	memset(statement.key_id, 0x5a, sizeof(statement.key_id));
 	statement.hostnames = pki_strv("*.apps.example.com", "shop.example.com", NULL);
@@ -330,7 +330,8 @@ Test(egg_statement, refuses_flips_truncations_and_other_keys)
 	for (int once = 0; once < 1; once++) {
 		struct egg_statement back = { 0 };
 
-		cr_expect_eq(egg_statement_open(&back, other, seal_bytes_str(&text), text.len, NULL),
-			     SEAL_E_UNAUTH);
+		cr_expect_eq(
+			egg_statement_open(&back, other, seal_bytes_str(&text), text.len, NULL),
+			SEAL_E_UNAUTH);
 	}
 }
