@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # Client side (messages and the curl door), server side (store, API, signer), and the two programs.
-noinst_LIBRARIES += %D%/librotclient.a %D%/librotserver.a
+noinst_LIBRARIES += %D%/librotclient.a %D%/librotserver.a %D%/librotcli.a
 ROT_CLIENT_LIBS = %D%/librotclient.a $(EGG_LIBS) $(CURL_LIBS)
+ROT_CLI_LIBS = %D%/librotcli.a $(ROT_SERVER_LIBS)
 ROT_SERVER_LIBS = %D%/librotserver.a $(ROT_CLIENT_LIBS) $(SQLITE_LIBS)
 
 noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/client/client_internal.h %D%/signer/signer.h
-%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/client/client.c %D%/client/credentials.c %D%/client/memory.c
+%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/client/client.c %D%/client/credentials.c %D%/client/memory.c \
+	%D%/client/transfer.c
 %C%_librotserver_a_SOURCES = %D%/signer/signer.c %D%/signer/process.c
+
+noinst_HEADERS += %D%/cli/cli.h
+%C%_librotcli_a_SOURCES = %D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c \
+	%D%/cli/copy.c %D%/cli/output.c %D%/cli/yaml.c %D%/cli/files.c %D%/cli/subject.c \
+	%D%/cli/init.c %D%/cli/workload.c %D%/cli/egg.c %D%/cli/cert.c
 
 bin_PROGRAMS += seal
 sbin_PROGRAMS += seal-rot
 seal_SOURCES = %D%/cli/main.c
-seal_LDADD = $(ROT_SERVER_LIBS)
+seal_LDADD = $(ROT_CLI_LIBS)
 seal_rot_SOURCES = %D%/server/main.c
 seal_rot_LDADD = $(ROT_SERVER_LIBS)

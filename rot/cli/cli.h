@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_ROT_CLI_H
+#define SEAL_ROT_CLI_H
+
+/*
+ * The seal command, in rooms: verbs.c is the table of what can be said, run.c finds the row that was
+ * meant, connect.c reaches the root of trust, output.c and yaml.c print, and one file per subject
+ * (workload.c, egg.c, cert.c, init.c) holds the handlers.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/bytes/bytes.h"
+#include "base/config/config.h"
+#include "base/err/err.h"
+#include "base/json/json.h"
+#include "base/names/names.h"
+#include "rot/client/client.h"
+
+#define CLI_MAX_ARGS  3
+#define CLI_MAX_REPLY (4u * 1024 * 1024) /* a page of a hundred eggs is below one MiB */
+
+enum cli_format { CLI_TABLE, CLI_JSON, CLI_YAML };
+
+/* Where every option of every verb puts its value; all zero is "not given". */
+struct cli_options {
+	bool help;
+	bool open;
+	bool plain_config;
+	bool yes;
+	const char *credentials;
+	const char *dir;
+	const char *file; /* -o of the verbs that write: a file, or a directory */
+	const char *kek_file;
+	const char *output; /* table, json, yaml */
+	const char *p12_password_file;
+	const char *peer;
+	const char *trust_domain;
+	struct seal_strv hostnames;
+	struct seal_strv urls;
+	uint64_t max_hatches;
+	uint64_t ttl;
+};
+
+struct cli {
+	const struct cli_verb *verb;
+	struct cli_options opt;
+	const char *args[CLI_MAX_ARGS];
+	size_t arg_count;
+	enum cli_format format;
+	struct rot_client *client; /* made at the first call */
+	bool is_local;             /* ... over the socket of --dir */
+};
+
+typedef int (*cli_fn)(struct cli *cli, struct seal_err *err);
+
+/* One thing that can be said. */
+struct cli_verb {
+	const char *verb;
+	const char *sub;  /* NULL when the verb stands alone */
+	const char *args; /* positional names as help shows them, "" for none */
+	size_t min_args;
+	size_t max_args;
+	const struct seal_option *options; /* beside the general ones; alphabetical */
+	size_t option_count;
+	unsigned flags;
+	cli_fn run;
+	const char *help; /* one line, no full stop */
+	const char *more; /* a paragraph for --help, or NULL */
+};
+
+#define CLI_CALLS 1u /* speaks with the root of trust: takes --dir, --url, --credentials */
+#define CLI_SHOWS 2u /* prints a result: takes --output */
+#define CLI_FILES 4u /* -o is a file or directory, so that --output has no short form */
+
+extern const struct cli_verb cli_verbs[];
+extern const size_t cli_verb_count;
+
+/* ---- run.c ---- */
+
+/* Do what the command line says.  SEAL_E_USAGE when it cannot be meant. */
+SEAL_CHECKED int cli_run(int argc, char **argv, struct seal_err *err);
+/* "workload create", for sentences. */
+void cli_verb_name(const struct cli_verb *verb, char *out, size_t size);
+
+/* ---- help.c ---- */
+
+#define CLI_MAX_OPTIONS 16
+/* The general options of a verb and its own, in alphabetical order; the number of rows. */
+size_t cli_verb_options(const struct cli_verb *verb, struct seal_option table[CLI_MAX_OPTIONS]);
+void cli_help_all(FILE *out);
+void cli_help_verb(FILE *out, const struct cli_verb *verb);
+SEAL_CHECKED int cli_help(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_version(struct cli *cli, struct seal_err *err);
+
+/* ---- connect.c ---- */
+
+/*
+ * One request to the root of trust that the options or the environment name.  A status below 300
+ * gives the reply; any other becomes an error with the server's sentence.  body may be NULL.
+ */
+SEAL_CHECKED int cli_call(struct cli *cli, const char *method, const char *path,
+			  const struct seal_json *body, struct seal_json **ret_reply,
+			  struct seal_err *err);
+/* Get all pages of a list: {member: [...]} in one.  query is "" or "name=value". */
+SEAL_CHECKED int cli_call_list(struct cli *cli, const char *path, const char *query,
+			       const char *member, struct seal_json **ret_list,
+			       struct seal_err *err);
+
+/* ---- copy.c ---- */
+
+/* Append the elements of an array; set the named members (NULL ends) that from has. */
+void cli_copy_array(struct seal_json *to, const struct seal_json *from);
+void cli_copy_members(struct seal_json *to, const struct seal_json *from, const char *const *names);
+
+/* ---- output.c ---- */
+
+enum cli_column_kind {
+	CLI_TEXT,
+	CLI_TIME,  /* seconds since the epoch, shown in UTC */
+	CLI_LIMIT, /* a number, 0 shown as "unlimited" */
+};
+
+struct cli_column {
+	const char *title; /* as in a heading: "CREATED" */
+	const char *member;
+	enum cli_column_kind kind;
+};
+
+SEAL_CHECKED int cli_format_parse(enum cli_format *ret_format, const char *name,
+				  struct seal_err *err);
+/* Print one object: the chosen members as lines, or all of it as JSON or YAML. */
+SEAL_CHECKED int cli_print(const struct cli *cli, const struct seal_json *object,
+			   const struct cli_column *columns, size_t column_count,
+			   struct seal_err *err);
+/* Print the objects in list's member: an aligned table, or all of list as JSON or YAML. */
+SEAL_CHECKED int cli_print_list(const struct cli *cli, const struct seal_json *list,
+				const char *member, const struct cli_column *columns,
+				size_t column_count, struct seal_err *err);
+/* The text behind the two above, appended to out. */
+SEAL_CHECKED int cli_render(enum cli_format format, const struct seal_json *object,
+			    const struct cli_column *columns, size_t column_count,
+			    struct seal_bytes *out, struct seal_err *err);
+SEAL_CHECKED int cli_render_list(enum cli_format format, const struct seal_json *list,
+				 const char *member, const struct cli_column *columns,
+				 size_t column_count, struct seal_bytes *out, struct seal_err *err);
+/* Write all of it to standard output. */
+SEAL_CHECKED int cli_write_out(const void *data, size_t len, struct seal_err *err);
+
+/*
+ * Ask before something is destroyed.  Returns 0 with --yes, or when a person at the terminal says
+ * yes; SEAL_E_REFUSED otherwise, and where there is nobody to ask.
+ */
+SEAL_CHECKED int cli_confirm(const struct cli *cli, const char *what, struct seal_err *err);
+
+/* ---- yaml.c ---- */
+
+/* A value of JSON as a YAML 1.2 document. */
+SEAL_CHECKED int cli_yaml(const struct seal_json *value, struct seal_bytes *out,
+			  struct seal_err *err);
+
+/* ---- files.c ---- */
+
+/* A path to be created, as its directory (open) and its last part. */
+struct cli_place {
+	int dirfd;
+	char *name;
+};
+#define CLI_PLACE_NONE                                                                             \
+	{                                                                                          \
+		.dirfd = -1                                                                        \
+	}
+void cli_place_release(struct cli_place *place);
+/* SEAL_E_CONFLICT when something is there already: nothing is ever overwritten. */
+SEAL_CHECKED int cli_place_new(struct cli_place *ret_place, const char *path, struct seal_err *err);
+
+struct cli_file {
+	const char *name;
+	const void *data;
+	size_t len;
+};
+/* Create the directory, mode 0700, with all files, mode 0600, or nothing at all. */
+SEAL_CHECKED int cli_write_dir(const struct cli_place *place, const struct cli_file *files,
+			       size_t file_count, struct seal_err *err);
+
+/* ---- the handlers ---- */
+
+SEAL_CHECKED int cli_init(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_status(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_workload_create(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_workload_delete(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_workload_list(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_workload_show(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_peer_allow(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_peer_deny(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_peer_list(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_egg_list(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_egg_mint(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_egg_revoke(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_egg_show(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_cert_issue(struct cli *cli, struct seal_err *err);
+
+/* What mint and issue have in common: whom the certificate is for, checked. */
+SEAL_CHECKED int cli_check_subject(const struct cli *cli, bool patterns, struct seal_err *err);
+/* The members of a request both have: workload, peer, hostnames, ttl, csr. */
+void cli_subject(const struct cli *cli, struct seal_json *request, const char *csr);
+
+#endif

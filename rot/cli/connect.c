@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which root of trust is meant, with which credential, and one request to it.  The command line goes
+ * before the environment; two answers on one level are an error, never a guess.
+ */
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs/fs.h"
+#include "rot/cli/cli.h"
+
+#define MAX_PAGES 100000 /* of 100 entries: a list that is longer does not end */
+
+/* Set and not empty. */
+static const char *
+variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* ---- A remote root of trust ---- */
+
+static int
+default_credentials(char *out, size_t size, struct seal_err *err)
+{
+	const char *config = variable("XDG_CONFIG_HOME");
+	const char *home = variable("HOME");
+	int len = -1;
+
+	if (config != NULL)
+		len = snprintf(out, size, "%s/seal", config);
+	else if (home != NULL)
+		len = snprintf(out, size, "%s/.config/seal", home);
+	if (len < 0 || (size_t)len >= size)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "say which credential to use: --credentials DIR");
+	return 0;
+}
+
+static int
+read_certs(struct seal_certs **ret_certs, int dirfd, const char *name, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(SEAL_CHAIN_MAX_LEN);
+	int r;
+
+	r = seal_fs_read(&pem, dirfd, name, SEAL_CHAIN_MAX_LEN, err);
+	if (r < 0)
+		return r;
+	r = seal_certs_from_pem(ret_certs, seal_bytes_str(&pem), pem.len, SEAL_CHAIN_MAX_LEN, err);
+	return r < 0 ? seal_note(err, r, "%s", name) : 0;
+}
+
+static int
+read_key(struct seal_key **ret_key, int dirfd, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *pem = NULL;
+	int r;
+
+	r = seal_fs_read_secret(&pem, dirfd, "key.pem", SEAL_CHAIN_MAX_LEN, err);
+	if (r < 0)
+		return r;
+	r = seal_key_from_pem(ret_key, pem, err);
+	return r < 0 ? seal_note(err, r, "key.pem") : 0;
+}
+
+static int
+connect_with(struct cli *cli, int dirfd, const struct seal_strv *urls, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_certs_freep) struct seal_certs *ca = NULL;
+	SEAL_SCOPED(seal_certs_freep) struct seal_certs *cert = NULL;
+	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
+	struct rot_client_config config = { .urls = urls };
+	int r;
+
+	r = read_certs(&ca, dirfd, "ca.pem", err);
+	if (r == 0)
+		r = read_certs(&cert, dirfd, "cert.pem", err);
+	if (r == 0)
+		r = read_key(&key, dirfd, err);
+	if (r < 0)
+		return r;
+	config.ca = ca;
+	config.cert = cert;
+	config.key = key;
+	return rot_client_new(&cli->client, &config, err);
+}
+
+static int
+connect_urls(struct cli *cli, const struct seal_strv *urls, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int dirfd = -1;
+	char standard[PATH_MAX];
+	const char *path = cli->opt.credentials;
+	int r;
+
+	if (path == NULL)
+		path = variable("SEAL_CREDENTIALS");
+	if (path == NULL) {
+		r = default_credentials(standard, sizeof(standard), err);
+		if (r < 0)
+			return r;
+		path = standard;
+	}
+	dirfd = seal_fs_open_dir(path, SEAL_FS_ANY, err);
+	if (dirfd == SEAL_E_MISSING)
+		return seal_fail(err, SEAL_E_MISSING,
+				 "no credential in '%s': say where it is with --credentials DIR",
+				 path);
+	r = dirfd < 0 ? dirfd : connect_with(cli, dirfd, urls, err);
+	return r < 0 ? seal_note(err, r, "credential in '%s'", path) : 0;
+}
+
+/* ---- The local one ---- */
+
+static int
+connect_dir(struct cli *cli, const char *dir, struct seal_err *err)
+{
+	struct rot_client_config config = { 0 };
+	char path[PATH_MAX];
+	int len;
+
+	if (cli->opt.credentials != NULL)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "--credentials goes with --url; the socket of --dir needs none");
+	len = snprintf(path, sizeof(path), "%s/rot.sock", dir);
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return seal_fail(err, SEAL_E_LIMIT, "the path '%.64s...' is too long", dir);
+	config.unix_path = path;
+	cli->is_local = true;
+	return rot_client_new(&cli->client, &config, err);
+}
+
+/* ---- Which of them ---- */
+
+static int
+connect_by_environment(struct cli *cli, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_strv_release) struct seal_strv urls = { 0 };
+	const char *dir = variable("SEAL_DIR");
+	const char *url = variable("SEAL_URL");
+	int r;
+
+	if (dir != NULL && url != NULL)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "SEAL_DIR and SEAL_URL are both set: give --dir or --url");
+	if (dir != NULL)
+		return connect_dir(cli, dir, err);
+	if (url == NULL)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "say which root of trust is meant: --dir DIR, or --url URL");
+	r = seal_strv_split(&urls, url, ',', err);
+	if (r < 0)
+		return seal_note(err, r, "SEAL_URL");
+	return connect_urls(cli, &urls, err);
+}
+
+static int
+connect_client(struct cli *cli, struct seal_err *err)
+{
+	if (cli->client != NULL)
+		return 0;
+	if (cli->opt.dir != NULL && cli->opt.urls.count > 0)
+		return seal_fail(err, SEAL_E_USAGE, "give --dir or --url, not both");
+	if (cli->opt.dir != NULL)
+		return connect_dir(cli, cli->opt.dir, err);
+	if (cli->opt.urls.count > 0)
+		return connect_urls(cli, &cli->opt.urls, err);
+	return connect_by_environment(cli, err);
+}
+
+/* ---- One request ---- */
+
+static enum seal_code
+code_of(unsigned status)
+{
+	switch (status) {
+	case 400:
+		return SEAL_E_FORMAT;
+	case 401:
+	case 403:
+		return SEAL_E_REFUSED;
+	case 404:
+		return SEAL_E_MISSING;
+	case 409:
+		return SEAL_E_CONFLICT;
+	case 413:
+	case 429:
+		return SEAL_E_LIMIT;
+	default:
+		return SEAL_E_SYSTEM;
+	}
+}
+
+static int
+explain(unsigned status, const struct seal_bytes *reply, struct seal_err *err)
+{
+	char code[64];
+	char message[ROT_ERROR_TEXT_MAX];
+
+	rot_error_parse(reply->data, reply->len, code, message);
+	if (message[0] == '\0')
+		return seal_fail(err, code_of(status),
+				 "the root of trust answered %u and gave no reason", status);
+	if (status == 429 || status >= 500)
+		return seal_fail(err, code_of(status), "%s (%s): try again later", message, code);
+	return seal_fail(err, code_of(status), "%s", message);
+}
+
+/* A socket that does not answer has one likely reason. */
+static int
+advise(struct seal_err *err, int r)
+{
+	struct seal_err told = { 0 };
+
+	if (err == NULL || r != SEAL_E_CLOSED)
+		return r;
+	told = *err;
+	return seal_fail(err, SEAL_E_CLOSED, "%.400s: is seal-rot --dir running?", told.text);
+}
+
+int
+cli_call(struct cli *cli, const char *method, const char *path, const struct seal_json *body,
+	 struct seal_json **ret_reply, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(ROT_MAX_BODY);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes reply = SEAL_BYTES(CLI_MAX_REPLY);
+	unsigned status = 0;
+	int r;
+
+	r = connect_client(cli, err);
+	if (r == 0 && body != NULL)
+		r = seal_json_dump(body, false, &text, err);
+	if (r < 0)
+		return r;
+	r = rot_client_call(cli->client, method, path, body != NULL ? text.data : NULL, text.len,
+			    &status, &reply, err);
+	if (r < 0)
+		return cli->is_local ? advise(err, r) : r;
+	if (status >= 300)
+		return explain(status, &reply, err);
+	r = seal_json_parse(ret_reply, reply.data, reply.len, CLI_MAX_REPLY, err);
+	return r < 0 ? seal_note(err, r, "the answer of the root of trust") : 0;
+}
+
+/* ---- Lists in pages ---- */
+
+/* Add a page to the list; *after becomes the place to continue from, or NULL: that was the last. */
+static int
+add_page(struct cli *cli, const char *path, const char *member, struct seal_json *all,
+	 struct seal_bytes *after, bool *ret_more, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *page = NULL;
+	const struct seal_json *entries = NULL;
+	const char *next = NULL;
+	int r;
+
+	r = cli_call(cli, "GET", path, NULL, &page, err);
+	if (r == 0)
+		r = seal_json_get_array(page, member, &entries, err);
+	if (r < 0)
+		return r;
+	cli_copy_array(all, entries);
+
+	*ret_more = seal_json_has(page, "next");
+	if (!*ret_more)
+		return 0;
+	r = seal_json_get_str(page, "next", &next, err);
+	if (r < 0)
+		return r;
+	/* It goes into the next request's path as it is: names and ids are of these letters. */
+	if (next[strspn(next, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
+		return seal_fail(err, SEAL_E_FORMAT, "the root of trust continues at '%s'", next);
+	seal_bytes_reset(after);
+	return seal_bytes_append_str(after, next, err);
+}
+
+int
+cli_call_list(struct cli *cli, const char *path, const char *query, const char *member,
+	      struct seal_json **ret_list, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes after = SEAL_BYTES(256);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes where = SEAL_BYTES(1024);
+	SEAL_SCOPED(seal_json_freep) struct seal_json *list = seal_json_new();
+	struct seal_json *all = seal_json_set_array(list, member);
+	bool more = true;
+	int r = 0;
+
+	for (int page = 0; more && page < MAX_PAGES; page++) {
+		seal_bytes_reset(&where);
+		r = seal_bytes_append_fmt(&where, err, "%s?limit=100%s%s%s%s", path,
+					  query[0] != '\0' ? "&" : "", query,
+					  after.len > 0 ? "&after=" : "", seal_bytes_str(&after));
+		if (r == 0)
+			r = add_page(cli, seal_bytes_str(&where), member, all, &after, &more, err);
+		if (r < 0)
+			return r;
+	}
+	if (more)
+		return seal_fail(err, SEAL_E_LIMIT, "the list does not end");
+	*ret_list = SEAL_TAKE(list);
+	return 0;
+}

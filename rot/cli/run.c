@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the words on the command line to the row of the verb table they mean, its options and its
+ * arguments; whatever cannot be meant ends here, in one line that says what to do.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rot/cli/cli.h"
+
+/*
+ * The verb may stand behind general options that take a value ("seal --dir D status").  Returns the
+ * place of the first word from argv[at] on that is neither an option nor such a value; argc at the end.
+ */
+static int
+next_word(int argc, char **argv, int at)
+{
+	static const char *const valued[] = { "--credentials", "--dir", "--output", "--url", "-o" };
+
+	for (; at < argc && argv[at][0] == '-' && argv[at][1] != '\0'; at++) {
+		for (size_t i = 0; i < SEAL_COUNT(valued); i++) {
+			if (strcmp(argv[at], valued[i]) == 0) {
+				at++;
+				break;
+			}
+		}
+	}
+	return at < argc ? at : argc;
+}
+
+static bool
+is_verb(const char *word)
+{
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		if (strcmp(cli_verbs[i].verb, word) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "create|delete|list|show" */
+static void
+list_subs(const char *verb, char *out, size_t size)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < cli_verb_count && len < size; i++) {
+		if (strcmp(cli_verbs[i].verb, verb) != 0)
+			continue;
+		len += (size_t)snprintf(out + len, size - len, "%s%s", len > 0 ? "|" : "",
+					cli_verbs[i].sub);
+	}
+}
+
+/* Find the row; sub is NULL when the line ends with the verb.  *ret_words of them were used. */
+static int
+find_verb(const struct cli_verb **ret_verb, int *ret_words, const char *verb, const char *sub,
+	  struct seal_err *err)
+{
+	char subs[128];
+
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		const struct cli_verb *row = &cli_verbs[i];
+
+		if (strcmp(row->verb, verb) != 0)
+			continue;
+		if (row->sub == NULL || (sub != NULL && strcmp(row->sub, sub) == 0)) {
+			*ret_verb = row;
+			*ret_words = row->sub == NULL ? 1 : 2;
+			return 0;
+		}
+	}
+	if (!is_verb(verb))
+		return seal_fail(err, SEAL_E_USAGE, "'%s' is no verb: 'seal help' lists them",
+				 verb);
+	list_subs(verb, subs, sizeof(subs));
+	if (sub == NULL)
+		return seal_fail(err, SEAL_E_USAGE, "say what to do: seal %s %s", verb, subs);
+	return seal_fail(err, SEAL_E_USAGE, "'%s %s' is no verb: seal %s %s", verb, sub, verb,
+			 subs);
+}
+
+/* The n-th name (from 0) of "WORKLOAD CLIENT SERVER". */
+static void
+arg_name(const struct cli_verb *verb, size_t n, char *out, size_t size)
+{
+	const char *at = verb->args;
+
+	for (; n > 0; n--) {
+		at += strcspn(at, " ");
+		at += strspn(at, " ");
+	}
+	(void)snprintf(out, size, "%.*s", (int)strcspn(at, " "), at);
+}
+
+static int
+check_args(const struct cli *cli, const char *name, struct seal_err *err)
+{
+	const struct cli_verb *verb = cli->verb;
+	char missing[32];
+
+	if (cli->arg_count >= verb->min_args)
+		return 0;
+	arg_name(verb, cli->arg_count, missing, sizeof(missing));
+	return seal_fail(err, SEAL_E_USAGE, "%s is missing: seal %s %s", missing, name, verb->args);
+}
+
+static int
+parse(struct cli *cli, int argc, char **argv, struct seal_err *err)
+{
+	struct seal_option table[CLI_MAX_OPTIONS];
+	char name[64];
+	int r;
+
+	cli_verb_name(cli->verb, name, sizeof(name));
+	r = seal_options_parse(table, cli_verb_options(cli->verb, table), argc, argv, &cli->opt,
+			       cli->args, cli->verb->max_args, &cli->arg_count, err);
+	if (r < 0)
+		return seal_note(err, r, "%s", name);
+	if (cli->opt.help)
+		return 0;
+	r = check_args(cli, name, err);
+	if (r == 0 && cli->opt.output != NULL)
+		r = cli_format_parse(&cli->format, cli->opt.output, err);
+	return r;
+}
+
+static int
+run_verb(struct cli *cli, int argc, char **argv, struct seal_err *err)
+{
+	int r;
+
+	r = parse(cli, argc, argv, err);
+	if (r < 0)
+		return r;
+	if (cli->opt.help) {
+		cli_help_verb(stdout, cli->verb);
+		r = 0;
+	} else {
+		r = cli->verb->run(cli, err);
+	}
+	if (r < 0)
+		return r;
+	/* A full disk shows at the last flush: what was not written was not said. */
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return seal_fail(err, SEAL_E_SYSTEM, "standard output cannot be written");
+	return 0;
+}
+
+static void
+cli_release(struct cli *cli)
+{
+	rot_client_free(cli->client);
+	seal_strv_release(&cli->opt.hostnames);
+	seal_strv_release(&cli->opt.urls);
+}
+
+/* The line without the words of the verb; argv[0] stays.  Owned by the caller (free). */
+static char **
+without(int argc, char **argv, int first, int second, int *ret_count)
+{
+	char **rest = calloc((size_t)argc + 1, sizeof(*rest));
+	int count = 0;
+
+	for (int i = 0; rest != NULL && i < argc; i++) {
+		if (i != first && i != second)
+			rest[count++] = argv[i];
+	}
+	*ret_count = count;
+	return rest;
+}
+
+/* No verb: the general help and the version may be asked for as options, too. */
+static int
+run_nothing(int argc, char **argv, struct seal_err *err)
+{
+	const char *word = argc == 2 ? argv[1] : "";
+
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+		cli_help_all(stdout);
+	else if (strcmp(word, "--version") == 0)
+		(void)puts("seal " SEAL_VERSION);
+	else
+		return seal_fail(err, SEAL_E_USAGE, "say what to do: 'seal help' lists the verbs");
+	if (fflush(stdout) != 0)
+		return seal_fail(err, SEAL_E_SYSTEM, "standard output cannot be written");
+	return 0;
+}
+
+int
+cli_run(int argc, char **argv, struct seal_err *err)
+{
+	SEAL_SCOPED(cli_release) struct cli cli = { 0 };
+	int first = next_word(argc, argv, 1);
+	int second = next_word(argc, argv, first + 1);
+	int words = 0;
+	int count = 0;
+	char **rest;
+	int r;
+
+	if (first >= argc)
+		return run_nothing(argc, argv, err);
+	r = find_verb(&cli.verb, &words, argv[first], second < argc ? argv[second] : NULL, err);
+	if (r < 0)
+		return r;
+
+	rest = without(argc, argv, first, words == 2 ? second : first, &count);
+	if (rest == NULL)
+		return seal_fail_memory(err);
+	r = run_verb(&cli, count, rest, err);
+	free(rest);
+	return r;
+}

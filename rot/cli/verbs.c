@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What can be said to seal.  This table is the command's grammar: the parser, --help, the completion
+ * and the test of the manual page all read it.
+ */
+
+#include "rot/cli/cli.h"
+
+#define OPTION(field) offsetof(struct cli_options, field)
+
+#define EGG_TTL_MAX     (366u * 86400)
+#define EGG_HATCHES_MAX 1000000000u
+#define ROW_HOSTNAME(text)                                                                         \
+	{                                                                                          \
+		"hostname", 0, SEAL_OPT_LIST, OPTION(hostnames), "HOST", text, 0, 0                \
+	}
+#define ROW_PEER                                                                                   \
+	{                                                                                          \
+		"peer", 0, SEAL_OPT_STR, OPTION(peer), "PEER",                                     \
+			"the peer's name; default: any, the peer without one", 0, 0                \
+	}
+#define ROW_YES                                                                                    \
+	{                                                                                          \
+		"yes", 'y', SEAL_OPT_FLAG, OPTION(yes), NULL, "do not ask", 0, 0                   \
+	}
+
+static const struct seal_option init_options[] = {
+	{ "dir", 0, SEAL_OPT_STR, OPTION(dir), "DIR", "the directory to make the root of trust in",
+	  0, 0 },
+	{ "kek-file", 0, SEAL_OPT_STR, OPTION(kek_file), "FILE",
+	  "take the key-encryption key from there; default: make DIR/kek", 0, 0 },
+	{ "trust-domain", 0, SEAL_OPT_STR, OPTION(trust_domain), "NAME",
+	  "the SPIFFE trust domain; default: the host of the first URL", 0, 0 },
+	{ "url", 0, SEAL_OPT_LIST, OPTION(urls), "URL",
+	  "https://host[:port] where it will be reached; may be repeated", 0, 0 },
+};
+
+static const struct seal_option create_options[] = {
+	{ "open", 0, SEAL_OPT_FLAG, OPTION(open), NULL,
+	  "let every peer call every peer, instead of any calling any", 0, 0 },
+};
+
+static const struct seal_option confirm_options[] = { ROW_YES };
+
+static const struct seal_option mint_options[] = {
+	{ "allow-plain-config", 0, SEAL_OPT_FLAG, OPTION(plain_config), NULL,
+	  "let the sidecar take its listeners from flags and plain files", 0, 0 },
+	{ "file", 'o', SEAL_OPT_STR, OPTION(file), "FILE",
+	  "write the egg there, mode 0600; the file must not exist", 0, 0 },
+	ROW_HOSTNAME("a host name, or *.suffix, pods may ask for; may be repeated"),
+	{ "max-hatches", 0, SEAL_OPT_NUMBER, OPTION(max_hatches), "N",
+	  "how often it may hatch; default: without limit", 1, EGG_HATCHES_MAX },
+	ROW_PEER,
+	{ "ttl", 0, SEAL_OPT_DURATION, OPTION(ttl), "TIME",
+	  "how long it may hatch (90s, 15m, 24h, 30d); default: 30d", 1, EGG_TTL_MAX },
+};
+
+static const struct seal_option issue_options[] = {
+	{ "directory", 'o', SEAL_OPT_STR, OPTION(file), "DIR",
+	  "make this directory with ca.pem, cert.pem, key.pem, bundle.p12", 0, 0 },
+	ROW_HOSTNAME("a host name in the certificate; may be repeated"),
+	{ "p12-password-file", 0, SEAL_OPT_STR, OPTION(p12_password_file), "FILE",
+	  "the password of bundle.p12; default: the empty password", 0, 0 },
+	ROW_PEER,
+	{ "ttl", 0, SEAL_OPT_DURATION, OPTION(ttl), "TIME",
+	  "how long it is valid, 1m to 7d; default: 24h", ROT_MIN_LIFETIME, ROT_MAX_LIFETIME },
+};
+
+#define OPTIONS(table) table, SEAL_COUNT(table)
+#define NO_OPTIONS     NULL, 0
+
+const struct cli_verb cli_verbs[] = {
+	{ "cert", "issue", "WORKLOAD", 1, 1, OPTIONS(issue_options),
+	  CLI_CALLS | CLI_SHOWS | CLI_FILES, cli_cert_issue,
+	  "Issue a certificate for a client or server outside",
+	  "The key is made here and never leaves the directory. Such a certificate is not "
+	  "renewed:\n"
+	  "issue another one in time. bundle.p12 has the password of --p12-password-file (its one\n"
+	  "line), or the empty one: mind who may read it." },
+	{ "egg", "list", "[WORKLOAD]", 0, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_egg_list,
+	  "List eggs, oldest first", NULL },
+	{ "egg", "mint", "WORKLOAD", 1, 1, OPTIONS(mint_options), CLI_CALLS | CLI_SHOWS | CLI_FILES,
+	  cli_egg_mint, "Mint an egg from which pods get their identity",
+	  "The egg holds a private key, made here. Without -o it goes to standard output, unless\n"
+	  "that is a terminal." },
+	{ "egg", "revoke", "ID", 1, 1, OPTIONS(confirm_options), CLI_CALLS | CLI_SHOWS,
+	  cli_egg_revoke, "Revoke an egg: nothing hatches from it or is renewed any more", NULL },
+	{ "egg", "show", "ID|FILE", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_egg_show,
+	  "Show what the root of trust knows of an egg, or what an egg file says",
+	  "Never its key. A file is read without calling the root of trust." },
+	{ "help", NULL, "[VERB [SUBVERB]]", 0, 2, NO_OPTIONS, 0, cli_help,
+	  "Explain a verb, or list them all", NULL },
+	{ "init", NULL, "", 0, 0, OPTIONS(init_options), CLI_SHOWS, cli_init,
+	  "Make a root of trust in a directory",
+	  "DIR must not exist. Its private keys are encrypted under the key-encryption key, 64\n"
+	  "hexadecimal digits: keep a copy of that elsewhere, and neither copy where others read.\n"
+	  "DIR/admin is a first credential for --credentials. Serve it with seal-rot --dir DIR." },
+	{ "peer", "allow", "WORKLOAD CLIENT SERVER", 3, 3, NO_OPTIONS, CLI_CALLS | CLI_SHOWS,
+	  cli_peer_allow, "Let a peer call another", "* stands for every peer: quote it." },
+	{ "peer", "deny", "WORKLOAD CLIENT SERVER", 3, 3, NO_OPTIONS, CLI_CALLS | CLI_SHOWS,
+	  cli_peer_deny, "Remove a pair: the peer may no longer call the other",
+	  "Removes exactly the pair that 'seal peer list' shows; * is quoted." },
+	{ "peer", "list", "WORKLOAD", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_peer_list,
+	  "List who may call whom; what is not listed is denied", NULL },
+	{ "status", NULL, "", 0, 0, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_status,
+	  "Show the root of trust and who we are to it", NULL },
+	{ "version", NULL, "", 0, 0, NO_OPTIONS, CLI_SHOWS, cli_version, "Show the version", NULL },
+	{ "workload", "create", "NAME", 1, 1, OPTIONS(create_options), CLI_CALLS | CLI_SHOWS,
+	  cli_workload_create, "Create a workload with a CA of its own", NULL },
+	{ "workload", "delete", "NAME", 1, 1, OPTIONS(confirm_options), CLI_CALLS | CLI_SHOWS,
+	  cli_workload_delete, "Delete a workload with its CA, policy and eggs", NULL },
+	{ "workload", "list", "", 0, 0, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_workload_list,
+	  "List workloads", NULL },
+	{ "workload", "show", "NAME", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_workload_show,
+	  "Show a workload", "With -o json its CA bundle, too." },
+};
+
+const size_t cli_verb_count = SEAL_COUNT(cli_verbs);
