@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SQLite, tamed: write-ahead log with full synchronisation (a commit that returned has reached the
+ * disk), foreign keys, statements prepared once.  What the tables mean is the store's business.
+ */
+
+#include "rot/server/db.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+
+/* Only another tool holding the file makes us wait: seal-rot itself is alone in its directory. */
+#define BUSY_MS 5000
+
+struct rot_db {
+	sqlite3 *handle;
+	const char *const *statements;
+	sqlite3_stmt **prepared;
+	size_t count;
+};
+
+static const char settings[] = "PRAGMA journal_mode = WAL;"
+			       "PRAGMA synchronous = FULL;"
+			       "PRAGMA foreign_keys = ON;"
+			       "PRAGMA trusted_schema = OFF;"
+			       "PRAGMA cell_size_check = ON;"
+			       "PRAGMA secure_delete = ON;";
+
+/* The disk may be full in two dialects. */
+static bool
+is_full(int code, int system_errno)
+{
+	return code == SQLITE_FULL ||
+	       (code == SQLITE_IOERR && (system_errno == ENOSPC || system_errno == EDQUOT));
+}
+
+static int
+fail(struct rot_db *db, int code, struct seal_err *err)
+{
+	int errnum = db->handle != NULL ? sqlite3_system_errno(db->handle) : 0;
+
+	code &= 0xff; /* the primary code */
+	if (is_full(code, errnum))
+		return seal_fail(err, SEAL_E_SYSTEM,
+				 "the disk of the store is full: nothing was changed, make room");
+	switch (code) {
+	case SQLITE_CONSTRAINT:
+		return seal_fail(err, SEAL_E_CONFLICT, "it exists already");
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return seal_fail(err, SEAL_E_TIMEOUT,
+				 "the store is busy: another process holds it");
+	case SQLITE_NOMEM:
+		return seal_fail_memory(err);
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return seal_fail(err, SEAL_E_SYSTEM, "the store is damaged: restore a backup");
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return seal_fail(err, SEAL_E_SYSTEM,
+				 "the store cannot be written: check its owner "
+				 "and mode");
+	case SQLITE_CANTOPEN:
+		return seal_fail(err, SEAL_E_SYSTEM,
+				 "the store cannot be opened: check that it "
+				 "exists, its owner and mode");
+	default:
+		return seal_fail(err, SEAL_E_SYSTEM, "the store failed: %s", sqlite3_errstr(code));
+	}
+}
+
+int
+rot_db_open(struct rot_db **ret_db, const char *path, bool create, const char *const *statements,
+	    size_t statement_count, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_db_closep) struct rot_db *db = calloc(1, sizeof(*db));
+	int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+	int code, r;
+
+	if (db == NULL)
+		return seal_fail_memory(err);
+	db->prepared = calloc(statement_count, sizeof(sqlite3_stmt *));
+	if (db->prepared == NULL)
+		return seal_fail_memory(err);
+	db->statements = statements;
+	db->count = statement_count;
+	code = sqlite3_open_v2(path, &db->handle, flags, NULL);
+	if (code != SQLITE_OK)
+		return fail(db, code, err);
+	(void)sqlite3_extended_result_codes(db->handle, 0);
+	(void)sqlite3_busy_timeout(db->handle, BUSY_MS); /* fails only for a NULL handle */
+	r = rot_db_exec(db, settings, err);
+	if (r < 0)
+		return r;
+	*ret_db = SEAL_TAKE(db);
+	return 0;
+}
+
+void
+rot_db_close(struct rot_db *db)
+{
+	if (db == NULL)
+		return;
+	for (size_t i = 0; db->prepared != NULL && i < db->count; i++)
+		(void)sqlite3_finalize(db->prepared[i]); /* repeats an old failure, if any */
+	/* With no statements left this cannot be refused. */
+	(void)sqlite3_close(db->handle);
+	free(db->prepared);
+	free(db);
+}
+
+void
+rot_db_closep(struct rot_db **db)
+{
+	rot_db_close(*db);
+	*db = NULL;
+}
+
+int
+rot_db_exec(struct rot_db *db, const char *sql, struct seal_err *err)
+{
+	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? 0 : fail(db, code, err);
+}
+
+int
+rot_db_version(struct rot_db *db, uint64_t *ret_version, struct seal_err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &stmt, NULL);
+
+	if (code == SQLITE_OK) {
+		code = sqlite3_step(stmt);
+		if (code == SQLITE_ROW)
+			*ret_version = (uint64_t)sqlite3_column_int64(stmt, 0);
+	}
+	(void)sqlite3_finalize(stmt); /* repeats the failure */
+	return code == SQLITE_ROW ? 0 : fail(db, code, err);
+}
+
+int
+rot_db_begin(struct rot_db *db, struct seal_err *err)
+{
+	/* IMMEDIATE: take the write lock now, so that what is read is still true when written. */
+	return rot_db_exec(db, "BEGIN IMMEDIATE", err);
+}
+
+int
+rot_db_commit(struct rot_db *db, struct seal_err *err)
+{
+	return rot_db_exec(db, "COMMIT", err);
+}
+
+void
+rot_db_rollback(struct rot_db *db)
+{
+	/* Some failures have rolled back already, and a rollback itself leaves nothing to do. */
+	if (sqlite3_get_autocommit(db->handle) == 0)
+		(void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+struct rot_query
+rot_query(struct rot_db *db, size_t statement)
+{
+	struct rot_query query = { .db = db };
+
+	if (db->prepared[statement] == NULL)
+		query.failed = sqlite3_prepare_v3(db->handle, db->statements[statement], -1,
+						  SQLITE_PREPARE_PERSISTENT,
+						  &db->prepared[statement], NULL);
+	query.stmt = db->prepared[statement];
+	return query;
+}
+
+void
+rot_query_end(struct rot_query *query)
+{
+	if (query->stmt == NULL)
+		return;
+	(void)sqlite3_reset(query->stmt); /* repeats the failure of the last step */
+	(void)sqlite3_clear_bindings(query->stmt);
+	query->stmt = NULL;
+}
+
+static void
+note(struct rot_query *query, int code)
+{
+	if (query->failed == SQLITE_OK)
+		query->failed = code;
+}
+
+void
+rot_bind_text(struct rot_query *query, int at, const char *text)
+{
+	if (query->failed == SQLITE_OK)
+		note(query, sqlite3_bind_text(query->stmt, at, text, -1, SQLITE_STATIC));
+}
+
+void
+rot_bind_blob(struct rot_query *query, int at, const void *data, size_t len)
+{
+	if (query->failed == SQLITE_OK)
+		note(query, sqlite3_bind_blob64(query->stmt, at, data, len, SQLITE_STATIC));
+}
+
+void
+rot_bind_i64(struct rot_query *query, int at, int64_t value)
+{
+	if (query->failed == SQLITE_OK)
+		note(query, sqlite3_bind_int64(query->stmt, at, value));
+}
+
+void
+rot_bind_null(struct rot_query *query, int at)
+{
+	if (query->failed == SQLITE_OK)
+		note(query, sqlite3_bind_null(query->stmt, at));
+}
+
+int
+rot_query_step(struct rot_query *query, struct seal_err *err)
+{
+	int code = query->failed;
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(query->stmt);
+	if (code == SQLITE_ROW)
+		return 1;
+	if (code == SQLITE_DONE)
+		return 0;
+	return fail(query->db, code, err);
+}
+
+int
+rot_query_run(struct rot_query *query, struct seal_err *err)
+{
+	int r = rot_query_step(query, err);
+
+	return r < 0 ? r : sqlite3_changes(query->db->handle);
+}
+
+int64_t
+rot_column_i64(const struct rot_query *query, int at)
+{
+	return sqlite3_column_int64(query->stmt, at);
+}
+
+bool
+rot_column_is_null(const struct rot_query *query, int at)
+{
+	return sqlite3_column_type(query->stmt, at) == SQLITE_NULL;
+}
+
+const char *
+rot_column_text(const struct rot_query *query, int at)
+{
+	const unsigned char *text = sqlite3_column_text(query->stmt, at);
+
+	return text != NULL ? (const char *)text : "";
+}
+
+int
+rot_column_copy(const struct rot_query *query, int at, char *out, size_t size, struct seal_err *err)
+{
+	const char *text = rot_column_text(query, at);
+	size_t len = strlen(text);
+
+	if (len >= size)
+		return seal_fail(err, SEAL_E_SYSTEM, "the store is damaged: a value is too long");
+	memcpy(out, text, len + 1);
+	return 0;
+}
+
+int
+rot_column_bytes(const struct rot_query *query, int at, struct seal_bytes *out,
+		 struct seal_err *err)
+{
+	const void *data = sqlite3_column_blob(query->stmt, at);
+	int len = sqlite3_column_bytes(query->stmt, at);
+
+	if (len <= 0)
+		return 0;
+	return seal_bytes_append(out, data, (size_t)len, err);
+}

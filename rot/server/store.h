@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_ROT_STORE_H
+#define SEAL_ROT_STORE_H
+
+/*
+ * What the root of trust remembers, durably: a change that returned 0 survives the loss of power,
+ * one that failed left nothing behind.  Values are taken as they come: the API has checked them.
+ * Times are seconds since the epoch and always handed in.
+ *
+ * SEAL_E_MISSING and SEAL_E_CONFLICT speak of the thing named, SEAL_E_REFUSED of a rule of the
+ * store; all other failures are the store's own (rot/server/db.h).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes/bytes.h"
+#include "base/crypto/crypto.h"
+#include "base/err/err.h"
+#include "base/names/names.h"
+#include "rot/signer/signer.h"
+
+#define ROT_STORE_SCHEMA    1
+#define ROT_STORE_MAX_PAIRS 512 /* per workload: so many peers fit into one answer */
+
+struct rot_store;
+
+/* What holds for the whole root of trust. */
+struct rot_meta {
+	char trust_domain[SEAL_TRUST_DOMAIN_MAX + 1];
+	struct seal_strv urls;
+	struct seal_bytes statement_key; /* wrapped by the signer */
+	int64_t created_at;
+};
+void rot_meta_release(struct rot_meta *meta);
+
+/* Create the file, which must not hold a store yet. */
+SEAL_CHECKED int rot_store_create(const char *path, const struct rot_meta *meta,
+				  const struct rot_ca *system_ca, struct seal_err *err);
+/* Open an existing store.  SEAL_E_REFUSED, with the remedy, when a newer version has written it. */
+SEAL_CHECKED int rot_store_open(struct rot_store **ret_store, const char *path,
+				struct seal_err *err);
+void rot_store_close(struct rot_store *store);
+void rot_store_closep(struct rot_store **store);
+/* Does it answer? */
+SEAL_CHECKED int rot_store_ping(struct rot_store *store, struct seal_err *err);
+
+/* Outputs of the following must be zeroed and are released by the caller after success. */
+SEAL_CHECKED int rot_store_meta(struct rot_store *store, struct rot_meta *ret_meta,
+				struct seal_err *err);
+/* The newest CA of a workload, or the system CA for "". */
+SEAL_CHECKED int rot_store_ca(struct rot_store *store, const char *workload, struct rot_ca *ret_ca,
+			      struct seal_err *err);
+/* Append the certificates of all generations, newest first. */
+SEAL_CHECKED int rot_store_ca_bundle(struct rot_store *store, const char *workload,
+				     struct seal_bytes *out, struct seal_err *err);
+
+struct rot_workload {
+	char name[SEAL_WORKLOAD_MAX + 1];
+	int64_t created_at;
+	uint64_t epoch;
+	uint64_t pairs;
+	uint64_t eggs;
+	uint64_t eggs_live;    /* can still hatch */
+	uint64_t certificates; /* neither expired nor revoked */
+};
+
+/* Add a workload with its CA and its first pair: any to any, or every to every with open. */
+SEAL_CHECKED int rot_store_add_workload(struct rot_store *store, const struct rot_ca *ca, bool open,
+					int64_t now, struct seal_err *err);
+SEAL_CHECKED int rot_store_get_workload(struct rot_store *store, const char *name, int64_t now,
+					struct rot_workload *ret_workload, struct seal_err *err);
+/* Workloads behind after ("" for the first), by name; fn ends the walk by failing. */
+typedef int (*rot_workload_fn)(void *arg, const struct rot_workload *workload,
+			       struct seal_err *err);
+SEAL_CHECKED int rot_store_each_workload(struct rot_store *store, const char *after, uint64_t limit,
+					 int64_t now, rot_workload_fn fn, void *arg,
+					 struct seal_err *err);
+/* Remove a workload and everything of it. */
+SEAL_CHECKED int rot_store_delete_workload(struct rot_store *store, const char *name,
+					   struct seal_err *err);
+
+typedef int (*rot_pair_fn)(void *arg, const char *client, const char *server, struct seal_err *err);
+SEAL_CHECKED int rot_store_each_pair(struct rot_store *store, const char *workload, rot_pair_fn fn,
+				     void *arg, struct seal_err *err);
+/* SEAL_E_CONFLICT when the pair is there, SEAL_E_LIMIT beyond ROT_STORE_MAX_PAIRS. */
+SEAL_CHECKED int rot_store_add_pair(struct rot_store *store, const char *workload,
+				    const char *client, const char *server, uint64_t *ret_epoch,
+				    struct seal_err *err);
+/* SEAL_E_MISSING, or SEAL_E_CONFLICT naming the pair with * that allows this one. */
+SEAL_CHECKED int rot_store_delete_pair(struct rot_store *store, const char *workload,
+				       const char *client, const char *server, uint64_t *ret_epoch,
+				       struct seal_err *err);
+/* Who may call peer, and whom it may call; just "*" when that is every peer. */
+SEAL_CHECKED int rot_store_policy(struct rot_store *store, const char *workload, const char *peer,
+				  struct seal_strv *ret_clients, struct seal_strv *ret_servers,
+				  uint64_t *ret_epoch, struct seal_err *err);
+
+struct rot_egg {
+	char id[SEAL_ID_LEN + 1];
+	char workload[SEAL_WORKLOAD_MAX + 1];
+	char peer[SEAL_PEER_MAX + 1];
+	struct seal_strv hostnames; /* patterns */
+	int64_t created_at;
+	int64_t not_after;
+	uint64_t max_hatches; /* 0: unlimited */
+	uint64_t hatches;
+	bool plain_config;
+	uint8_t key_id[SEAL_HASH_LEN];
+	char serial[SEAL_SERIAL_LEN + 1]; /* of its certificate */
+	int64_t revoked_at;               /* 0: not revoked */
+};
+void rot_egg_release(struct rot_egg *egg);
+
+/* SEAL_E_MISSING without the workload; SEAL_E_CONFLICT when its key was used for an egg before. */
+SEAL_CHECKED int rot_store_add_egg(struct rot_store *store, const struct rot_egg *egg,
+				   struct seal_err *err);
+SEAL_CHECKED int rot_store_get_egg(struct rot_store *store, const char *id, struct rot_egg *ret_egg,
+				   struct seal_err *err);
+/* Eggs minted after the egg named by after ("" for the first), oldest first; workload "": all. */
+typedef int (*rot_egg_fn)(void *arg, const struct rot_egg *egg, struct seal_err *err);
+SEAL_CHECKED int rot_store_each_egg(struct rot_store *store, const char *workload,
+				    const char *after, uint64_t limit, rot_egg_fn fn, void *arg,
+				    struct seal_err *err);
+/* Revoking again changes nothing. */
+SEAL_CHECKED int rot_store_revoke_egg(struct rot_store *store, const char *id, int64_t now,
+				      struct seal_err *err);
+
+/* A pod certificate that was issued. */
+struct rot_cert {
+	char serial[SEAL_SERIAL_LEN + 1];
+	char workload[SEAL_WORKLOAD_MAX + 1];
+	char egg[SEAL_ID_LEN + 1]; /* "" when not born of an egg */
+	char peer[SEAL_PEER_MAX + 1];
+	struct seal_strv hostnames;
+	int64_t created_at;
+	int64_t not_before;
+	int64_t not_after;
+	int64_t revoked_at; /* 0: not revoked */
+};
+void rot_cert_release(struct rot_cert *cert);
+
+/*
+ * Record a certificate before it is handed out.  _hatch spends one of the egg's budget in the same
+ * transaction; SEAL_E_REFUSED when it is revoked, expired, spent or gone.  _renew takes egg, peer and
+ * host names from the certificate old_serial; SEAL_E_REFUSED when that, or its egg, is revoked, not
+ * there, or not born of an egg.
+ */
+SEAL_CHECKED int rot_store_hatch(struct rot_store *store, const struct rot_cert *cert, int64_t now,
+				 struct seal_err *err);
+SEAL_CHECKED int rot_store_renew(struct rot_store *store, const char *old_serial,
+				 const struct rot_cert *cert, struct seal_err *err);
+SEAL_CHECKED int rot_store_add_cert(struct rot_store *store, const struct rot_cert *cert,
+				    struct seal_err *err);
+SEAL_CHECKED int rot_store_get_cert(struct rot_store *store, const char *serial,
+				    struct rot_cert *ret_cert, struct seal_err *err);
+/* Forget certificates that expired before the time given. */
+SEAL_CHECKED int rot_store_purge(struct rot_store *store, int64_t before, struct seal_err *err);
+
+struct rot_totals {
+	uint64_t workloads;
+	uint64_t eggs;         /* that can still hatch */
+	uint64_t certificates; /* neither expired nor revoked */
+};
+SEAL_CHECKED int rot_store_totals(struct rot_store *store, int64_t now,
+				  struct rot_totals *ret_totals, struct seal_err *err);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_ROT_SIGNER_INTERNAL_H
+#define SEAL_ROT_SIGNER_INTERNAL_H
+
+/*
+ * What the two ends of the signer's socket pair agree on, and the signer's inside, for its own files
+ * and its tests.
+ *
+ * A request is one packet: an operation, then its fields (base/bytes).  The reply is one packet: 0
+ * and the result's fields, or the failure's code (positive) and its sentence.
+ */
+
+#include "base/bytes/bytes.h"
+#include "base/err/err.h"
+#include "base/secret/secret.h"
+#include "rot/signer/signer.h"
+
+/* An issue request with 32 host names is under 16 KiB; a socket pair takes 64 KiB in one packet. */
+#define ROT_SIGNER_PACKET_MAX (32u * 1024)
+#define ROT_SIGNER_MAX_NAMES  64 /* host names or addresses in one certificate */
+#define ROT_SIGNER_PURPOSE    "statement"
+
+/* Years a CA lives, in seconds: it is rotated long before. */
+#define ROT_SIGNER_CA_LIFETIME (INT64_C(3650) * 86400)
+/* How far the server's clock may be from ours: both read the same one, a request takes seconds. */
+#define ROT_SIGNER_SKEW 120
+
+enum rot_signer_op {
+	ROT_OP_NEW_CA = 1,      /* workload, generation, now -> certificate, wrapped key */
+	ROT_OP_ISSUE = 2,       /* CA, identity, names, key, serial, times -> certificate */
+	ROT_OP_NEW_SECRET = 3,  /* purpose -> wrapped secret */
+	ROT_OP_OPEN_SECRET = 4, /* purpose, wrapped secret -> secret */
+};
+
+/* All the signer ever knows. */
+struct rot_signer_state {
+	struct seal_secret *ca_wrap;     /* derived: wraps CA keys */
+	struct seal_secret *secret_wrap; /* derived: wraps secrets */
+	char trust_domain[SEAL_TRUST_DOMAIN_MAX + 1];
+	int64_t (*clock)(void);
+};
+
+/* Derive the wrapping keys; kek is borrowed and not kept. */
+SEAL_CHECKED int rot_signer_state_init(struct rot_signer_state *state,
+				       const struct seal_secret *kek, const char *trust_domain,
+				       struct seal_err *err);
+void rot_signer_state_release(struct rot_signer_state *state);
+
+/* Answer one request: reply (empty, ROT_SIGNER_PACKET_MAX) always holds a whole packet afterwards. */
+void rot_signer_answer(const struct rot_signer_state *state, const uint8_t *request, size_t len,
+		       struct seal_bytes *reply);
+
+/* Serve fd until its other end closes. */
+void rot_signer_serve(const struct rot_signer_state *state, int fd);
+
+/* The operations, each reading its fields from in and appending the result's to out. */
+SEAL_CHECKED int rot_signer_op_new_ca(const struct rot_signer_state *state, struct seal_reader *in,
+				      struct seal_writer *out, struct seal_err *err);
+SEAL_CHECKED int rot_signer_op_issue(const struct rot_signer_state *state, struct seal_reader *in,
+				     struct seal_writer *out, struct seal_err *err);
+
+/* A key as the store sees it: version, nonce, ciphertext and tag, bound to context. */
+SEAL_CHECKED int rot_signer_wrap(const struct seal_secret *key, const char *context,
+				 const struct seal_secret *plain, struct seal_bytes *out,
+				 struct seal_err *err);
+SEAL_CHECKED int rot_signer_unwrap(struct seal_secret **ret_plain, const struct seal_secret *key,
+				   const char *context, const uint8_t *wrapped, size_t wrapped_len,
+				   struct seal_err *err);
+/* The context of a CA's key: trust domain, workload ("" for the system CA) and generation. */
+SEAL_CHECKED int rot_signer_ca_context(const struct rot_signer_state *state, const char *workload,
+				       uint64_t generation, struct seal_bytes *out,
+				       struct seal_err *err);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys at rest: AES-256-GCM under a key derived from the key-encryption key, with the thing's name
+ * as associated data, so that a blob opens only as what it was made for.  Knows nothing of the store
+ * that keeps the blobs.
+ *
+ * Nonces are random: a wrapping key seals one blob per CA, far from the 2^32 at which random 96-bit
+ * nonces become a worry (NIST SP 800-38D section 8.3).
+ */
+
+#include <inttypes.h>
+
+#include "rot/signer/signer_internal.h"
+
+#define WRAP_VERSION 1
+#define WRAP_MAX     4096 /* a P-256 key in PEM is under 300 bytes */
+
+int
+rot_signer_wrap(const struct seal_secret *key, const char *context, const struct seal_secret *plain,
+		struct seal_bytes *out, struct seal_err *err)
+{
+	uint8_t head[1 + SEAL_NONCE_LEN] = { WRAP_VERSION };
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes blob = SEAL_BYTES(WRAP_MAX);
+	int r;
+
+	r = seal_random(head + 1, SEAL_NONCE_LEN, err);
+	if (r < 0)
+		return r;
+	r = seal_bytes_append(&blob, head, sizeof(head), err);
+	if (r < 0)
+		return r;
+	r = seal_aead_seal(&blob, key, head + 1, context, strlen(context), seal_secret_peek(plain),
+			   seal_secret_len(plain), err);
+	if (r < 0)
+		return r;
+	return seal_bytes_append(out, blob.data, blob.len, err);
+}
+
+int
+rot_signer_unwrap(struct seal_secret **ret_plain, const struct seal_secret *key,
+		  const char *context, const uint8_t *wrapped, size_t wrapped_len,
+		  struct seal_err *err)
+{
+	const size_t head_len = 1 + SEAL_NONCE_LEN;
+
+	if (wrapped == NULL || wrapped_len < head_len + SEAL_TAG_LEN || wrapped_len > WRAP_MAX ||
+	    wrapped[0] != WRAP_VERSION)
+		return seal_fail(err, SEAL_E_UNAUTH, "not a key wrapped by this root of trust");
+	return seal_aead_open(ret_plain, key, wrapped + 1, context, strlen(context),
+			      wrapped + head_len, wrapped_len - head_len, err);
+}
+
+int
+rot_signer_ca_context(const struct rot_signer_state *state, const char *workload,
+		      uint64_t generation, struct seal_bytes *out, struct seal_err *err)
+{
+	/* No part can hold a line break, so two contexts never read the same. */
+	return seal_bytes_append_fmt(out, err, "seal/ca-key\n%s\n%s\n%" PRIu64, state->trust_domain,
+				     workload, generation);
+}
