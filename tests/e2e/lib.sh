@@ -228,9 +228,9 @@ pod_new() {
 		"$BASH" "$SUPPORT/pod-root.sh" "$dir" "$TOP" "$SEAL_BUILD" "$WORK" >"$LOGS/pod-$name.log" 2>&1 </dev/null &
 	PODS[$name]=$!
 	wait_for 10 "pod $name" test -s "$dir/ready"
-	ip link add "to-$name" type veth peer name eth0 netns "${PODS[$name]}"
-	ip address add "$home_addr/30" dev "to-$name"
-	ip link set "to-$name" up
+	ip link add "to-$POD_COUNT" type veth peer name eth0 netns "${PODS[$name]}"
+	ip address add "$home_addr/30" dev "to-$POD_COUNT"
+	ip link set "to-$POD_COUNT" up
 	on "$name" ip link set lo up
 	on "$name" ip address add "$pod_addr/30" dev eth0
 	on "$name" ip link set eth0 up
@@ -259,7 +259,6 @@ lay_egg() {
 # ---- the root of trust ----------------------------------------------------------------------------
 
 ROT_DIR=$WORK/rot
-ROT_KEK=$WORK/kek
 
 seal() { "$SEAL_BUILD/seal" "$@" --dir "$ROT_DIR"; }
 
@@ -333,3 +332,46 @@ expect_untouched() {
 }
 
 witness_forget() { : >"$WORK/witness-$1"; }
+
+# ---- hatching by hand -----------------------------------------------------------------------------
+
+# hatch EGG OPTION...: what support/hatch.py prints ("200 1", "403 1"); certificates go to $WORK/hatched.
+hatch() {
+	local egg=$1
+	shift
+	rm -rf "$WORK/hatched"
+	python3 "$SUPPORT/hatch.py" --out "$WORK/hatched" "$@" "$egg" 2>"$WORK/said"
+}
+
+# expect_hatched / expect_refused WHAT EGG OPTION...
+expect_hatched() {
+	local what=$1 got
+	shift
+	got=$(hatch "$@")
+	[ "$got" = "200 1" ] || fail "$what: wanted a certificate, got '$got' $(cat "$WORK/said")"
+}
+
+expect_refused() {
+	local what=$1 got
+	shift
+	got=$(hatch "$@")
+	[ "$got" = "403 1" ] || fail "$what: wanted a refusal, got '$got' $(cat "$WORK/said")"
+	grep -q '"hatch refused"' "$WORK/said" || fail "$what: the refusal says: $(cat "$WORK/said")"
+}
+
+# names PEM: the subject alternative names, sorted, on one line.
+names() {
+	openssl x509 -in "$1" -noout -ext subjectAltName | grep -v 'X509v3' | tr ',' '\n' | tr -d ' ' | LC_ALL=C sort | paste -sd ' '
+}
+
+subject() { openssl x509 -in "$1" -noout -subject -nameopt RFC2253; }
+
+# expect_names PEM NAME...
+expect_names() {
+	local pem=$1 want
+	shift
+	want=$(printf '%s\n' "$@" | LC_ALL=C sort | paste -sd ' ')
+	[ "$(names "$pem")" = "$want" ] || fail "the certificate names '$(names "$pem")' instead of '$want'"
+}
+
+egg_id() { seal egg show "$1" -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])'; }

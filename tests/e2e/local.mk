@@ -1,1 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
+E2E = $(top_srcdir)/tests/e2e
+
+EXTRA_DIST += %D%/lib.sh $(E2E_SCRIPTS)
+E2E_SCRIPTS = \
+	%D%/01-walking-road.sh \
+	%D%/02-nginx-and-curl-both-ways.sh \
+	%D%/03-refusals.sh \
+	%D%/04-budget-race.sh \
+	%D%/05-mtls-identities.sh \
+	%D%/06-renewal.sh \
+	%D%/07-rot-failures.sh \
+	%D%/08-kill-rot.sh \
+	%D%/09-hostile-bodies.sh \
+	%D%/10-bad-arguments.sh \
+	%D%/11-hardening.sh \
+	%D%/12-connections-soak.sh \
+	%D%/w01-every-name-comes-from-the-rot.sh \
+	%D%/w02-request-names-are-ignored.sh \
+	%D%/w03-a-statement-belongs-to-its-egg.sh \
+	%D%/w04-a-statement-cannot-be-forged.sh \
+	%D%/w05-only-pinned-cas-are-trusted.sh \
+	%D%/w15-eggs-end.sh \
+	%D%/w18-any-is-membership-not-policy.sh \
+	%D%/w19-hostnames-are-granted.sh \
+	%D%/w20-certificates-are-tight.sh \
+	%D%/w21-limits-and-keys-at-rest.sh
+
+# Each script against this build; as root.  A skip (77) is said and is no failure.
+check-e2e: all
+	@failed=; for script in $(E2E_SCRIPTS); do \
+		printf '%s\n' "$$script"; \
+		SEAL_BUILD=$(abs_builddir) "$(top_srcdir)/$$script"; status=$$?; \
+		[ $$status = 0 ] || [ $$status = 77 ] || failed="$$failed $$script"; \
+	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+# The long forms of campaigns.
+check-kill: all
+	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(E2E)/08-kill-rot.sh
+check-soak: all
+	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(E2E)/12-connections-soak.sh
+
+.PHONY: check-e2e check-kill check-soak

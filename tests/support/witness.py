@@ -3,7 +3,7 @@
 """witness.py PORT RECORD [MODE]: an application on loopback that records every connection and byte.
 
 MODE echo answers what it gets; swallow answers nothing until the input ends, then how much it was;
-greet speaks first.
+greet speaks first; silent echoes and records nothing.
 """
 
 import socket
@@ -14,6 +14,8 @@ lock = threading.Lock()
 
 
 def record(path, data):
+    if path is None:
+        return
     with lock, open(path, "ab") as file:
         file.write(data)
 
@@ -31,7 +33,7 @@ def serve(conn, path, mode):
                     break
                 total += len(data)
                 record(path, data[:4096])
-                if mode == "echo":
+                if mode in ("echo", "silent"):
                     conn.sendall(data)
             if mode == "swallow":
                 conn.sendall(b"%d" % total)
@@ -43,6 +45,8 @@ def main():
     port, path = int(sys.argv[1]), sys.argv[2]
     mode = sys.argv[3] if len(sys.argv) > 3 else "echo"
     open(path, "wb").close()
+    if mode == "silent":
+        path = None
     server = socket.socket()
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.bind(("127.0.0.1", port))

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# kill -9 of seal-rot at random moments while eggs are minted and hatched: afterwards whatever was acknowledged
+# is there, nothing is there by half, and no hatch budget was exceeded.  25 kills; 200 with SEAL_LONG.
+. "$(dirname "$0")/lib.sh"
+need python3 openssl sqlite3
+
+kills=25
+[ -z "${SEAL_LONG:-}" ] || kills=200
+
+rot_init
+start home kills python3 "$SUPPORT/kill_rot.py" --seal "$SEAL_BUILD/seal" --rot "$SEAL_BUILD/seal-rot" \
+	--dir "$ROT_DIR" --kills "$kills" --work "$WORK/eggs" --seed "${SEAL_SEED:-$RANDOM}"
+wait_exit $((60 + kills * 4)) kills
+tail -n 5 "$LOGS/kills.log"
+[ "$STATUS" = 0 ] || fail "the record does not agree with what was acknowledged"
+
+say "the store is sound"
+for store in "$ROT_DIR"/*.db; do
+	[ "$(sqlite3 "$store" 'PRAGMA integrity_check')" = ok ] || fail "$store is damaged"
+	[ -z "$(sqlite3 "$store" 'PRAGMA foreign_key_check')" ] || fail "$store has loose ends"
+done

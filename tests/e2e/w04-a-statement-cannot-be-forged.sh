@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Weakness 4: statements were encrypted without authentication, and errors told the attacker how close he was.
+# Here every altered statement gets the same answer, byte for byte, and attempts are limited.
+. "$(dirname "$0")/lib.sh"
+need python3 openssl
+
+rot_up
+mint "$WORK/web.egg" shop --peer web
+say "every kind of alteration, one answer"
+python3 "$SUPPORT/forge.py" "$WORK/web.egg" >"$LOGS/forge.log" 2>&1 || fail "$(tail -n 3 "$LOGS/forge.log")"
+tail -n 2 "$LOGS/forge.log"
+say "the reason is in the server's log only"
+[ "$(grep -c 'event=hatch_refused' "$LOGS/rot.log")" -gt 50 ] || fail "hardly any refusal was logged"
