@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 E2E = $(top_srcdir)/tests/e2e
 
-EXTRA_DIST += %D%/lib.sh $(E2E_SCRIPTS)
-E2E_SCRIPTS = \
+EXTRA_DIST += %D%/lib.sh $(E2E_LIST)
+E2E_LIST = \
 	%D%/01-walking-road.sh \
 	%D%/02-nginx-and-curl-both-ways.sh \
 	%D%/03-refusals.sh \
@@ -28,7 +28,7 @@ E2E_SCRIPTS = \
 
 # Each script against this build; as root.  A skip (77) is said and is no failure.
 check-e2e: all
-	@failed=; for script in $(E2E_SCRIPTS); do \
+	@failed=; for script in $(E2E_LIST); do \
 		printf '%s\n' "$$script"; \
 		SEAL_BUILD=$(abs_builddir) "$(top_srcdir)/$$script"; status=$$?; \
 		[ $$status = 0 ] || [ $$status = 77 ] || failed="$$failed $$script"; \
