@@ -1,1 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+dist_man_MANS += %D%/man/seal-egg.5
+EXTRA_DIST += \
+	%D%/design/0001-own-http-server.md \
+	%D%/design/0002-egg-digest.md \
+	%D%/design/0003-verification.md
