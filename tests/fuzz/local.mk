@@ -1,1 +1,86 @@
 # SPDX-License-Identifier: Apache-2.0
+# One program per parser.  With any compiler it replays its corpus (part of make check); configured with
+# --enable-fuzzers (clang) it is a libFuzzer program.
+if FUZZERS
+FUZZ_MAIN =
+FUZZ_LINK = -fsanitize=fuzzer
+else
+FUZZ_MAIN = %D%/replay.c
+FUZZ_LINK =
+endif
+
+FUZZ_TARGETS = json yaml names http certs egg jwe wire proxy_config
+
+check_PROGRAMS += %D%/fuzz_json
+%C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
+%C%_fuzz_json_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_json_LDADD = $(BASE_LIBS)
+
+check_PROGRAMS += %D%/fuzz_yaml
+%C%_fuzz_yaml_SOURCES = %D%/fuzz_yaml.c $(FUZZ_MAIN)
+%C%_fuzz_yaml_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_yaml_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_yaml_LDADD = $(BASE_LIBS)
+
+check_PROGRAMS += %D%/fuzz_names
+%C%_fuzz_names_SOURCES = %D%/fuzz_names.c $(FUZZ_MAIN)
+%C%_fuzz_names_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_names_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_names_LDADD = $(BASE_LIBS)
+
+check_PROGRAMS += %D%/fuzz_http
+%C%_fuzz_http_SOURCES = %D%/fuzz_http.c $(FUZZ_MAIN)
+%C%_fuzz_http_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_http_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_http_LDADD = $(BASE_LIBS)
+
+check_PROGRAMS += %D%/fuzz_certs
+%C%_fuzz_certs_SOURCES = %D%/fuzz_certs.c $(FUZZ_MAIN)
+%C%_fuzz_certs_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_certs_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_certs_LDADD = $(BASE_LIBS)
+
+check_PROGRAMS += %D%/fuzz_egg
+%C%_fuzz_egg_SOURCES = %D%/fuzz_egg.c $(FUZZ_MAIN)
+%C%_fuzz_egg_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_egg_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_egg_LDADD = $(EGG_LIBS)
+
+check_PROGRAMS += %D%/fuzz_jwe
+%C%_fuzz_jwe_SOURCES = %D%/fuzz_jwe.c $(FUZZ_MAIN)
+%C%_fuzz_jwe_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_jwe_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_jwe_LDADD = $(EGG_LIBS)
+
+check_PROGRAMS += %D%/fuzz_wire
+%C%_fuzz_wire_SOURCES = %D%/fuzz_wire.c $(FUZZ_MAIN)
+%C%_fuzz_wire_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_wire_LDADD = $(ROT_CLIENT_LIBS)
+
+check_PROGRAMS += %D%/fuzz_proxy_config
+%C%_fuzz_proxy_config_SOURCES = %D%/fuzz_proxy_config.c $(FUZZ_MAIN)
+%C%_fuzz_proxy_config_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_proxy_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_proxy_config_LDADD = proxy/libproxy.a $(ROT_CLIENT_LIBS)
+
+TESTS += tests/fuzz/replay.sh
+EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus
+
+# make fuzz: every target for FUZZ_SECONDS, new inputs kept in the corpus; make fuzz-json for one.
+FUZZ_SECONDS = 60
+FUZZ_DIR = fuzz.dir
+fuzz-build:
+	$(MKDIR_P) $(FUZZ_DIR)
+	cd $(FUZZ_DIR) && { test -f Makefile || "$(abs_top_srcdir)/configure" --quiet --enable-developer \
+		--enable-sanitizers --enable-fuzzers CC=clang; }
+	$(MAKE) -C $(FUZZ_DIR) $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%)
+fuzz: $(FUZZ_TARGETS:%=fuzz-%)
+$(FUZZ_TARGETS:%=fuzz-%): fuzz-build
+	$(MKDIR_P) "$(abs_top_srcdir)/tests/fuzz/corpus/$(@:fuzz-%=%)"
+	$(FUZZ_DIR)/tests/fuzz/fuzz_$(@:fuzz-%=%) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
+		-max_len=20000 -print_final_stats=1 -artifact_prefix=$(FUZZ_DIR)/ \
+		"$(abs_top_srcdir)/tests/fuzz/corpus/$(@:fuzz-%=%)"
+
+.PHONY: fuzz fuzz-build $(FUZZ_TARGETS:%=fuzz-%)
