@@ -1,1 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
+EXTRA_DIST += %D%/check-includes %D%/analyze %D%/format %D%/hooks/pre-commit .clang-tidy
+
+check-includes:
+	"$(top_srcdir)/tools/check-includes"
+check-local: check-includes
+
+# The formatter is pinned: another version formats otherwise.
+format format-check:
+	"$(top_srcdir)/tools/format" $@
+
+# clang-tidy, cppcheck and gcc -fanalyzer over the product's sources; clean or failed.
+analyze:
+	"$(top_srcdir)/tools/analyze" "$(abs_builddir)" $(DEFS) $(DEFAULT_INCLUDES) $(INCLUDES) $(AM_CPPFLAGS) \
+		$(CPPFLAGS) $(OPENSSL_CFLAGS) $(LIBEVENT_CFLAGS) $(YAML_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) \
+		$(SQLITE_CFLAGS)
+
+.PHONY: check-includes format format-check analyze
