@@ -228,15 +228,12 @@ static int
 check_digest(const struct seal_json *json, struct seal_err *err)
 {
 	char wanted[2 * SEAL_HASH_LEN + 1];
-	const char *found = NULL;
-	int r;
+	const char *found = seal_json_str(seal_json_member(json, "digest"));
+	int r = digest_of(json, wanted, err);
 
-	r = digest_of(json, wanted, err);
-	if (r == 0)
-		r = seal_json_get_str(json, "digest", &found, err);
 	if (r < 0)
 		return r;
-	if (strcmp(found, wanted) != 0)
+	if (found == NULL || strcmp(found, wanted) != 0)
 		return seal_fail(err, SEAL_E_FORMAT,
 				 "digest: the egg is damaged or was edited; mint another");
 	return 0;

@@ -120,10 +120,10 @@ apply(struct parse *parse, const struct seal_option *option, const char *inlined
 		return seal_fail(err, SEAL_E_USAGE, "--%s needs a value: --%s %s", option->name,
 				 option->name, option->arg);
 	/* More likely the value was forgotten than that it looks like an option. */
-	if (inlined == NULL && next[0] == '-' && next[1] != '\0')
+	if (inlined == NULL && value[0] == '-' && value[1] != '\0')
 		return seal_fail(err, SEAL_E_USAGE,
 				 "--%s needs a value; if '%.64s' is meant, write --%s=%.64s",
-				 option->name, next, option->name, next);
+				 option->name, value, option->name, value);
 	r = set_value(parse, option, value, err);
 	if (r < 0)
 		return r;

@@ -17,7 +17,7 @@
 #include <string.h>
 
 int
-seal_fail_ssl(struct seal_err *err, const char *fmt, ...)
+seal_err_set_ssl(struct seal_err *err, const char *fmt, ...)
 {
 	char what[SEAL_ERR_TEXT_LEN];
 	const char *reason = NULL;

@@ -20,7 +20,8 @@
 #define SEAL_HASH_LEN  32 /* SHA-256 */
 
 /* Record a failure of the crypto library, draining its error queue into the sentence. */
-int seal_fail_ssl(struct seal_err *err, const char *fmt, ...) SEAL_PRINTF(2, 3);
+#define seal_fail_ssl(err, ...) seal_negative(seal_err_set_ssl((err), __VA_ARGS__))
+int seal_err_set_ssl(struct seal_err *err, const char *fmt, ...) SEAL_PRINTF(2, 3);
 
 SEAL_CHECKED int seal_random(void *out, size_t len, struct seal_err *err);
 SEAL_CHECKED int seal_sha256(uint8_t ret_hash[static SEAL_HASH_LEN], const void *data, size_t len,

@@ -43,13 +43,6 @@ static void SEAL_PRINTF(3, 0) write_text(char *text, size_t size, const char *fm
 	make_printable(text);
 }
 
-/* A failure that claims to be none must not let its caller go on. */
-static int
-checked(int code)
-{
-	return code < 0 ? code : SEAL_E_BUG;
-}
-
 const char *
 seal_code_name(int code)
 {
@@ -59,13 +52,13 @@ seal_code_name(int code)
 }
 
 int
-seal_fail(struct seal_err *err, enum seal_code code, const char *fmt, ...)
+seal_err_set(struct seal_err *err, enum seal_code code, const char *fmt, ...)
 {
 	va_list args;
 
 	if (err == NULL)
-		return checked(code);
-	err->code = checked(code);
+		return seal_negative(code);
+	err->code = seal_negative(code);
 	va_start(args, fmt);
 	write_text(err->text, sizeof(err->text), fmt, args);
 	va_end(args);
@@ -93,7 +86,7 @@ code_of_errno(int errnum)
 }
 
 int
-seal_fail_errno(struct seal_err *err, int errnum, const char *fmt, ...)
+seal_err_set_errno(struct seal_err *err, int errnum, const char *fmt, ...)
 {
 	char what[SEAL_ERR_TEXT_LEN];
 	char reason[128];
@@ -103,18 +96,18 @@ seal_fail_errno(struct seal_err *err, int errnum, const char *fmt, ...)
 	write_text(what, sizeof(what), fmt, args);
 	va_end(args);
 	/* The GNU form: the text may lie elsewhere than in the buffer. */
-	return seal_fail(err, code_of_errno(errnum), "%s: %s", what,
-			 strerror_r(errnum, reason, sizeof(reason)));
+	return seal_err_set(err, code_of_errno(errnum), "%s: %s", what,
+			    strerror_r(errnum, reason, sizeof(reason)));
 }
 
 int
-seal_fail_memory(struct seal_err *err)
+seal_err_set_memory(struct seal_err *err)
 {
-	return seal_fail(err, SEAL_E_MEMORY, "out of memory");
+	return seal_err_set(err, SEAL_E_MEMORY, "out of memory");
 }
 
 int
-seal_note(struct seal_err *err, int r, const char *fmt, ...)
+seal_err_note(struct seal_err *err, int r, const char *fmt, ...)
 {
 	char where[SEAL_ERR_TEXT_LEN];
 	char both[2 * SEAL_ERR_TEXT_LEN + 2];

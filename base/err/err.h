@@ -56,20 +56,36 @@ struct seal_err {
 /* A short stable word for a code ("format", "limit", ...), for logs and JSON.  Never NULL. */
 const char *seal_code_name(int code);
 
+/*
+ * The value of every failing call below is negative, and compilers and analysers can see that.  They
+ * are macros for this reason alone; the functions behind them are not called directly.
+ */
+static inline int
+seal_negative(int code)
+{
+	return code < 0 ? code : SEAL_E_BUG;
+}
+
 /* Record a fresh failure and return code.  Bytes outside printable ASCII are replaced by '?'. */
-int seal_fail(struct seal_err *err, enum seal_code code, const char *fmt, ...) SEAL_PRINTF(3, 4);
+#define seal_fail(err, code, ...) seal_negative(seal_err_set((err), (code), __VA_ARGS__))
 
 /*
  * Record a failed system call, appending strerror(errnum), and return the code that fits errnum:
  * ENOENT is SEAL_E_MISSING, EEXIST SEAL_E_CONFLICT, ENOMEM SEAL_E_MEMORY, ETIMEDOUT SEAL_E_TIMEOUT,
  * EPIPE and ECONNRESET SEAL_E_CLOSED, all others SEAL_E_SYSTEM.
  */
-int seal_fail_errno(struct seal_err *err, int errnum, const char *fmt, ...) SEAL_PRINTF(3, 4);
+#define seal_fail_errno(err, errnum, ...)                                                          \
+	seal_negative(seal_err_set_errno((err), (errnum), __VA_ARGS__))
 
 /* Out of memory: a fixed sentence, no allocation.  Returns SEAL_E_MEMORY. */
-int seal_fail_memory(struct seal_err *err);
+#define seal_fail_memory(err) seal_negative(seal_err_set_memory(err))
 
 /* Put where it happened in front of what happened ("where: what"), and return r unchanged. */
-int seal_note(struct seal_err *err, int r, const char *fmt, ...) SEAL_PRINTF(3, 4);
+#define seal_note(err, r, ...) seal_negative(seal_err_note((err), (r), __VA_ARGS__))
+
+int seal_err_set(struct seal_err *err, enum seal_code code, const char *fmt, ...) SEAL_PRINTF(3, 4);
+int seal_err_set_errno(struct seal_err *err, int errnum, const char *fmt, ...) SEAL_PRINTF(3, 4);
+int seal_err_set_memory(struct seal_err *err);
+int seal_err_note(struct seal_err *err, int r, const char *fmt, ...) SEAL_PRINTF(3, 4);
 
 #endif

@@ -79,7 +79,7 @@ int
 seal_jwe_header(struct seal_json **ret_header, const char *text, size_t text_len,
 		struct seal_err *err)
 {
-	struct part_view parts[PART_COUNT];
+	struct part_view parts[PART_COUNT] = { 0 };
 	int r;
 
 	r = split(parts, text, text_len, err);
@@ -120,7 +120,7 @@ seal_jwe_open(struct seal_secret **ret_plain, struct seal_json **ret_header,
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes sealed = SEAL_BYTES(text_len);
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *plain = NULL;
 	SEAL_SCOPED(seal_json_freep) struct seal_json *header = NULL;
-	struct part_view parts[PART_COUNT];
+	struct part_view parts[PART_COUNT] = { 0 };
 	int r;
 
 	r = split(parts, text, text_len, err);

@@ -64,9 +64,11 @@ release_build(struct build *build)
 	seal_yaml_free(build->yaml);
 }
 
-static int SEAL_PRINTF(5, 6)
-	fail_at(const struct seal_yaml *yaml, const yaml_mark_t *mark, enum seal_code code,
-		struct seal_err *err, const char *fmt, ...)
+#define fail_at(yaml, mark, code, err, ...)                                                        \
+	seal_negative(put_at((yaml), (mark), (code), (err), __VA_ARGS__))
+
+static int SEAL_PRINTF(5, 6) put_at(const struct seal_yaml *yaml, const yaml_mark_t *mark,
+				    enum seal_code code, struct seal_err *err, const char *fmt, ...)
 {
 	char what[SEAL_ERR_TEXT_LEN];
 	va_list args;
@@ -196,7 +198,7 @@ on_scalar(struct build *build, yaml_event_t *event, struct seal_err *err)
 	if (r < 0)
 		return r;
 	/* Taken over and not copied: the library would free its own without wiping. */
-	node->text = (char *)event->data.scalar.value;
+	node->text = (char *)event->data.scalar.value; /* NOLINT: r is 0 only with a node */
 	node->len = event->data.scalar.length;
 	event->data.scalar.value = NULL;
 	node->is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
@@ -545,7 +547,7 @@ seal_yaml_strv(const struct seal_yaml_node *node, struct seal_strv *ret_list, st
 }
 
 int
-seal_yaml_fail(const struct seal_yaml_node *node, struct seal_err *err, const char *fmt, ...)
+seal_yaml_err(const struct seal_yaml_node *node, struct seal_err *err, const char *fmt, ...)
 {
 	const yaml_mark_t mark = { .line = node->line - 1, .column = node->column - 1 };
 	char what[SEAL_ERR_TEXT_LEN];

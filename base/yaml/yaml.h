@@ -54,7 +54,8 @@ SEAL_CHECKED int seal_yaml_strv(const struct seal_yaml_node *node, struct seal_s
 				struct seal_err *err);
 
 /* A fresh failure at a node: "name:line:column: sentence". */
-int seal_yaml_fail(const struct seal_yaml_node *node, struct seal_err *err, const char *fmt, ...)
+#define seal_yaml_fail(node, err, ...) seal_negative(seal_yaml_err((node), (err), __VA_ARGS__))
+int seal_yaml_err(const struct seal_yaml_node *node, struct seal_err *err, const char *fmt, ...)
 	SEAL_PRINTF(3, 4);
 /* Refuse keys of a map that are not in names (NULL-terminated). */
 SEAL_CHECKED int seal_yaml_only(const struct seal_yaml_node *map, const char *const *names,
