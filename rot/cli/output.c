@@ -93,6 +93,25 @@ put_list(struct seal_bytes *out, const struct seal_json *list, struct seal_err *
 	return r;
 }
 
+/* A small object of texts, {"role": "admin", "name": "first"}, as admin/first. */
+static int
+put_object(struct seal_bytes *out, const struct seal_json *object, struct seal_err *err)
+{
+	const char *name = NULL;
+	size_t start = out->len;
+	int r = 0;
+
+	while (r == 0 && (name = seal_json_next(object, name)) != NULL) {
+		const char *text = seal_json_str(seal_json_member(object, name));
+
+		if (out->len > start)
+			r = seal_bytes_append_str(out, "/", err);
+		if (r == 0)
+			r = put_text(out, text != NULL ? text : "?", err);
+	}
+	return r;
+}
+
 static int
 put_cell(struct seal_bytes *out, const struct seal_json *object, const struct cli_column *column,
 	 struct seal_err *err)
@@ -111,6 +130,7 @@ put_cell(struct seal_bytes *out, const struct seal_json *object, const struct cl
 	case SEAL_JSON_ARRAY:
 		return put_list(out, value, err);
 	case SEAL_JSON_OBJECT:
+		return put_object(out, value, err);
 	case SEAL_JSON_NULL:
 		break;
 	}

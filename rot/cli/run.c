@@ -128,6 +128,15 @@ parse(struct cli *cli, int argc, char **argv, struct seal_err *err)
 	return r;
 }
 
+/* A full disk shows at the last flush: what was not written was not said. */
+static int
+finish_output(struct seal_err *err)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return seal_fail(err, SEAL_E_SYSTEM, "standard output cannot be written");
+	return 0;
+}
+
 static int
 run_verb(struct cli *cli, int argc, char **argv, struct seal_err *err)
 {
@@ -144,10 +153,7 @@ run_verb(struct cli *cli, int argc, char **argv, struct seal_err *err)
 	}
 	if (r < 0)
 		return r;
-	/* A full disk shows at the last flush: what was not written was not said. */
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return seal_fail(err, SEAL_E_SYSTEM, "standard output cannot be written");
-	return 0;
+	return finish_output(err);
 }
 
 static void
@@ -185,9 +191,18 @@ run_nothing(int argc, char **argv, struct seal_err *err)
 		(void)puts("seal " SEAL_VERSION);
 	else
 		return seal_fail(err, SEAL_E_USAGE, "say what to do: 'seal help' lists the verbs");
-	if (fflush(stdout) != 0)
-		return seal_fail(err, SEAL_E_SYSTEM, "standard output cannot be written");
-	return 0;
+	return finish_output(err);
+}
+
+/* "seal workload --help": of all there is under a verb. */
+static bool
+asks_for_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	}
+	return false;
 }
 
 int
@@ -203,6 +218,11 @@ cli_run(int argc, char **argv, struct seal_err *err)
 
 	if (first >= argc)
 		return run_nothing(argc, argv, err);
+	if (second >= argc && asks_for_help(argc, argv)) {
+		cli.args[cli.arg_count++] = argv[first];
+		r = cli_help(&cli, err);
+		return r < 0 ? r : finish_output(err);
+	}
 	r = find_verb(&cli.verb, &words, argv[first], second < argc ? argv[second] : NULL, err);
 	if (r < 0)
 		return r;

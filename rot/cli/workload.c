@@ -21,6 +21,7 @@ static const struct cli_column status_columns[] = {
 	{ "CERTIFICATES", "certificates", CLI_TEXT },
 	{ "STARTED", "started_at", CLI_TIME },
 	{ "TIME", "time", CLI_TIME },
+	{ "WE ARE", "caller", CLI_TEXT },
 };
 
 static const struct cli_column workload_columns[] = {

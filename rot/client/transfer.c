@@ -31,7 +31,7 @@ verify_peer(void *arg, const struct seal_certs *presented, struct seal_err *err)
 	r = seal_role_verify(&identity, client->ca, client->trust_domain, SEAL_ROLE_ROT, presented,
 			     SEAL_SIDE_SERVER, (int64_t)time(NULL), err);
 	client->verified = r == 0;
-	return r;
+	return r < 0 ? seal_note(err, r, "the server's certificate") : 0;
 }
 
 /* ---- What libcurl asks of us ---- */

@@ -15,6 +15,7 @@ E2E_LIST = \
 	%D%/10-bad-arguments.sh \
 	%D%/11-hardening.sh \
 	%D%/12-connections-soak.sh \
+	%D%/13-command-line.sh \
 	%D%/w01-every-name-comes-from-the-rot.sh \
 	%D%/w02-request-names-are-ignored.sh \
 	%D%/w03-a-statement-belongs-to-its-egg.sh \

@@ -4,3 +4,9 @@ TESTS += tests/unit/rot_tests
 tests_unit_rot_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_rot_tests_LDADD = $(SUPPORT_LIBS) $(ROT_SERVER_LIBS) $(UNIT_LIBS)
 tests_unit_rot_tests_SOURCES =
+
+check_PROGRAMS += tests/unit/rot_client_tests
+TESTS += tests/unit/rot_client_tests
+tests_unit_rot_client_tests_CFLAGS = $(TEST_CFLAGS)
+tests_unit_rot_client_tests_LDADD = $(SUPPORT_LIBS) $(ROT_CLI_LIBS) $(UNIT_LIBS)
+tests_unit_rot_client_tests_SOURCES = %D%/wire_test.c %D%/client_test.c %D%/cli_test.c
