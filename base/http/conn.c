@@ -22,6 +22,8 @@
  * Callbacks turn what happened into an event and take a turn (drive.c).
  */
 #include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/http/http_internal.h"

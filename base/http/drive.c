@@ -5,6 +5,8 @@
  * recursion, so pipelined requests and handlers that answer at once cost no stack; a connection that
  * reached CLOSED is freed at the end of its outermost turn.
  */
+#include <stdlib.h>
+
 #include "base/http/http_internal.h"
 
 /* Steps a connection may take before it lets others have their turn. */

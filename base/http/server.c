@@ -4,6 +4,7 @@
  * What happens on one connection is conn.c's business.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>

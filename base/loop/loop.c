@@ -11,7 +11,9 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/loop/loop_internal.h"

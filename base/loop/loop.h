@@ -16,12 +16,13 @@
 struct seal_loop;
 
 SEAL_CHECKED int seal_loop_new(struct seal_loop **ret_loop, struct seal_err *err);
+/* What was made on the loop must be freed before it. */
 void seal_loop_free(struct seal_loop *loop);
 void seal_loop_freep(struct seal_loop **loop);
 /* Run until seal_loop_stop. */
 SEAL_CHECKED int seal_loop_run(struct seal_loop *loop, struct seal_err *err);
 void seal_loop_stop(struct seal_loop *loop);
-/* Monotonic milliseconds, cached for the turn. */
+/* Monotonic milliseconds, as fine as the kernel's tick.  Cheap. */
 uint64_t seal_loop_now_ms(const struct seal_loop *loop);
 /* Seconds since the epoch by the system clock; 0 when it cannot be read. */
 int64_t seal_clock_now(void);

@@ -3,7 +3,7 @@
 #define SEAL_BASE_LOOP_INTERNAL_H
 
 /*
- * For this room only: what loop.c and resolve.c share.
+ * For this room and its tests only: what loop.c and resolve.c share.
  */
 
 #include "base/loop/loop.h"
@@ -14,11 +14,13 @@ struct evdns_base;
 struct seal_loop {
 	struct event_base *base;
 	struct evdns_base *dns; /* made when the first name is asked for */
-	unsigned questions;     /* names the resolver still holds a callback for */
 	bool stopped;
 };
 
-/* Forget the resolver, once no question is left with it. */
+/* Make the resolver from a file like resolv.conf.  The first question does it with the system's. */
+SEAL_CHECKED int seal_resolve_setup(struct seal_loop *loop, const char *resolv_conf,
+				    struct seal_err *err);
+/* Free the resolver.  No question may be left that was not forgotten. */
 void seal_resolve_shutdown(struct seal_loop *loop);
 
 #endif

@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,38 +46,31 @@ parse_port(uint16_t *ret_port, const char *text, struct seal_err *err)
 	return 0;
 }
 
+/* RFC 1123 section 2.1: letters, digits and '-', which neither begins nor ends it. */
 static bool
-is_name_letter(char c)
+is_label(const char *label, size_t len)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+	if (len == 0 || len > LABEL_MAX || label[0] == '-' || label[len - 1] == '-')
+		return false;
+	return strspn(label, "abcdefghijklmnopqrstuvwxyz0123456789-") >= len;
 }
 
 /*
- * A host to connect to: labels of letters, digits and '-' (RFC 1123 section 2.1).  One label will do,
- * a search domain may complete it.  All digits and dots that is no address is a mistyped address.
+ * A host to connect to.  One label will do, a search domain may complete it.  Digits and dots alone
+ * that are no address are a mistyped address.
  */
 static int
 check_name(const char *host, struct seal_err *err)
 {
-	bool has_letter = false;
-	size_t label_len = 0;
+	bool is_name = host[strspn(host, "0123456789.")] != '\0';
 
-	for (const char *c = host; *c != '\0'; c++) {
-		if (*c == '.') {
-			if (label_len == 0 || c[-1] == '-')
-				break;
-			label_len = 0;
-			continue;
-		}
-		if (!is_name_letter(*c) || (label_len == 0 && *c == '-') ||
-		    ++label_len > LABEL_MAX) {
-			label_len = 0;
-			break;
-		}
-		if (*c < '0' || *c > '9')
-			has_letter = true;
+	for (const char *label = host; is_name && label != NULL;) {
+		const char *dot = strchr(label, '.');
+
+		is_name = is_label(label, dot != NULL ? (size_t)(dot - label) : strlen(label));
+		label = dot != NULL ? dot + 1 : NULL;
 	}
-	if (label_len == 0 || host[strlen(host) - 1] == '-' || !has_letter)
+	if (!is_name)
 		return seal_fail(err, SEAL_E_FORMAT,
 				 "'%s' is neither an address nor a lower-case host name", host);
 	return 0;

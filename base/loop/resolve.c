@@ -15,12 +15,17 @@
 #include <event2/util.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/loop/loop_internal.h"
 #include "base/names/names.h"
 
 /* The end of patience, whatever the resolver does: all tries at a dead server are over by then. */
-#define RESOLVE_MS 5000
+#define RESOLVE_MS  5000
+#define RESOLV_CONF "/etc/resolv.conf"
+/* Turns of the loop after which every cancelled question has come back: one, and one more in case. */
+#define FLUSH_TURNS 2
 
 struct seal_resolve {
 	struct seal_loop *loop;
@@ -121,14 +126,10 @@ reason(int code)
 	case EVUTIL_EAI_NONAME:
 	case EVUTIL_EAI_NODATA:
 		return "no such name";
-	case EVUTIL_EAI_AGAIN:
-		return "the name servers do not answer";
-	case EVUTIL_EAI_FAIL:
-		return "the name servers failed";
 	case EVUTIL_EAI_MEMORY:
 		return "out of memory";
-	default:
-		return "the name could not be resolved";
+	default: /* the library does not tell a failure from silence reliably */
+		return "no address from the name servers";
 	}
 }
 
@@ -162,7 +163,6 @@ resolved(int code, struct evutil_addrinfo *list, void *arg)
 	unsigned count = 0;
 
 	resolve->request = NULL;
-	resolve->loop->questions--;
 	if (code == 0)
 		count = copy_addrs(addrs, list, resolve->port);
 	if (list != NULL)
@@ -182,7 +182,7 @@ out_of_patience(void *arg)
 	resolve->holders++;
 	if (resolve->request != NULL)
 		evdns_getaddrinfo_cancel(resolve->request);
-	answer(resolve, NULL, 0, "the name servers do not answer");
+	answer(resolve, NULL, 0, "no address from the name servers");
 	let_go(resolve);
 }
 
@@ -191,15 +191,15 @@ out_of_patience(void *arg)
  * resolv.conf leaves it with /etc/hosts alone; to ask whatever listens on our own port 53 instead
  * would be a guess.
  */
-static int
-make_dns(struct seal_loop *loop, struct seal_err *err)
+int
+seal_resolve_setup(struct seal_loop *loop, const char *resolv_conf, struct seal_err *err)
 {
 	struct evdns_base *dns = evdns_base_new(loop->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
 
 	if (dns == NULL)
 		return seal_fail(err, SEAL_E_SYSTEM, "cannot start the resolver");
 	(void)evdns_base_resolv_conf_parse(dns, DNS_OPTIONS_ALL | DNS_OPTION_NAMESERVERS_NO_DEFAULT,
-					   "/etc/resolv.conf");
+					   resolv_conf);
 	for (size_t i = 0; i < SEAL_COUNT(dns_options); i++) {
 		if (evdns_base_set_option(dns, dns_options[i].name, dns_options[i].value) != 0) {
 			evdns_base_free(dns, 0);
@@ -221,7 +221,6 @@ ask(struct seal_resolve *resolve, const char *host)
 
 	seal_timer_arm(resolve->deadline, RESOLVE_MS);
 	resolve->holders++; /* the resolver, until its callback */
-	resolve->loop->questions++;
 	request = evdns_getaddrinfo(resolve->loop->dns, host, NULL, &hints, resolved, resolve);
 	if (request == NULL)
 		return; /* answered already, from the hosts file or by a failure */
@@ -251,7 +250,7 @@ seal_resolve_new(struct seal_resolve **ret_resolve, struct seal_loop *loop, cons
 	if (count == 0)
 		r = seal_timer_new(&resolve->deadline, loop, out_of_patience, resolve, err);
 	if (r == 0 && count == 0 && loop->dns == NULL)
-		r = make_dns(loop, err);
+		r = seal_resolve_setup(loop, RESOLV_CONF, err);
 	if (r < 0) {
 		seal_timer_free(resolve->deadline);
 		free(resolve);
@@ -284,8 +283,11 @@ seal_resolve_free(struct seal_resolve *resolve)
 void
 seal_resolve_shutdown(struct seal_loop *loop)
 {
-	/* Cancelled questions are handed back in a later turn: give them a few. */
-	for (int turn = 0; loop->questions > 0 && turn < 8; turn++)
+	/*
+	 * What was cancelled, by us or by the resolver itself (the family that was too slow), is
+	 * handed back in a later turn; the resolver must not go before.
+	 */
+	for (int turn = 0; loop->dns != NULL && turn < FLUSH_TURNS; turn++)
 		(void)event_base_loop(loop->base, EVLOOP_NONBLOCK);
 	if (loop->dns != NULL)
 		evdns_base_free(loop->dns, 0);
