@@ -22,11 +22,6 @@
 #define ANSWER_MS 10000
 #define SIGNER_FD 3
 
-struct rot_signer {
-	pid_t pid;
-	int fd;
-};
-
 static _Noreturn void run_signer(int fd, pid_t parent, struct seal_secret *kek,
 				 const char *trust_domain);
 static void end_signer(struct rot_signer *signer);
@@ -297,6 +292,7 @@ end_signer(struct rot_signer *signer)
 static int
 lost(struct rot_signer *signer, const char *why, struct seal_err *err)
 {
+	signer->gone = true;
 	end_signer(signer);
 	return seal_fail(err, SEAL_E_CLOSED, "the signer %s", why);
 }
@@ -325,7 +321,7 @@ exchange(struct rot_signer *signer, const struct seal_bytes *message, struct sea
 	ssize_t n;
 	int r;
 
-	if (signer->pid <= 0)
+	if (signer->gone)
 		return seal_fail(err, SEAL_E_CLOSED, "the signer is gone");
 	do {
 		n = send(signer->fd, message->data, message->len, MSG_NOSIGNAL);

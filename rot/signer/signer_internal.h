@@ -10,6 +10,9 @@
  * and the result's fields, or the failure's code (positive) and its sentence.
  */
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "base/bytes/bytes.h"
 #include "base/err/err.h"
 #include "base/secret/secret.h"
@@ -24,6 +27,13 @@
 #define ROT_SIGNER_CA_LIFETIME (INT64_C(3650) * 86400)
 /* How far the server's clock may be from ours: both read the same one, a request takes seconds. */
 #define ROT_SIGNER_SKEW 120
+
+/* The server's end. */
+struct rot_signer {
+	pid_t pid; /* 0: no process of ours serves the other end */
+	int fd;
+	bool gone; /* it will not be asked again */
+};
 
 enum rot_signer_op {
 	ROT_OP_NEW_CA = 1,      /* workload, generation, now -> certificate, wrapped key */

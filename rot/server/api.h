@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_ROT_API_H
+#define SEAL_ROT_API_H
+
+/*
+ * The HTTP API of docs/ROT-PROTOCOL.md: requests in, answers out, over a store and a signer it
+ * borrows.  Knows nothing of sockets; server.h puts it behind listeners.
+ */
+
+#include <stdint.h>
+
+#include "base/err/err.h"
+#include "base/http/http.h"
+#include "base/tls/tls.h"
+#include "rot/server/store.h"
+#include "rot/signer/signer.h"
+
+struct rot_api;
+
+struct rot_api_config {
+	struct rot_store *store;   /* borrowed */
+	struct rot_signer *signer; /* borrowed */
+	uint32_t rate_per_egg;     /* hatches and renewals a second; 0: no limit */
+	uint32_t rate_per_address;
+	uint64_t lifetime;      /* seconds a hatched certificate lives */
+	int64_t (*clock)(void); /* seconds since the epoch */
+};
+
+/* Opens the statement key: SEAL_E_REFUSED, with the remedy, when the key-encryption key is wrong. */
+SEAL_CHECKED int rot_api_new(struct rot_api **ret_api, const struct rot_api_config *config,
+			     struct seal_err *err);
+void rot_api_free(struct rot_api *api);
+void rot_api_freep(struct rot_api **api);
+
+const struct rot_meta *rot_api_meta(const struct rot_api *api);
+/* A fresh credential of the RoT itself, for its listener; never stored. */
+SEAL_CHECKED int rot_api_credential(struct rot_api *api, struct seal_tls **ret_tls,
+				    struct seal_err *err);
+/* Forget what nobody can ask for any more. */
+SEAL_CHECKED int rot_api_purge(struct rot_api *api, struct seal_err *err);
+
+/* The callbacks of seal_http; arg is the struct rot_api. */
+void rot_api_handle(void *arg, struct seal_http_request *request);
+int rot_api_verify(void *arg, const struct seal_certs *presented, void **ret_client,
+		   struct seal_err *err);
+void rot_api_free_client(void *client);
+/* The plain health address. */
+void rot_api_handle_health(void *arg, struct seal_http_request *request);
+
+#endif

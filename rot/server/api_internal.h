@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_ROT_API_INTERNAL_H
+#define SEAL_ROT_API_INTERNAL_H
+
+/*
+ * Between the files of the API: api.c dispatches, request.c reads and writes JSON, issue.c gets
+ * certificates made, and one file per group holds the handlers.
+ */
+
+#include "base/json/json.h"
+#include "base/log/log.h"
+#include "base/secret/secret.h"
+#include "base/x509/x509.h"
+#include "rot/server/api.h"
+#include "rot/server/caller.h"
+#include "rot/server/limits.h"
+#include "rot/wire/wire.h"
+
+#define ROT_PAGE_MAX        500
+#define ROT_PAGE_DEFAULT    100
+#define ROT_MAX_HATCHES     UINT64_C(1000000000)
+#define ROT_EGG_SECONDS     UINT64_C(2592000)  /* 30 days */
+#define ROT_EGG_MAX_SECONDS UINT64_C(31622400) /* 366 days */
+#define ROT_BUNDLE_MAX      (256u * 1024)      /* PEM of all generations of a CA */
+#define ROT_REPLY_MAX       (8u * 1024 * 1024) /* a page of 500 eggs with 32 host names each */
+#define ROT_FINGERPRINT_LEN (2 * SEAL_HASH_LEN)
+#define ROT_PATH_PARAM_MAX  128
+
+struct rot_api {
+	struct rot_api_config config;
+	struct rot_meta meta;
+	struct rot_ca system_ca;
+	struct seal_certs *system_certs;
+	struct seal_secret *statement_key;
+	struct rot_limits *per_egg;
+	struct rot_limits *per_address;
+	struct rot_caller local;
+	struct seal_log_limit refusals;
+	int64_t started_at;
+};
+
+/* One request on its way through a handler. */
+struct rot_call {
+	struct rot_api *api;
+	struct seal_http_request *request;
+	const struct rot_caller *caller;
+	char param[ROT_PATH_PARAM_MAX]; /* the last part of the path, where the route has one */
+	struct seal_json *body;         /* the request's, where the route wants one */
+	struct seal_json *reply;        /* the answer's members */
+	struct seal_bytes raw;          /* or the answer as text */
+	char subject[256];              /* of a change, for the log: what was changed */
+	unsigned status;                /* of success */
+	unsigned retry_after;           /* > 0: too many requests */
+	int64_t now;
+};
+
+/* A handler fills the reply; its failure's code becomes the status, its sentence the message. */
+typedef int (*rot_handler_fn)(struct rot_call *call, struct seal_err *err);
+
+int rot_status_get(struct rot_call *call, struct seal_err *err);
+int rot_workloads_create(struct rot_call *call, struct seal_err *err);
+int rot_workloads_list(struct rot_call *call, struct seal_err *err);
+int rot_workloads_get(struct rot_call *call, struct seal_err *err);
+int rot_workloads_delete(struct rot_call *call, struct seal_err *err);
+int rot_peers_list(struct rot_call *call, struct seal_err *err);
+int rot_peers_allow(struct rot_call *call, struct seal_err *err);
+int rot_peers_deny(struct rot_call *call, struct seal_err *err);
+int rot_eggs_mint(struct rot_call *call, struct seal_err *err);
+int rot_eggs_list(struct rot_call *call, struct seal_err *err);
+int rot_eggs_get(struct rot_call *call, struct seal_err *err);
+int rot_eggs_revoke(struct rot_call *call, struct seal_err *err);
+int rot_certs_issue(struct rot_call *call, struct seal_err *err);
+int rot_hatch(struct rot_call *call, struct seal_err *err);
+int rot_renew(struct rot_call *call, struct seal_err *err);
+
+/* ---- request.c: members of the body and of the query; faults are SEAL_E_FORMAT or _LIMIT ---- */
+
+typedef int (*rot_check_fn)(const char *text, struct seal_err *err);
+
+/* A string member that passes check; fallback when it is absent, NULL: required. */
+SEAL_CHECKED int rot_body_name(const struct rot_call *call, const char *name, const char *fallback,
+			       rot_check_fn check, const char **ret_text, struct seal_err *err);
+/* A number within min..max; fallback when absent. */
+SEAL_CHECKED int rot_body_number(const struct rot_call *call, const char *name, uint64_t fallback,
+				 uint64_t min, uint64_t max, uint64_t *ret_value,
+				 struct seal_err *err);
+/* false when absent. */
+SEAL_CHECKED int rot_body_flag(const struct rot_call *call, const char *name, bool *ret_value,
+			       struct seal_err *err);
+/* At most ROT_MAX_HOSTNAMES names that pass check, none twice; absent: none. */
+SEAL_CHECKED int rot_body_names(const struct rot_call *call, const char *name, rot_check_fn check,
+				struct seal_strv *ret_names, struct seal_err *err);
+/* The public key of the member csr. */
+SEAL_CHECKED int rot_body_key(const struct rot_call *call, struct seal_key **ret_key,
+			      struct seal_err *err);
+/* A query parameter that passes check; fallback as above. */
+SEAL_CHECKED int rot_query_name(const struct rot_call *call, const char *name, const char *fallback,
+				rot_check_fn check, const char **ret_text, struct seal_err *err);
+/* The query parameter limit. */
+SEAL_CHECKED int rot_query_limit(const struct rot_call *call, uint64_t *ret_limit,
+				 struct seal_err *err);
+
+/* ---- issue.c ---- */
+
+struct rot_issued {
+	struct seal_bytes pem;
+	char serial[SEAL_SERIAL_LEN + 1];
+	int64_t not_before;
+	int64_t not_after;
+};
+void rot_issued_release(struct rot_issued *issued);
+
+/*
+ * Have a certificate made under ca that lives for seconds from now; names may be NULL.  The request
+ * has been checked: a refusal by the signer is SEAL_E_BUG.
+ */
+struct rot_wish {
+	const struct rot_ca *ca;
+	const struct seal_identity *identity;
+	const struct seal_strv *dns;
+	const struct seal_strv *ips;
+	const struct seal_key *key;
+	uint64_t seconds;
+};
+SEAL_CHECKED int rot_issue_cert(struct rot_api *api, const struct rot_wish *wish, int64_t now,
+				struct rot_issued *ret_issued, struct seal_err *err);
+/* An identity of this trust domain. */
+void rot_identity_pod(const struct rot_api *api, const char *workload, const char *peer,
+		      struct seal_identity *ret_identity);
+/* A pod certificate for the workload's newest CA. */
+SEAL_CHECKED int rot_issue_pod(struct rot_api *api, const char *workload, const char *peer,
+			       const struct seal_strv *hostnames, const struct seal_key *key,
+			       uint64_t seconds, int64_t now, struct rot_issued *ret_issued,
+			       struct seal_err *err);
+/* SHA-256 and expiry of a CA's certificate. */
+SEAL_CHECKED int rot_ca_describe(const struct rot_ca *ca,
+				 char ret_fingerprint[static ROT_FINGERPRINT_LEN + 1],
+				 int64_t *ret_not_after, struct seal_err *err);
+
+#endif

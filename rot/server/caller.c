@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From certificates to a caller.  The identity in a certificate chooses the CA it is held against and
+ * is believed only after that; a pod's certificate passes the same verification that pods use among
+ * themselves.
+ */
+
+#include "rot/server/caller.h"
+
+#define BUNDLE_MAX (256u * 1024) /* PEM of all generations of a workload's CA */
+
+static int verify_system(struct rot_caller *caller, const struct seal_certs *system_ca,
+			 const char *trust_domain, enum seal_role role,
+			 const struct seal_certs *presented, int64_t now, struct seal_err *err);
+static int verify_pod(struct rot_caller *caller, struct rot_store *store, const char *trust_domain,
+		      const char *workload, const struct seal_certs *presented, int64_t now,
+		      struct seal_err *err);
+static int find_right(struct rot_caller *caller, struct seal_err *err);
+static int note_leaf(struct rot_caller *caller, const struct seal_cert *leaf, struct seal_err *err);
+
+int
+rot_caller_verify(struct rot_caller **ret_caller, struct rot_store *store,
+		  const struct seal_certs *system_ca, const char *trust_domain,
+		  const struct seal_certs *presented, int64_t now, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_caller_freep) struct rot_caller *caller = calloc(1, sizeof(*caller));
+	const struct seal_cert *leaf = seal_certs_at(presented, 0);
+	struct seal_identity claim = { 0 };
+	int r;
+
+	if (caller == NULL)
+		return seal_fail_memory(err);
+	if (leaf == NULL)
+		return seal_fail(err, SEAL_E_UNAUTH, "no certificate");
+	r = seal_cert_identity(leaf, &claim, err);
+	if (r < 0)
+		return r;
+	if (claim.role == SEAL_ROLE_POD)
+		r = verify_pod(caller, store, trust_domain, claim.workload, presented, now, err);
+	else
+		r = verify_system(caller, system_ca, trust_domain, claim.role, presented, now, err);
+	if (r == 0)
+		r = find_right(caller, err);
+	if (r == 0)
+		r = note_leaf(caller, leaf, err);
+	if (r < 0)
+		return r;
+	*ret_caller = SEAL_TAKE(caller);
+	return 0;
+}
+
+void
+rot_caller_free(struct rot_caller *caller)
+{
+	free(caller);
+}
+
+void
+rot_caller_freep(struct rot_caller **caller)
+{
+	rot_caller_free(*caller);
+	*caller = NULL;
+}
+
+void
+rot_caller_local(struct rot_caller *caller, const char *trust_domain)
+{
+	memset(caller, 0, sizeof(*caller));
+	caller->right = ROT_MAY_ADMIN;
+	caller->identity.role = SEAL_ROLE_OPERATOR;
+	(void)snprintf(caller->identity.trust_domain, sizeof(caller->identity.trust_domain), "%s",
+		       trust_domain);
+	(void)snprintf(caller->identity.operator_role, sizeof(caller->identity.operator_role),
+		       "admin");
+	(void)snprintf(caller->identity.operator_name, sizeof(caller->identity.operator_name),
+		       "local");
+}
+
+void
+rot_caller_name(const struct rot_caller *caller, char name[static ROT_CALLER_NAME_MAX])
+{
+	const struct seal_identity *identity = &caller->identity;
+	size_t scheme = strlen("spiffe://") + strlen(identity->trust_domain) + 1;
+	char uri[SEAL_IDENTITY_URI_MAX];
+
+	seal_identity_format(identity, uri);
+	(void)snprintf(name, ROT_CALLER_NAME_MAX, "%s", strlen(uri) > scheme ? uri + scheme : uri);
+}
+
+static int
+verify_system(struct rot_caller *caller, const struct seal_certs *system_ca,
+	      const char *trust_domain, enum seal_role role, const struct seal_certs *presented,
+	      int64_t now, struct seal_err *err)
+{
+	if (role != SEAL_ROLE_EGG && role != SEAL_ROLE_OPERATOR)
+		return seal_fail(err, SEAL_E_UNAUTH, "this identity is no client of ours");
+	return seal_role_verify(&caller->identity, system_ca, trust_domain, role, presented,
+				SEAL_SIDE_CLIENT, now, err);
+}
+
+static int
+verify_pod(struct rot_caller *caller, struct rot_store *store, const char *trust_domain,
+	   const char *workload, const struct seal_certs *presented, int64_t now,
+	   struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(BUNDLE_MAX);
+	SEAL_SCOPED(seal_certs_freep) struct seal_certs *anchors = NULL;
+	SEAL_SCOPED(seal_strv_release) struct seal_strv every = { 0 };
+	struct seal_peer peer;
+	int r;
+
+	r = rot_store_ca_bundle(store, workload, &pem, err);
+	if (r < 0)
+		return r == SEAL_E_MISSING ? seal_fail(err, SEAL_E_UNAUTH, "no such workload") : r;
+	r = seal_certs_from_pem(&anchors, seal_bytes_str(&pem), pem.len, BUNDLE_MAX, err);
+	if (r == 0)
+		r = seal_strv_add(&every, SEAL_PEER_EVERY, err);
+	if (r < 0)
+		return r;
+	const struct seal_peer_rules rules = {
+		.anchors = anchors,
+		.trust_domain = trust_domain,
+		.workload = workload,
+		.allowed = &every,
+	};
+	r = seal_peer_verify(&peer, &rules, presented, SEAL_SIDE_CLIENT, now, err);
+	if (r < 0)
+		return r;
+	return seal_identity_parse(&caller->identity, peer.uri, strlen(peer.uri), err);
+}
+
+static int
+find_right(struct rot_caller *caller, struct seal_err *err)
+{
+	const char *role = caller->identity.operator_role;
+
+	switch (caller->identity.role) {
+	case SEAL_ROLE_EGG:
+		caller->right = ROT_MAY_HATCH;
+		return 0;
+	case SEAL_ROLE_POD:
+		caller->right = ROT_MAY_RENEW;
+		return 0;
+	case SEAL_ROLE_OPERATOR:
+		if (strcmp(role, "admin") != 0 && strcmp(role, "ci") != 0)
+			break;
+		caller->right = strcmp(role, "admin") == 0 ? ROT_MAY_ADMIN : ROT_MAY_CI;
+		return 0;
+	case SEAL_ROLE_ROT:
+	case SEAL_ROLE_NONE:
+		break;
+	}
+	return seal_fail(err, SEAL_E_UNAUTH, "this identity has no rights here");
+}
+
+static int
+note_leaf(struct rot_caller *caller, const struct seal_cert *leaf, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
+	int r;
+
+	r = seal_cert_serial(leaf, caller->serial, err);
+	if (r == 0)
+		r = seal_cert_key(leaf, &key, err);
+	if (r == 0)
+		r = seal_key_id(key, caller->key_id, err);
+	return r;
+}

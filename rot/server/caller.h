@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_ROT_CALLER_H
+#define SEAL_ROT_CALLER_H
+
+/*
+ * Who is calling: what a verified client certificate says, or the local socket.
+ */
+
+#include "base/crypto/crypto.h"
+#include "base/err/err.h"
+#include "base/names/names.h"
+#include "base/x509/verify.h"
+#include "rot/server/store.h"
+
+/* What a caller may do; routes hold sets of them. */
+enum rot_right {
+	ROT_MAY_ADMIN = 1u << 0,
+	ROT_MAY_CI = 1u << 1,
+	ROT_MAY_HATCH = 1u << 2,
+	ROT_MAY_RENEW = 1u << 3,
+};
+
+struct rot_caller {
+	struct seal_identity identity;
+	enum rot_right right;
+	char serial[SEAL_SERIAL_LEN + 1]; /* of the client certificate; "" on the local socket */
+	uint8_t key_id[SEAL_HASH_LEN];
+};
+
+/*
+ * Verify a client's certificates: the RoT's own world against system_ca, pods against their
+ * workload's CA in the store.  SEAL_E_UNAUTH on any doubt; a failure of the store is no verdict and
+ * ends the handshake all the same.  On success *ret_caller belongs to the caller (rot_caller_free).
+ */
+SEAL_CHECKED int rot_caller_verify(struct rot_caller **ret_caller, struct rot_store *store,
+				   const struct seal_certs *system_ca, const char *trust_domain,
+				   const struct seal_certs *presented, int64_t now,
+				   struct seal_err *err);
+void rot_caller_free(struct rot_caller *caller);
+void rot_caller_freep(struct rot_caller **caller);
+
+/* The operator on the local socket, admin/local. */
+void rot_caller_local(struct rot_caller *caller, const char *trust_domain);
+
+/* For logs and status: "operator/admin/NAME", "egg/ID", "workload/W/peer/P". */
+#define ROT_CALLER_NAME_MAX SEAL_IDENTITY_URI_MAX
+void rot_caller_name(const struct rot_caller *caller, char name[static ROT_CALLER_NAME_MAX]);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * seal-rot: the options, and the order of starting.
+ *
+ *   harden ─▶ lock DIR ─▶ read KEK ─▶ fork the signer, which takes it ─▶ store ─▶ server
+ *
+ * Nothing but the key-encryption key is read before the fork, and it is gone from this process after.
+ */
+
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "base/config/config.h"
+#include "base/log/log.h"
+#include "rot/server/home.h"
+#include "rot/server/init.h"
+#include "rot/server/server.h"
+#include "rot/wire/wire.h"
+
+#include <fcntl.h>
+
+#define RATE_MAX 1000000
+
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct options {
+	const char *dir;
+	const char *health;
+	bool help;
+	const char *kek_file;
+	uint64_t lifetime;
+	const char *listen;
+	const char *log_format;
+	const char *log_level;
+	uint64_t rate_per_address;
+	uint64_t rate_per_egg;
+	bool version;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct seal_option table[] = {
+	{ "dir", 0, SEAL_OPT_STR, AT(dir), "DIR", "directory made by seal init (required)", 0, 0 },
+	{ "health", 0, SEAL_OPT_STR, AT(health), "ADDR:PORT",
+	  "serve /healthz and /readyz here, plain HTTP (default: off)", 0, 0 },
+	{ "help", 'h', SEAL_OPT_FLAG, AT(help), NULL, "print this help", 0, 0 },
+	{ "kek-file", 0, SEAL_OPT_STR, AT(kek_file), "FILE",
+	  "key-encryption key, 64 hexadecimal digits (default: DIR/kek)", 0, 0 },
+	{ "lifetime", 0, SEAL_OPT_DURATION, AT(lifetime), "DURATION",
+	  "how long a pod's certificate lives, 1m to 7d (default: 24h)", ROT_MIN_LIFETIME,
+	  ROT_MAX_LIFETIME },
+	{ "listen", 0, SEAL_OPT_STR, AT(listen), "ADDR:PORT",
+	  "HTTPS address (default: port of the first URL, every address)", 0, 0 },
+	{ "log-format", 0, SEAL_OPT_STR, AT(log_format), "FORMAT", "text or json (default: text)",
+	  0, 0 },
+	{ "log-level", 0, SEAL_OPT_STR, AT(log_level), "LEVEL",
+	  "error, warn, notice, info or debug (default: info)", 0, 0 },
+	{ "rate-per-address", 0, SEAL_OPT_NUMBER, AT(rate_per_address), "N",
+	  "hatches and renewals a second from one address, 0: no limit (default: 200)", 0,
+	  RATE_MAX },
+	{ "rate-per-egg", 0, SEAL_OPT_NUMBER, AT(rate_per_egg), "N",
+	  "hatches and renewals a second of one egg, 0: no limit (default: 50)", 0, RATE_MAX },
+	{ "version", 0, SEAL_OPT_FLAG, AT(version), NULL, "print the version", 0, 0 },
+};
+
+static int serve(const struct options *options, struct seal_err *err);
+
+static void
+print_help(void)
+{
+	(void)puts("usage: seal-rot --dir DIR [OPTION]...\n"
+		   "\n"
+		   "Serve a root of trust: its HTTPS API, and the same on DIR/rot.sock for seal on "
+		   "this machine.\n");
+	seal_options_help(stdout, table, SEAL_COUNT(table));
+}
+
+static int
+complain(int r, const struct seal_err *err)
+{
+	(void)fprintf(stderr, "seal-rot: %s\n", err->text);
+	return r == SEAL_E_USAGE ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static int
+setup_log(const struct options *options, struct seal_err *err)
+{
+	enum seal_level level = SEAL_LOG_INFO;
+	bool json = strcmp(options->log_format, "json") == 0;
+	int r;
+
+	if (!json && strcmp(options->log_format, "text") != 0)
+		return seal_fail(err, SEAL_E_USAGE, "--log-format is text or json, not '%s'",
+				 options->log_format);
+	r = seal_level_parse(&level, options->log_level, err);
+	if (r < 0) {
+		(void)seal_note(err, r, "--log-level");
+		return SEAL_E_USAGE;
+	}
+	seal_log_setup("seal-rot", level, json);
+	return 0;
+}
+
+static int
+parse(struct options *options, int argc, char **argv, struct seal_err *err)
+{
+	size_t positional = 0;
+	int r;
+
+	r = seal_options_parse(table, SEAL_COUNT(table), argc, argv, options, NULL, 0, &positional,
+			       err);
+	if (r < 0)
+		return r;
+	if (options->help || options->version)
+		return 0;
+	if (options->dir == NULL)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "--dir DIR is missing: name the directory made by seal init");
+	return setup_log(options, err);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = {
+		.lifetime = ROT_LIFETIME,
+		.log_format = "text",
+		.log_level = "info",
+		.rate_per_address = 200,
+		.rate_per_egg = 50,
+	};
+	struct seal_err err = { 0 };
+	int r;
+
+	r = seal_process_harden(&err);
+	if (r == 0)
+		r = parse(&options, argc, argv, &err);
+	if (r < 0)
+		return complain(r, &err);
+	if (options.help) {
+		print_help();
+		return EXIT_DONE;
+	}
+	if (options.version) {
+		(void)puts("seal-rot " SEAL_VERSION);
+		return EXIT_DONE;
+	}
+	r = serve(&options, &err);
+	return r < 0 ? complain(r, &err) : EXIT_DONE;
+}
+
+/* Every connection is a descriptor: ask for as many as we may have. */
+static void
+raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* then the old limit has to do */
+}
+
+/*
+ * What is needed before the signer starts.  The store is closed again: the signer must not inherit
+ * it.
+ */
+static int
+read_meta(const char *db_path, struct rot_meta *meta, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
+	int r = rot_store_open(&store, db_path, err);
+
+	if (r < 0)
+		return r;
+	return rot_store_meta(store, meta, err);
+}
+
+static int
+start_signer(const struct options *options, const struct rot_home *home, const char *trust_domain,
+	     struct rot_signer **ret_signer, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *kek = NULL;
+	int r;
+
+	if (options->kek_file != NULL)
+		r = rot_kek_read(&kek, AT_FDCWD, options->kek_file, err);
+	else
+		r = rot_kek_read(&kek, home->dir_fd, ROT_KEK_NAME, err);
+	if (r < 0)
+		return r;
+	return rot_signer_start(ret_signer, &kek, trust_domain, err);
+}
+
+static int
+choose_listen(const struct options *options, const struct rot_meta *meta,
+	      struct seal_endpoint *endpoint, struct seal_err *err)
+{
+	char host[SEAL_HOSTNAME_MAX + 1];
+	int r;
+
+	if (options->listen != NULL) {
+		r = seal_endpoint_parse(endpoint, options->listen, "0.0.0.0", err);
+		if (r == 0 && endpoint->is_unix)
+			r = seal_fail(err, SEAL_E_FORMAT, "HTTPS needs an address and a port");
+		return r < 0 ? seal_note(err, r, "--listen") : 0;
+	}
+	(void)snprintf(endpoint->host, sizeof(endpoint->host), "0.0.0.0");
+	return seal_url_split(meta->urls.items[0], host, &endpoint->port, err);
+}
+
+static int
+configure(const struct options *options, const struct rot_home *home, const struct rot_meta *meta,
+	  struct rot_server_config *config, struct seal_err *err)
+{
+	char socket_path[PATH_MAX];
+	int r;
+
+	if (meta->urls.count == 0)
+		return seal_fail(err, SEAL_E_SYSTEM, "the store is damaged: it has no URL");
+	r = choose_listen(options, meta, &config->listen, err);
+	if (r == 0)
+		r = rot_home_path(home, ROT_SOCKET_NAME, socket_path, err);
+	if (r < 0)
+		return r;
+	config->local.is_unix = true;
+	r = snprintf(config->local.host, sizeof(config->local.host), "%s", socket_path);
+	if (r < 0 || (size_t)r >= sizeof(config->local.host))
+		return seal_fail(err, SEAL_E_LIMIT, "%s: the path is too long for a socket",
+				 home->path);
+	config->rate_per_egg = (uint32_t)options->rate_per_egg;
+	config->rate_per_address = (uint32_t)options->rate_per_address;
+	config->lifetime = options->lifetime;
+	config->has_health = options->health != NULL;
+	if (!config->has_health)
+		return 0;
+	r = seal_endpoint_parse(&config->health, options->health, "127.0.0.1", err);
+	return r < 0 ? seal_note(err, r, "--health") : 0;
+}
+
+static int
+run(const struct rot_home *home, const struct rot_server_config *config, const char *db_path,
+    struct rot_signer *signer, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
+	SEAL_SCOPED(seal_loop_freep) struct seal_loop *loop = NULL;
+	SEAL_SCOPED(rot_server_freep) struct rot_server *server = NULL;
+	int r;
+
+	r = rot_store_open(&store, db_path, err);
+	if (r == 0)
+		r = seal_loop_new(&loop, err);
+	if (r == 0)
+		r = rot_server_new(&server, loop, config, store, signer, err);
+	if (r < 0)
+		return r;
+	seal_log(SEAL_LOG_NOTICE, "ready", SEAL_STR("dir", home->path),
+		 SEAL_STR("address", config->listen.host),
+		 SEAL_U64("port", rot_server_port(server)), SEAL_STR("version", SEAL_VERSION));
+	r = seal_loop_run(loop, err);
+	if (r == 0 && rot_server_failed(server))
+		r = seal_fail(err, SEAL_E_CLOSED, "the signer has died: start seal-rot again");
+	if (r == 0)
+		seal_log(SEAL_LOG_NOTICE, "stopped");
+	return r;
+}
+
+static int
+serve(const struct options *options, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_home_release) struct rot_home home = ROT_HOME;
+	SEAL_SCOPED(rot_meta_release) struct rot_meta meta = { 0 };
+	SEAL_SCOPED(rot_signer_freep) struct rot_signer *signer = NULL;
+	struct rot_server_config config = { 0 };
+	char db_path[PATH_MAX];
+	int r;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	raise_limits();
+	r = rot_home_open(&home, options->dir, err);
+	if (r == 0)
+		r = rot_home_path(&home, ROT_DB_NAME, db_path, err);
+	if (r == 0)
+		r = read_meta(db_path, &meta, err);
+	if (r == 0)
+		r = configure(options, &home, &meta, &config, err);
+	if (r == 0)
+		r = start_signer(options, &home, meta.trust_domain, &signer, err);
+	if (r < 0)
+		return r;
+	return run(&home, &config, db_path, signer, err);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Wires the API to the world and watches over what may end.  Decides nothing about requests.
+ *
+ * Everything runs in one thread: an answer waits for the disk and the signer, a few milliseconds at
+ * worst, and in exchange there is nothing to lock.
+ */
+
+#include "rot/server/server.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/http/http.h"
+#include "base/log/log.h"
+#include "rot/server/api.h"
+#include "rot/wire/wire.h"
+
+#define MAX_CONNECTIONS 4096
+#define HANDSHAKE_MS    10000
+#define REQUEST_MS      15000 /* 64 KiB in a quarter of a minute: slower is no client of ours */
+#define IDLE_MS         60000
+#define REPLY_MS        30000
+#define DRAIN_MS        30000
+#define HEALTH_MAX      64 /* connections */
+#define DAILY_MS        (UINT64_C(86400) * 1000)
+/* After a failure, sooner: the certificate at hand lives for six more days. */
+#define DAILY_AGAIN_MS (UINT64_C(600) * 1000)
+
+struct rot_server {
+	struct seal_loop *loop;
+	struct rot_signer *signer;
+	struct rot_api *api;
+	struct seal_staging *staging;
+	struct seal_http *http;
+	struct seal_http *health;
+	struct seal_timer *daily;
+	struct seal_timer *deadline;
+	struct seal_signal *terminate;
+	struct seal_signal *interrupt;
+	struct seal_watch *signer_watch;
+	struct seal_endpoint local;
+	uint16_t port;
+	bool draining;
+	bool failed;
+};
+
+static int start(struct rot_server *server, const struct rot_server_config *config,
+		 struct rot_store *store, struct seal_err *err);
+static void on_daily(void *arg);
+static void on_deadline(void *arg);
+static void on_signal(void *arg, int number);
+static void on_signer(void *arg, bool readable, bool writable);
+static void on_drained(void *arg);
+
+int
+rot_server_new(struct rot_server **ret_server, struct seal_loop *loop,
+	       const struct rot_server_config *config, struct rot_store *store,
+	       struct rot_signer *signer, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_server_freep) struct rot_server *server = calloc(1, sizeof(*server));
+	int r;
+
+	if (server == NULL)
+		return seal_fail_memory(err);
+	server->loop = loop;
+	server->signer = signer;
+	r = start(server, config, store, err);
+	if (r < 0)
+		return r;
+	*ret_server = SEAL_TAKE(server);
+	return 0;
+}
+
+void
+rot_server_free(struct rot_server *server)
+{
+	if (server == NULL)
+		return;
+	seal_watch_free(server->signer_watch);
+	seal_signal_free(server->terminate);
+	seal_signal_free(server->interrupt);
+	seal_timer_free(server->daily);
+	seal_timer_free(server->deadline);
+	seal_http_free(server->http);
+	seal_http_free(server->health);
+	seal_staging_free(server->staging);
+	rot_api_free(server->api);
+	if (server->local.is_unix)
+		(void)unlink(server->local.host); /* a stale socket is replaced at the next start */
+	free(server);
+}
+
+void
+rot_server_freep(struct rot_server **server)
+{
+	rot_server_free(*server);
+	*server = NULL;
+}
+
+void
+rot_server_drain(struct rot_server *server)
+{
+	if (server->draining) {
+		seal_loop_stop(server->loop);
+		return;
+	}
+	server->draining = true;
+	seal_timer_arm(server->deadline, DRAIN_MS);
+	seal_http_drain(server->http, on_drained, server);
+}
+
+uint16_t
+rot_server_port(const struct rot_server *server)
+{
+	return server->port;
+}
+
+bool
+rot_server_failed(const struct rot_server *server)
+{
+	return server->failed;
+}
+
+static int
+make_api(struct rot_server *server, const struct rot_server_config *config, struct rot_store *store,
+	 struct seal_err *err)
+{
+	const struct rot_api_config api = {
+		.store = store,
+		.signer = server->signer,
+		.rate_per_egg = config->rate_per_egg,
+		.rate_per_address = config->rate_per_address,
+		.lifetime = config->lifetime,
+		.clock = seal_clock_now,
+	};
+
+	return rot_api_new(&server->api, &api, err);
+}
+
+static int
+make_http(struct rot_server *server, struct seal_err *err)
+{
+	const struct seal_http_config config = {
+		.staging = server->staging,
+		.max_body = ROT_MAX_BODY,
+		.max_connections = MAX_CONNECTIONS,
+		.handshake_ms = HANDSHAKE_MS,
+		.request_ms = REQUEST_MS,
+		.idle_ms = IDLE_MS,
+		.reply_ms = REPLY_MS,
+		.handler = rot_api_handle,
+		.verify = rot_api_verify,
+		.free_client = rot_api_free_client,
+		.arg = server->api,
+	};
+
+	return seal_http_new(&server->http, server->loop, &config, err);
+}
+
+/* The descriptor belongs to the server on success, to nobody after a failure. */
+static int
+serve(struct seal_http *http, const struct seal_endpoint *endpoint, struct seal_tls *tls,
+      uint16_t *ret_port, struct seal_err *err)
+{
+	char text[SEAL_HOSTNAME_MAX + 16];
+	int fd, r;
+
+	seal_endpoint_format(endpoint, text);
+	fd = seal_listen(endpoint, 0600, err);
+	if (fd < 0)
+		return seal_note(err, fd, "cannot listen on %s", text);
+	*ret_port = endpoint->is_unix ? 0 : seal_listen_port(fd);
+	r = seal_http_listen(http, fd, tls, err);
+	if (r < 0)
+		(void)close(fd); /* nobody has used it yet */
+	return r;
+}
+
+static int
+listen_all(struct rot_server *server, const struct rot_server_config *config, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_tls_unrefp) struct seal_tls *tls = NULL;
+	uint16_t none;
+	int r;
+
+	r = rot_api_credential(server->api, &tls, err);
+	if (r == 0)
+		r = serve(server->http, &config->listen, tls, &server->port, err);
+	if (r == 0)
+		r = serve(server->http, &config->local, NULL, &none, err);
+	if (r < 0)
+		return r;
+	server->local = config->local; /* ours to remove from now on */
+	return 0;
+}
+
+static int
+start_health(struct rot_server *server, const struct rot_server_config *config,
+	     struct seal_err *err)
+{
+	const struct seal_http_config http = {
+		.staging = server->staging,
+		.max_connections = HEALTH_MAX,
+		.handshake_ms = HANDSHAKE_MS,
+		.request_ms = REQUEST_MS,
+		.idle_ms = IDLE_MS,
+		.reply_ms = REPLY_MS,
+		.handler = rot_api_handle_health,
+		.arg = server->api,
+	};
+	uint16_t port;
+	int r;
+
+	if (!config->has_health)
+		return 0;
+	r = seal_http_new(&server->health, server->loop, &http, err);
+	if (r == 0)
+		r = serve(server->health, &config->health, NULL, &port, err);
+	return r;
+}
+
+static int
+watch(struct rot_server *server, struct seal_err *err)
+{
+	int r;
+
+	r = seal_timer_new(&server->daily, server->loop, on_daily, server, err);
+	if (r == 0)
+		r = seal_timer_new(&server->deadline, server->loop, on_deadline, server, err);
+	if (r == 0)
+		r = seal_signal_new(&server->terminate, server->loop, SIGTERM, on_signal, server,
+				    err);
+	if (r == 0)
+		r = seal_signal_new(&server->interrupt, server->loop, SIGINT, on_signal, server,
+				    err);
+	if (r == 0)
+		r = seal_watch_new(&server->signer_watch, server->loop,
+				   rot_signer_fd(server->signer), on_signer, server, err);
+	if (r < 0)
+		return r;
+	seal_watch_want(server->signer_watch, true, false);
+	seal_timer_arm(server->daily, DAILY_MS);
+	return 0;
+}
+
+static int
+start(struct rot_server *server, const struct rot_server_config *config, struct rot_store *store,
+      struct seal_err *err)
+{
+	int r;
+
+	r = make_api(server, config, store, err);
+	if (r == 0)
+		r = seal_staging_new(&server->staging, err);
+	if (r == 0)
+		r = make_http(server, err);
+	if (r == 0)
+		r = watch(server, err);
+	if (r == 0)
+		r = listen_all(server, config, err);
+	if (r == 0)
+		r = start_health(server, config, err);
+	return r;
+}
+
+static int
+renew_credential(struct rot_server *server, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_tls_unrefp) struct seal_tls *tls = NULL;
+	int r = rot_api_credential(server->api, &tls, err);
+
+	if (r < 0)
+		return r;
+	seal_http_set_tls(server->http, tls);
+	return rot_api_purge(server->api, err);
+}
+
+static void
+on_daily(void *arg)
+{
+	struct rot_server *server = arg;
+	struct seal_err err = { 0 };
+	int r = renew_credential(server, &err);
+
+	if (r < 0)
+		seal_log(SEAL_LOG_ERROR, "daily_renewal_failed", SEAL_STR("reason", err.text));
+	seal_timer_arm(server->daily, r < 0 ? DAILY_AGAIN_MS : DAILY_MS);
+}
+
+static void
+on_deadline(void *arg)
+{
+	struct rot_server *server = arg;
+
+	seal_log(SEAL_LOG_WARN, "drain_deadline");
+	seal_loop_stop(server->loop);
+}
+
+static void
+on_signal(void *arg, int number)
+{
+	struct rot_server *server = arg;
+
+	seal_log(SEAL_LOG_NOTICE, "stopping", SEAL_U64("signal", (uint64_t)number));
+	rot_server_drain(server);
+}
+
+/* Between two calls the signer has nothing to say: it can only have gone. */
+static void
+on_signer(void *arg, bool readable, bool writable)
+{
+	struct rot_server *server = arg;
+
+	(void)writable;
+	if (!readable)
+		return;
+	seal_log(SEAL_LOG_ERROR, "signer_died");
+	server->failed = true;
+	seal_watch_want(server->signer_watch, false, false);
+	seal_loop_stop(server->loop);
+}
+
+static void
+on_drained(void *arg)
+{
+	struct rot_server *server = arg;
+
+	seal_loop_stop(server->loop);
+}
