@@ -9,3 +9,4 @@ include tests/unit/proxy/local.mk
 endif
 include tests/fuzz/local.mk
 include tests/e2e/local.mk
+include tests/checks.mk

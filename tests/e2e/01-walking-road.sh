@@ -8,6 +8,7 @@ need redis-server redis-cli curl
 rot_up
 pod_new web
 pod_new db
+pod_link web db
 
 start db redis redis-server --bind 127.0.0.1 --port 6379 --save '' --dir /tmp
 wait_port db 6379

@@ -10,7 +10,7 @@ checked=0
 
 # one CODE COMMAND...: that exit status, one line on stderr in the name of the program, nothing on stdout.
 one() {
-	local code=$1 program
+	local program
 	program=$(basename "$2")
 	expect_exit "$@"
 	shift
@@ -95,7 +95,7 @@ usage "$SEAL_BUILD/seal-proxy" --inbound
 usage "$SEAL_BUILD/seal-proxy" --check
 
 say "nothing was created by any of that"
-[ ! -e "$ROT_DIR" ] && [ ! -e "$WORK/c" ] && [ ! -e other ] || fail "a usage error left something behind"
+[ -z "$(ls -d "$ROT_DIR" "$WORK/c" other 2>/dev/null)" ] || fail "a usage error left something behind"
 
 say "init: refusals create nothing"
 for url in http://rot.seal.test rot.seal.test https:// https://user@rot.seal.test https://rot.seal.test/path \
@@ -164,7 +164,7 @@ mkdir "$WORK/full"
 echo mine >"$WORK/full/mine"
 refused '.' "$CLI" cert issue shop -o "$WORK/full" "${D[@]}"
 [ "$(ls "$WORK/full")" = mine ] || fail "certificates were put into a folder that was there"
-[ ! -e "$WORK/never.egg" ] && [ ! -e "$WORK/never.certs" ] || fail "a refused verb left a file"
+[ -z "$(ls -d "$WORK/never.egg" "$WORK/never.certs" 2>/dev/null)" ] || fail "a refused verb left a file"
 seal egg mint shop -o "$WORK/good.egg" >/dev/null
 [ "$(stat -c %a "$WORK/good.egg")" = 600 ] || fail "an egg has mode $(stat -c %a "$WORK/good.egg")"
 seal cert issue shop -o "$WORK/good.certs" >/dev/null
@@ -243,7 +243,7 @@ proxy_refused() {
 	expect_line "$WORK/last" "$pattern"
 	checked=$((checked + 1))
 }
-LISTEN=(--inbound 8443=8080)
+LISTEN=(--inbound '8443=8080')
 proxy_refused '/etc/seal/egg' "${LISTEN[@]}"
 mkdir -p "$(dirname "$EGG")"
 mint "$WORK/web.egg" shop --peer web

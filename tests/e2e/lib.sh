@@ -79,7 +79,7 @@ ip address add "$ROT_ADDR/32" dev lo
 printf '%s\n' "$HOSTS" >"$WORK/hosts"
 mount --bind "$WORK/hosts" /etc/hosts
 declare -A PIDS=() PODS=()
-STATUS=0
+export STATUS=0 # of the process that was stopped last
 
 finish() {
 	local status=$?
@@ -236,12 +236,30 @@ pod_new() {
 	on "$name" ip link set eth0 up
 	on "$name" ip route add default via "$home_addr"
 	echo 1 >/proc/sys/net/ipv4/ip_forward
-	HOSTS="$HOSTS
-$pod_addr $name"
+	name_address "$name" "$pod_addr"
+}
+
+# name_address NAME ADDRESS: what the name means from now on, everywhere.
+name_address() {
+	local pod
+	HOSTS=$(grep -v " $1\$" <<<"$HOSTS"; printf '%s %s\n' "$2" "$1")
 	printf '%s\n' "$HOSTS" >"$WORK/hosts"
-	for name in "${!PODS[@]}"; do
-		cp "$WORK/hosts" "$(pod_path "$name" /etc/hosts)"
+	for pod in "${!PODS[@]}"; do
+		cp "$WORK/hosts" "$(pod_path "$pod" /etc/hosts)"
 	done
+}
+
+# pod_link A B: a veth pair straight from one pod to the other, and their names mean its ends.
+pod_link() {
+	ip link add "link-$1" type veth peer name "link-$2"
+	ip link set "link-$1" netns "${PODS[$1]}" name eth1
+	ip link set "link-$2" netns "${PODS[$2]}" name eth1
+	on "$1" ip address add 10.78.0.1/30 dev eth1
+	on "$2" ip address add 10.78.0.2/30 dev eth1
+	on "$1" ip link set eth1 up
+	on "$2" ip link set eth1 up
+	name_address "$1" 10.78.0.1
+	name_address "$2" 10.78.0.2
 }
 
 # Where a pod's file is seen from here.

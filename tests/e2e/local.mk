@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-E2E = $(top_srcdir)/tests/e2e
 
-EXTRA_DIST += %D%/lib.sh $(E2E_LIST)
-E2E_LIST = \
+EXTRA_DIST += %D%/lib.sh $(E2E_TESTS)
+E2E_TESTS = \
 	%D%/01-walking-road.sh \
 	%D%/02-nginx-and-curl-both-ways.sh \
 	%D%/03-refusals.sh \
@@ -29,7 +28,7 @@ E2E_LIST = \
 
 # Each script against this build; as root.  A skip (77) is said and is no failure.
 check-e2e: all
-	@failed=; for script in $(E2E_LIST); do \
+	@failed=; for script in $(E2E_TESTS); do \
 		printf '%s\n' "$$script"; \
 		SEAL_BUILD=$(abs_builddir) "$(top_srcdir)/$$script"; status=$$?; \
 		[ $$status = 0 ] || [ $$status = 77 ] || failed="$$failed $$script"; \
@@ -37,8 +36,8 @@ check-e2e: all
 
 # The long forms of campaigns.
 check-kill: all
-	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(E2E)/08-kill-rot.sh
+	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(top_srcdir)/tests/e2e/08-kill-rot.sh
 check-soak: all
-	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(E2E)/12-connections-soak.sh
+	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(top_srcdir)/tests/e2e/12-connections-soak.sh
 
 .PHONY: check-e2e check-kill check-soak

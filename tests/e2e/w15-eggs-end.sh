@@ -30,7 +30,8 @@ python3 "$SUPPORT/renew.py" "$WORK/b.egg" "$SEAL_BUILD/seal" egg revoke "$(egg_i
 say "it ends by itself"
 mint "$WORK/short.egg" shop --peer web --ttl 2s
 expect_hatched "in time" "$WORK/short.egg"
-wait_for 10 "the egg to expire" eval '[ "$(state "$WORK/short.egg")" = expired ]'
+is_expired() { [ "$(state "$WORK/short.egg")" = expired ]; }
+wait_for 10 "the egg to expire" is_expired
 got=$(hatch "$WORK/short.egg" || true)
 [ "$got" != "200 1" ] || fail "an expired egg hatched"
 

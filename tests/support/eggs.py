@@ -2,6 +2,7 @@
 """What the scripts need to speak to a root of trust by hand: open an egg, make a request, send a hatch."""
 
 import base64
+import hashlib
 import http.client
 import json
 import os
@@ -23,7 +24,15 @@ def load(path):
     return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
 
 
+def digest(egg):
+    """What seal-egg(5) asks for: it finds damage, it proves nothing."""
+    parts = [egg["id"], *egg["rot"], egg["ca"], egg["cert"], egg["key"], egg["statement"],
+             "true" if egg["plain_config"] else "false"]
+    return hashlib.sha256("".join(part + "\0" for part in parts).encode()).hexdigest()
+
+
 def store(path, egg):
+    egg = {**egg, "digest": digest(egg)}
     body = base64.urlsafe_b64encode(json.dumps(egg).encode()).rstrip(b"=").decode()
     with open(path, "w", encoding="ascii", opener=lambda p, f: os.open(p, f, 0o400)) as file:
         file.write(PREFIX + body)
