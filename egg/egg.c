@@ -118,30 +118,6 @@ check(const struct egg *egg, struct seal_err *err)
 	return r;
 }
 
-static int
-copy_certs(struct seal_certs **ret_certs, const struct seal_certs *from, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_certs_freep) struct seal_certs *certs = NULL;
-	int r = seal_certs_new(&certs, err);
-
-	for (size_t i = 0; r == 0 && i < seal_certs_count(from); i++)
-		r = seal_certs_add(certs, seal_certs_at(from, i), err);
-	if (r < 0)
-		return r;
-	*ret_certs = SEAL_TAKE(certs);
-	return 0;
-}
-
-/* Through its encoding: the egg owns a key of its own. */
-static int
-copy_key(struct seal_key **ret_key, const struct seal_key *from, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *pem = NULL;
-	int r = seal_key_to_pem(from, &pem, err);
-
-	return r < 0 ? r : seal_key_from_pem(ret_key, pem, err);
-}
-
 int
 egg_new(struct egg **ret_egg, const struct egg_fields *fields, struct seal_err *err)
 {
@@ -160,11 +136,11 @@ egg_new(struct egg **ret_egg, const struct egg_fields *fields, struct seal_err *
 		return seal_fail_memory(err);
 	r = seal_strv_copy(&egg->urls, fields->urls, err);
 	if (r == 0)
-		r = copy_certs(&egg->ca, fields->ca, err);
+		r = seal_certs_copy(&egg->ca, fields->ca, err);
 	if (r == 0)
-		r = copy_certs(&egg->cert, fields->cert, err);
+		r = seal_certs_copy(&egg->cert, fields->cert, err);
 	if (r == 0)
-		r = copy_key(&egg->key, fields->key, err);
+		r = seal_key_copy(&egg->key, fields->key, err);
 	if (r == 0)
 		r = check(egg, err);
 	if (r < 0)

@@ -55,6 +55,9 @@ struct seal_key;
 SEAL_CHECKED int seal_key_new(struct seal_key **ret_key, struct seal_err *err);
 void seal_key_free(struct seal_key *key);
 void seal_key_freep(struct seal_key **key);
+/* Another reference to the same key, owned by the caller. */
+SEAL_CHECKED int seal_key_copy(struct seal_key **ret_key, const struct seal_key *from,
+			       struct seal_err *err);
 /* PKCS#8 PEM, unencrypted.  Only P-256 private keys are accepted. */
 SEAL_CHECKED int seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem,
 				   struct seal_err *err);

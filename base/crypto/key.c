@@ -42,6 +42,15 @@ seal_key_freep(struct seal_key **key)
 }
 
 int
+seal_key_copy(struct seal_key **ret_key, const struct seal_key *from, struct seal_err *err)
+{
+	if (EVP_PKEY_up_ref(seal_key_native(from)) != 1)
+		return seal_fail_ssl(err, "cannot share a key");
+	*ret_key = seal_key_wrap(seal_key_native(from));
+	return 0;
+}
+
+int
 seal_key_new(struct seal_key **ret_key, struct seal_err *err)
 {
 	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");

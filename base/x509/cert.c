@@ -201,6 +201,17 @@ seal_certs_add(struct seal_certs *certs, const struct seal_cert *cert, struct se
 	return 0;
 }
 
+int
+seal_certs_copy(struct seal_certs **ret_certs, const struct seal_certs *from, struct seal_err *err)
+{
+	STACK_OF(X509) *stack = X509_chain_up_ref(native_certs(from));
+
+	if (stack == NULL)
+		return seal_fail_memory(err);
+	*ret_certs = (struct seal_certs *)stack;
+	return 0;
+}
+
 /* One PEM block: SEAL_E_MISSING at the end of the text. */
 static int
 read_block(struct seal_certs *certs, BIO *bio, struct seal_err *err)

@@ -60,6 +60,9 @@ SEAL_CHECKED int seal_certs_to_pem(const struct seal_certs *certs, struct seal_b
 /* Append a certificate; the list takes a reference of its own. */
 SEAL_CHECKED int seal_certs_add(struct seal_certs *certs, const struct seal_cert *cert,
 				struct seal_err *err);
+/* A list of its own over the same certificates. */
+SEAL_CHECKED int seal_certs_copy(struct seal_certs **ret_certs, const struct seal_certs *from,
+				 struct seal_err *err);
 void seal_certs_free(struct seal_certs *certs);
 void seal_certs_freep(struct seal_certs **certs);
 size_t seal_certs_count(const struct seal_certs *certs);

@@ -84,33 +84,6 @@ rot_client_call(struct rot_client *client, const char *method, const char *path,
 
 /* ---- Life of a client ---- */
 
-static int
-copy_certs(struct seal_certs **ret_certs, const struct seal_certs *from, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_certs_freep) struct seal_certs *certs = NULL;
-	int r;
-
-	r = seal_certs_new(&certs, err);
-	for (size_t i = 0; r == 0 && i < seal_certs_count(from); i++)
-		r = seal_certs_add(certs, seal_certs_at(from, i), err);
-	if (r < 0)
-		return r;
-	*ret_certs = SEAL_TAKE(certs);
-	return 0;
-}
-
-static int
-copy_key(struct seal_key **ret_key, const struct seal_key *from, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *pem = NULL;
-	int r;
-
-	r = seal_key_to_pem(from, &pem, err);
-	if (r < 0)
-		return r;
-	return seal_key_from_pem(ret_key, pem, err);
-}
-
 /* The root of trust must be of the trust domain that our own certificate names. */
 static int
 copy_credential(struct rot_client *client, const struct rot_client_config *config,
@@ -123,11 +96,11 @@ copy_credential(struct rot_client *client, const struct rot_client_config *confi
 	    seal_certs_count(config->ca) == 0 || seal_certs_count(config->cert) == 0)
 		return seal_fail(err, SEAL_E_BUG, "a client without CA, certificate or key");
 
-	r = copy_certs(&client->ca, config->ca, err);
+	r = seal_certs_copy(&client->ca, config->ca, err);
 	if (r == 0)
-		r = copy_certs(&client->cert, config->cert, err);
+		r = seal_certs_copy(&client->cert, config->cert, err);
 	if (r == 0)
-		r = copy_key(&client->key, config->key, err);
+		r = seal_key_copy(&client->key, config->key, err);
 	if (r == 0)
 		r = seal_cert_identity(seal_certs_at(client->cert, 0), &self, err);
 	if (r < 0)
