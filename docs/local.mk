@@ -4,3 +4,6 @@ EXTRA_DIST += \
 	%D%/design/0001-own-http-server.md \
 	%D%/design/0002-egg-digest.md \
 	%D%/design/0003-verification.md
+
+completiondir = $(datadir)/bash-completion/completions
+dist_completion_DATA = %D%/completion/seal

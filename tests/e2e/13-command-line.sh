@@ -51,6 +51,29 @@ for words in '--help' '-h' 'workload --help' 'egg -h' 'help egg' 'version' '--ve
 done
 [ "$("$CLI" version -o json | jq -r .version)" = "$("$CLI" version | cut -d' ' -f2)" ] || fail "two versions"
 
+say "the shell completes verbs, their second words and options"
+completes() {
+	local want=$1 got
+	shift
+	got=$(
+		compopt() { :; }
+		# shellcheck source=docs/completion/seal
+		. "$TOP/docs/completion/seal"
+		COMP_WORDS=("$CLI" "$@") COMP_CWORD=$#
+		_seal
+		printf '%s ' "${COMPREPLY[@]}"
+	)
+	[[ " $got" == *" $want "* ]] || fail "'seal $*' completes to '$got', not '$want'"
+}
+completes workload w
+completes delete workload d
+completes mint --dir /x egg m
+completes --max-hatches egg mint --m
+completes --p12-password-file cert issue shop --p
+completes --dir status --d
+completes yaml status --output y
+completes mint help egg mi
+
 rot_init
 rot_start
 seal workload create shop >/dev/null
