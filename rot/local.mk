@@ -22,7 +22,7 @@ noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/client/client_internal
 
 noinst_HEADERS += %D%/cli/cli.h
 %C%_librotcli_a_SOURCES = %D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c \
-	%D%/cli/copy.c %D%/cli/output.c %D%/cli/yaml.c %D%/cli/files.c %D%/cli/subject.c \
+	%D%/cli/output.c %D%/cli/yaml.c %D%/cli/files.c %D%/cli/subject.c \
 	%D%/cli/init.c %D%/cli/workload.c %D%/cli/egg.c %D%/cli/cert.c
 
 bin_PROGRAMS += seal

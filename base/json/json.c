@@ -440,6 +440,12 @@ seal_json_set_copy(struct seal_json *object, const char *name, const struct seal
 	(void)put(object, name, json_deep_copy(native(value))); /* the builder remembers */
 }
 
+void
+seal_json_add_copy(struct seal_json *array, const struct seal_json *value)
+{
+	(void)put(array, NULL, json_deep_copy(native(value))); /* the builder remembers */
+}
+
 struct seal_json *
 seal_json_set_object(struct seal_json *object, const char *name)
 {

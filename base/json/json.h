@@ -84,6 +84,7 @@ void seal_json_set_null(struct seal_json *object, const char *name);
 void seal_json_set_strv(struct seal_json *object, const char *name, const struct seal_strv *list);
 /* A copy of a whole value. */
 void seal_json_set_copy(struct seal_json *object, const char *name, const struct seal_json *value);
+void seal_json_add_copy(struct seal_json *array, const struct seal_json *value);
 struct seal_json *seal_json_set_object(struct seal_json *object, const char *name);
 struct seal_json *seal_json_set_array(struct seal_json *object, const char *name);
 struct seal_json *seal_json_add_object(struct seal_json *array);

@@ -68,10 +68,31 @@ make_arena(struct seal_err *err)
 	return 0;
 }
 
+/*
+ * The host chooses our environment and can mount files: it must not choose the crypto library's
+ * configuration, modules, trust or key log.  To be done before the library is first used.
+ */
+static int
+shut_out_host(struct seal_err *err)
+{
+	static const char *const variables[] = {
+		"OPENSSL_CONF",  "OPENSSL_CONF_INCLUDE", "OPENSSL_MODULES", "OPENSSL_ENGINES",
+		"SSL_CERT_FILE", "SSL_CERT_DIR",         "SSLKEYLOGFILE",   "CTLOG_FILE",
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(variables); i++)
+		if (unsetenv(variables[i]) < 0)
+			return seal_fail_errno(err, errno, "cannot unset %s", variables[i]);
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		return seal_fail(err, SEAL_E_CRYPTO, "cannot start the crypto library");
+	return 0;
+}
+
 int
 seal_process_harden(struct seal_err *err)
 {
 	const struct rlimit none = { 0, 0 };
+	int r;
 
 	(void)umask(077); /* cannot fail */
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
@@ -80,6 +101,9 @@ seal_process_harden(struct seal_err *err)
 		return seal_fail_errno(err, errno, "cannot make this process undumpable");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return seal_fail_errno(err, errno, "cannot give up new privileges");
+	r = shut_out_host(err);
+	if (r < 0)
+		return r;
 	return make_arena(err);
 }
 

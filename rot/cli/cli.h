@@ -110,13 +110,10 @@ SEAL_CHECKED int cli_call_list(struct cli *cli, const char *path, const char *qu
 			       const char *member, struct seal_json **ret_list,
 			       struct seal_err *err);
 
-/* ---- copy.c ---- */
-
-/* Append the elements of an array; set the named members (NULL ends) that from has. */
-void cli_copy_array(struct seal_json *to, const struct seal_json *from);
-void cli_copy_members(struct seal_json *to, const struct seal_json *from, const char *const *names);
-
 /* ---- output.c ---- */
+
+/* Set the named members (NULL ends) that from has. */
+void cli_copy_members(struct seal_json *to, const struct seal_json *from, const char *const *names);
 
 enum cli_column_kind {
 	CLI_TEXT,

@@ -264,7 +264,8 @@ add_page(struct cli *cli, const char *path, const char *member, struct seal_json
 		r = seal_json_get_array(page, member, &entries, err);
 	if (r < 0)
 		return r;
-	cli_copy_array(all, entries);
+	for (size_t i = 0; i < seal_json_count(entries); i++)
+		seal_json_add_copy(all, seal_json_at(entries, i));
 
 	*ret_more = seal_json_has(page, "next");
 	if (!*ret_more)

@@ -314,3 +314,11 @@ cli_confirm(const struct cli *cli, const char *what, struct seal_err *err)
 		return 0;
 	return seal_fail(err, SEAL_E_REFUSED, "%s: not done", what);
 }
+
+void
+cli_copy_members(struct seal_json *to, const struct seal_json *from, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (seal_json_has(from, *names))
+			seal_json_set_copy(to, *names, seal_json_member(from, *names));
+}
