@@ -12,6 +12,7 @@ serve() {
 	mkdir -p "$root/files" "$root/tmp" "$root/up"
 	chmod -R 0777 "$root"
 	cat >"$root/nginx.conf" <<-EOF
+		user root;
 		daemon off;
 		worker_processes 1;
 		pid $root/tmp/pid;

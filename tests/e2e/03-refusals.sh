@@ -98,7 +98,7 @@ hatch_refused() {
 	rm -f "$log"
 	lay_egg other "$egg"
 	proxy_start other proxy-late --inbound 8443=6379 --outbound 6379=db:8443/db
-	wait_for 20 "the sidecar to say that the hatch was refused" has_line "$log" 'refused'
+	wait_for 20 "the sidecar to say that the hatch was refused" has_line "$log" 'level=(warn|error).*(refused|expired)'
 	! is_listening other 8443 || fail "$what: listens without an identity"
 	! is_listening other 6379 || fail "$what: listens without an identity"
 	stop proxy-late

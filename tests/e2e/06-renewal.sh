@@ -6,7 +6,7 @@
 need python3 openssl curl
 
 rot_init
-ROT_OPTIONS=(--pod-lifetime 60s)
+ROT_OPTIONS=(--lifetime 60s)
 rot_start "${ROT_OPTIONS[@]}"
 seal workload create shop >/dev/null
 seal peer allow shop web db >/dev/null

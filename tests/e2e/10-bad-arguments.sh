@@ -30,6 +30,16 @@ refused() {
 	expect_line "$WORK/err" "$pattern"
 }
 
+# A server with a log: the last line counts.
+last_line() {
+	local pattern=$1 got=0
+	shift
+	timeout 30 "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || got=$?
+	[ "$got" = 1 ] || fail "'$*' ended with $got instead of 1: $(tail -n 3 "$WORK/err")"
+	tail -n 1 "$WORK/err" >"$WORK/last"
+	expect_line "$WORK/last" "$pattern"
+	checked=$((checked + 1))
+}
 D=(--dir "$ROT_DIR")
 
 say "usage: seal"
@@ -185,21 +195,12 @@ refused '.' "$CLI" init --dir "$WORK/small/rot" --url https://rot.seal.test
 [ "$(ls "$WORK/small")" = filler ] || fail "on a full disk something half was left: $(ls "$WORK/small")"
 
 say "seal-rot: a port in use, a second server, another schema, another key-encryption key, no directory"
-refused '.' timeout 20 "$SEAL_BUILD/seal-rot" "${D[@]}"
+last_line '.' "$SEAL_BUILD/seal-rot" "${D[@]}"
+seal status >/dev/null || fail "a second server disturbed the first"
 stop rot
 [ "$STATUS" = 0 ] || fail "seal-rot ended with $STATUS after SIGTERM"
 start home squatter python3 -m http.server --bind 0.0.0.0 "$ROT_PORT"
 wait_port home "$ROT_PORT"
-# A server with a log: the last line counts.
-last_line() {
-	local pattern=$1 got=0
-	shift
-	timeout 30 "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || got=$?
-	[ "$got" = 1 ] || fail "'$*' ended with $got instead of 1: $(tail -n 3 "$WORK/err")"
-	tail -n 1 "$WORK/err" >"$WORK/last"
-	expect_line "$WORK/last" "$pattern"
-	checked=$((checked + 1))
-}
 last_line "$ROT_PORT" "$SEAL_BUILD/seal-rot" "${D[@]}"
 stop squatter
 last_line '.' "$SEAL_BUILD/seal-rot" --dir "$WORK/nowhere"

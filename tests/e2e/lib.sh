@@ -94,7 +94,7 @@ finish() {
 			tail -n 40 "$log" | cut -c 1-600 >&2
 		done
 	fi
-	umount -l "$WORK/pods" 2>/dev/null
+	awk -v work="$WORK/" 'index($2, work) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l 2>/dev/null
 	[ -n "${SEAL_KEEP:-}" ] || rm -rf "$WORK"
 	exit "$status"
 }
@@ -280,7 +280,7 @@ ROT_DIR=$WORK/rot
 
 seal() { "$SEAL_BUILD/seal" "$@" --dir "$ROT_DIR"; }
 
-rot_is_up() { seal status; }
+rot_is_settled() { is_gone rot || seal status; }
 
 rot_init() {
 	"$SEAL_BUILD/seal" init --dir "$ROT_DIR" --url "https://$ROT_HOST:$ROT_PORT" --trust-domain seal.test "$@" \
@@ -290,7 +290,8 @@ rot_init() {
 # rot_start [OPTION...]
 rot_start() {
 	start home rot "$SEAL_BUILD/seal-rot" --dir "$ROT_DIR" "$@"
-	wait_for 20 "the root of trust" rot_is_up
+	wait_for 20 "the root of trust" rot_is_settled
+	is_alive rot || fail "seal-rot ended: $(tail -n 1 "$LOGS/rot.log")"
 }
 
 # rot_up: a fresh root of trust with workload shop, where web may call db.
@@ -314,6 +315,9 @@ HEALTH=127.0.0.1:9901
 
 is_healthy() { [ "$(on "$1" curl -s -o /dev/null -w '%{http_code}' "http://$HEALTH/readyz")" = 200 ]; }
 
+# Ready, or gone.
+is_settled() { is_gone "$2" || is_healthy "$1"; }
+
 # proxy_start POD NAME OPTION...: a sidecar that hatches the pod's egg; does not wait.
 proxy_start() {
 	local pod=$1 name=$2
@@ -324,7 +328,8 @@ proxy_start() {
 # proxy_up POD NAME OPTION...: and waits until it is ready.
 proxy_up() {
 	proxy_start "$@"
-	wait_for 30 "sidecar $2" is_healthy "$1"
+	wait_for 30 "sidecar $2" is_settled "$1" "$2"
+	is_alive "$2" || fail "sidecar $2 ended: $(tail -n 1 "$LOGS/$2.log")"
 }
 
 # hatch_and_serve POD PEER OPTION...: mint an egg for the peer, lay it, start the sidecar.

@@ -48,7 +48,8 @@ def places(args):
         for name in ("cmdline", "environ"):
             yield f"/proc/{pid}/{name}"
     for tree in args.tree:
-        for folder, _, names in os.walk(tree):
+        for folder, folders, names in os.walk(tree):
+            folders[:] = [name for name in folders if name not in args.allow]
             for name in names:
                 if name not in args.allow:
                     yield os.path.join(folder, name)
