@@ -305,9 +305,15 @@ write_store(struct site *site, struct seal_err *err)
 {
 	char path[PATH_MAX];
 	int n = snprintf(path, sizeof(path), "%s/%s", site->path, ROT_DB_NAME);
+	int fd;
 
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return seal_fail(err, SEAL_E_LIMIT, "the path is too long");
+	/* Its mode is our choice, not the umask's; what SQLite puts beside it follows it. */
+	fd = openat(site->fd, ROT_DB_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return seal_fail_errno(err, errno, "%s", path);
+	seal_close(fd);
 	return rot_store_create(path, &site->meta, &site->system_ca, err);
 }
 
