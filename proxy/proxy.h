@@ -25,6 +25,11 @@
 #define PROXY_CONNECT_MS   5000
 #define PROXY_DRAIN_MS     30000
 
+#define PROXY_MAX_CONFIG    (64u * 1024) /* bytes of YAML */
+#define PROXY_MAX_LISTENERS 256
+#define PROXY_MAX_TARGETS   16
+#define PROXY_MAX_PEERS     1024
+
 enum proxy_direction { PROXY_INBOUND, PROXY_OUTBOUND };
 
 /* One listener. */
@@ -35,6 +40,7 @@ struct proxy_listener_config {
 	size_t target_count;
 	struct seal_strv peers; /* narrows the RoT's policy; empty: no narrowing */
 	char *server_name;      /* outbound: SNI; NULL: the host connected to */
+	char *origin;           /* where it was written: "proxy.yaml:3:5", or the flag */
 };
 
 struct proxy_config {
@@ -42,25 +48,34 @@ struct proxy_config {
 	size_t listener_count;
 	bool has_health;
 	struct seal_endpoint health;
-	uint32_t idle_ms; /* 0: off */
+	uint32_t handshake_ms;
+	uint32_t connect_ms; /* in all: names, addresses and targets */
 	uint32_t drain_ms;
+	uint32_t idle_ms; /* 0: off */
 };
 
-/* Immutable once built; defined in config.c: parse YAML text, or add the specs of the flags. */
+/*
+ * Built by parsing YAML text and adding the specs of flags, immutable from then on.  What cannot be
+ * meant is SEAL_E_FORMAT, what is not allowed SEAL_E_REFUSED, both with the place it was written at;
+ * the configuration is unchanged after a failure.
+ */
 SEAL_CHECKED int proxy_config_new(struct proxy_config **ret_config, struct seal_err *err);
 void proxy_config_free(struct proxy_config *config);
 void proxy_config_freep(struct proxy_config **config);
 SEAL_CHECKED int proxy_config_add_yaml(struct proxy_config *config, const char *name,
 				       const char *text, size_t text_len, struct seal_err *err);
-/* "8443=8080", "0.0.0.0:8443=unix:/run/app.sock/web,admin": LISTEN=FORWARD[/PEERS] */
+/*
+ * "8443=8080", "0.0.0.0:8443=unix:/run/app.sock/web,ops": LISTEN=FORWARD[,FORWARD][/PEERS].  The path
+ * of a unix socket that is followed by peers must end in ".sock".
+ */
 SEAL_CHECKED int proxy_config_add_inbound(struct proxy_config *config, const char *spec,
 					  struct seal_err *err);
 /* "5432=db.shop.svc:8443/db": LISTEN=CONNECT[,CONNECT][/PEERS] */
 SEAL_CHECKED int proxy_config_add_outbound(struct proxy_config *config, const char *spec,
 					   struct seal_err *err);
 /*
- * Rules over the whole: at least one listener, no two on one address, outbound listeners and inbound
- * targets local, and, with need_peers, every listener names its peers.
+ * Rules over the whole: at least one listener and, with need_peers, every listener names its peers.
+ * (Each listener alone, and that no two share an address, was checked when it was added.)
  */
 SEAL_CHECKED int proxy_config_check(const struct proxy_config *config, bool need_peers,
 				    struct seal_err *err);
@@ -84,7 +99,27 @@ struct proxy_identity_state {
 	int64_t not_after;
 };
 
+/* What a state is made of, borrowed for the call. */
+struct proxy_state_parts {
+	const struct seal_certs *chain;   /* our own, leaf first */
+	const struct seal_certs *anchors; /* the workload's CA bundle */
+	const struct seal_key *key;
+	const struct seal_strv *clients;
+	const struct seal_strv *servers;
+	uint64_t generation;
+	int64_t now;
+};
+
+/*
+ * Check the parts against each other and the clock (the chain leads to the bundle, the key is the
+ * leaf's, the leaf is a pod's) and make both TLS sides.  Who we are is read from the certificate.
+ */
+SEAL_CHECKED int proxy_state_new(struct proxy_identity_state **ret_state,
+				 const struct proxy_state_parts *parts, struct seal_err *err);
 struct proxy_identity_state *proxy_state_ref(struct proxy_identity_state *state);
 void proxy_state_unref(struct proxy_identity_state *state);
+void proxy_state_unrefp(struct proxy_identity_state **state);
+/* False before the first state, outside the certificate's life, and without a readable clock. */
+bool proxy_state_is_valid(const struct proxy_identity_state *state, int64_t now);
 
 #endif

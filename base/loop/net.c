@@ -259,8 +259,7 @@ bind_failure(int errnum, const char *text, struct seal_err *err)
  * and peers never show up as v4-mapped.  TCP_NODELAY passes on to accepted sockets.
  */
 static int
-listen_tcp(const struct sockaddr_storage *addr, socklen_t len, const char *text,
-	   struct seal_err *err)
+bind_tcp(const struct sockaddr_storage *addr, socklen_t len, const char *text, struct seal_err *err)
 {
 	int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -270,7 +269,7 @@ listen_tcp(const struct sockaddr_storage *addr, socklen_t len, const char *text,
 	    (addr->ss_family == AF_INET6 && !set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY)))
 		return give_up(fd,
 			       seal_fail_errno(err, errno, "cannot set up a socket for %s", text));
-	if (bind(fd, (const struct sockaddr *)addr, len) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
+	if (bind(fd, (const struct sockaddr *)addr, len) < 0)
 		return give_up(fd, bind_failure(errno, text, err));
 	return fd;
 }
@@ -312,8 +311,8 @@ remove_stale(const struct sockaddr_storage *addr, socklen_t len, const char *pat
  * umask can only have taken from it, and chmod makes up for that.
  */
 static int
-listen_unix(const struct sockaddr_storage *addr, socklen_t len, const char *path, unsigned mode,
-	    struct seal_err *err)
+bind_unix(const struct sockaddr_storage *addr, socklen_t len, const char *path, unsigned mode,
+	  struct seal_err *err)
 {
 	int fd;
 	int r = remove_stale(addr, len, path, err);
@@ -327,8 +326,8 @@ listen_unix(const struct sockaddr_storage *addr, socklen_t len, const char *path
 		return give_up(fd, seal_fail_errno(err, errno, "cannot set the mode of %s", path));
 	if (bind(fd, (const struct sockaddr *)addr, len) < 0)
 		return give_up(fd, bind_failure(errno, path, err));
-	if (chmod(path, (mode_t)mode) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
-		r = seal_fail_errno(err, errno, "cannot listen on %s", path);
+	if (chmod(path, (mode_t)mode) < 0) {
+		r = seal_fail_errno(err, errno, "cannot set the mode of %s", path);
 		(void)unlink(path); /* ours, and of no use */
 		return give_up(fd, r);
 	}
@@ -336,7 +335,7 @@ listen_unix(const struct sockaddr_storage *addr, socklen_t len, const char *path
 }
 
 int
-seal_listen(const struct seal_endpoint *endpoint, unsigned mode, struct seal_err *err)
+seal_bind(const struct seal_endpoint *endpoint, unsigned mode, struct seal_err *err)
 {
 	char text[SEAL_HOSTNAME_MAX + 16];
 	struct sockaddr_storage addr;
@@ -346,8 +345,35 @@ seal_listen(const struct seal_endpoint *endpoint, unsigned mode, struct seal_err
 	if (r < 0)
 		return r;
 	seal_endpoint_format(endpoint, text);
-	return endpoint->is_unix ? listen_unix(&addr, len, endpoint->host, mode, err)
-				 : listen_tcp(&addr, len, text, err);
+	return endpoint->is_unix ? bind_unix(&addr, len, endpoint->host, mode, err)
+				 : bind_tcp(&addr, len, text, err);
+}
+
+int
+seal_bind_listen(const struct seal_endpoint *endpoint, int fd, struct seal_err *err)
+{
+	char text[SEAL_HOSTNAME_MAX + 16];
+
+	if (listen(fd, LISTEN_BACKLOG) == 0)
+		return 0;
+	seal_endpoint_format(endpoint, text);
+	return bind_failure(errno, text, err);
+}
+
+int
+seal_listen(const struct seal_endpoint *endpoint, unsigned mode, struct seal_err *err)
+{
+	int fd = seal_bind(endpoint, mode, err);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = seal_bind_listen(endpoint, fd, err);
+	if (r == 0)
+		return fd;
+	if (endpoint->is_unix)
+		(void)unlink(endpoint->host); /* ours, and of no use */
+	return give_up(fd, r);
 }
 
 int

@@ -42,6 +42,14 @@ SEAL_CHECKED int seal_endpoint_addr(const struct seal_endpoint *endpoint,
  */
 SEAL_CHECKED int seal_listen(const struct seal_endpoint *endpoint, unsigned mode,
 			     struct seal_err *err);
+/*
+ * The same in two steps, for who must know that the address is free before it may serve: seal_bind
+ * takes the address and nobody can connect yet, seal_bind_listen opens it.
+ */
+SEAL_CHECKED int seal_bind(const struct seal_endpoint *endpoint, unsigned mode,
+			   struct seal_err *err);
+SEAL_CHECKED int seal_bind_listen(const struct seal_endpoint *endpoint, int fd,
+				  struct seal_err *err);
 /* Start connecting; returns the descriptor, writable once connected or failed. */
 SEAL_CHECKED int seal_connect(const struct sockaddr *addr, socklen_t len, struct seal_err *err);
 /* The outcome of a connection attempt: 0, or the failure. */

@@ -132,7 +132,8 @@ seal_stream_unsent(const struct seal_stream *stream)
 bool
 seal_stream_pending(const struct seal_stream *stream)
 {
-	return stream->kept_in.len > 0 || (stream->ssl != NULL && SSL_pending(stream->ssl) > 0);
+	return stream->more || stream->kept_in.len > 0 ||
+	       (stream->ssl != NULL && SSL_pending(stream->ssl) > 0);
 }
 
 /* How many of len bytes the kernel took; negative when the socket is broken. */
@@ -308,11 +309,12 @@ read_records(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_l
 
 	while (total < cap && SSL_read_ex(stream->ssl, buf + total, cap - total, &got) == 1)
 		total += got;
+	why = total < cap ? SSL_get_error(stream->ssl, 0) : SSL_ERROR_NONE;
+	stream->more = total > 0 && why != SSL_ERROR_WANT_READ;
 	if (total > 0) {
 		*ret_len = total;
 		return SEAL_IO_DONE;
 	}
-	why = SSL_get_error(stream->ssl, 0);
 	if (why == SSL_ERROR_WANT_READ)
 		return SEAL_IO_READ;
 	if (why == SSL_ERROR_ZERO_RETURN)

@@ -65,7 +65,7 @@ enum seal_io seal_stream_handshake(struct seal_stream *stream, struct seal_err *
  */
 enum seal_io seal_stream_read(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_len,
 			      struct seal_err *err);
-/* True when bytes are already at hand that no readable event will announce. */
+/* True when bytes, an end or a failure are already at hand that no readable event will announce. */
 bool seal_stream_pending(const struct seal_stream *stream);
 
 /* Take all len bytes: DONE when all are sent, WRITE when some are kept, or FAIL. */

@@ -42,6 +42,7 @@ struct seal_stream {
 	int recv_errno;   /* why the socket broke */
 	bool eof;         /* the socket ended */
 	bool would_block; /* the socket had nothing */
+	bool more;        /* behind the bytes last read came an end or a failure, not yet told */
 	bool ending;      /* our direction ends once kept_out is sent */
 	bool ended;
 };

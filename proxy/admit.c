@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Peer policy of a listener.  Decides nothing itself: it says which names count and asks
+ * seal_peer_verify and seal_peer_check_policy.
+ */
+#include "proxy/admit.h"
+
+static struct seal_peer_rules
+rules_of(const struct proxy_listener_config *listener, const struct proxy_identity_state *state)
+{
+	bool inbound = listener->direction == PROXY_INBOUND;
+	/* A listener that names "*", or nobody, takes everyone the state allows. */
+	bool narrows =
+		listener->peers.count > 0 && !seal_strv_contains(&listener->peers, SEAL_PEER_EVERY);
+
+	return (struct seal_peer_rules){
+		.anchors = state->anchors,
+		.trust_domain = state->trust_domain,
+		.workload = state->workload,
+		.allowed = inbound ? &state->clients : &state->servers,
+		.narrowed = narrows ? &listener->peers : NULL,
+	};
+}
+
+int
+proxy_admit_verify(struct seal_peer *ret_peer, const struct proxy_listener_config *listener,
+		   const struct proxy_identity_state *state, const struct seal_certs *presented,
+		   int64_t now, struct seal_err *err)
+{
+	struct seal_peer_rules rules = rules_of(listener, state);
+	enum seal_side side =
+		listener->direction == PROXY_INBOUND ? SEAL_SIDE_CLIENT : SEAL_SIDE_SERVER;
+
+	if (now < SEAL_CLOCK_FLOOR)
+		return seal_fail(err, SEAL_E_REFUSED, "the system clock cannot be right");
+	return seal_peer_verify(ret_peer, &rules, presented, side, now, err);
+}
+
+int
+proxy_admit_recheck(const struct seal_peer *peer, const struct proxy_listener_config *listener,
+		    const struct proxy_identity_state *then, const struct proxy_identity_state *now,
+		    int64_t admitted_at, struct seal_err *err)
+{
+	struct seal_peer_rules rules = rules_of(listener, now);
+
+	if (strcmp(then->trust_domain, now->trust_domain) != 0 ||
+	    strcmp(then->workload, now->workload) != 0)
+		return seal_fail(err, SEAL_E_REFUSED, "we now belong to another workload");
+	return seal_peer_check_policy(peer, &rules, admitted_at, err);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_PROXY_ADMIT_H
+#define SEAL_PROXY_ADMIT_H
+
+/*
+ * Who is let through a listener: the identity's state and the listener's narrowing, turned into the
+ * rules of the one verification function.
+ */
+
+#include "proxy/proxy.h"
+
+/*
+ * Verify what the other side presented during the handshake.  now 0 (no readable clock) refuses.
+ * SEAL_E_UNAUTH or SEAL_E_REFUSED; *ret_peer changes only on success.
+ */
+SEAL_CHECKED int proxy_admit_verify(struct seal_peer *ret_peer,
+				    const struct proxy_listener_config *listener,
+				    const struct proxy_identity_state *state,
+				    const struct seal_certs *presented, int64_t now,
+				    struct seal_err *err);
+
+/*
+ * Is a peer that was verified under the state then still allowed under the state now?  The
+ * certificate it showed may have expired since, at admitted_at it had not: a connection outlives the
+ * renewals of both sides, and what withdraws it is policy.
+ */
+SEAL_CHECKED int proxy_admit_recheck(const struct seal_peer *peer,
+				     const struct proxy_listener_config *listener,
+				     const struct proxy_identity_state *then,
+				     const struct proxy_identity_state *now, int64_t admitted_at,
+				     struct seal_err *err);
+
+#endif

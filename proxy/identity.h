@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_PROXY_IDENTITY_H
+#define SEAL_PROXY_IDENTITY_H
+
+/*
+ * The thread that keeps the proxy's identity current.  It may block; the worker never does.
+ */
+
+#include "egg/egg.h"
+#include "proxy/proxy.h"
+
+struct proxy_identity;
+
+/* Receives each new state, with a reference, in the identity's thread. */
+typedef void (*proxy_publish_fn)(void *arg, struct proxy_identity_state *state);
+
+struct proxy_identity_config {
+	struct egg **egg; /* taken over; or NULL, and a folder: */
+	const char *credentials;
+	const char *egg_path;              /* removed after the first hatch; may be NULL */
+	const struct seal_strv *hostnames; /* to ask for, with an egg */
+	proxy_publish_fn publish;
+	void *arg;
+};
+
+SEAL_CHECKED int proxy_identity_start(struct proxy_identity **ret_identity,
+				      const struct proxy_identity_config *config,
+				      struct seal_err *err);
+/* Ends the thread, aborting a call that is under way. */
+void proxy_identity_free(struct proxy_identity *identity);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * seal-proxy: harden, read the command line, find the identity's source, serve until told to end.
+ * The worker runs in the main thread, the identity in one of its own.
+ *
+ * The host chooses our arguments and environment.  Neither can choose the egg or whom to trust, and
+ * listeners are taken from them only when the egg says so (plain_config), or on machines the owner
+ * trusts (--credentials).
+ */
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "base/fs/fs.h"
+#include "base/secret/secret.h"
+#include "proxy/credentials.h"
+#include "proxy/health.h"
+#include "proxy/identity.h"
+#include "proxy/options.h"
+#include "proxy/worker.h"
+
+#define EGG_PATH "/etc/seal/egg"
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+struct app {
+	struct proxy_options options;
+	struct proxy_config *config;
+	struct egg *egg; /* NULL with --credentials */
+	struct seal_loop *loop;
+	struct proxy_worker *worker;
+	struct proxy_health *health;
+	struct proxy_identity *identity;
+	struct seal_signal *signals[2];
+	bool draining;
+	struct seal_err failed; /* what made the worker give up */
+};
+
+/* The host may set fewer descriptors than it would allow. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* without it there are fewer connections */
+}
+
+static int
+read_egg(struct egg **ret_egg, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int fd = seal_fs_open_on_root(EGG_PATH, err);
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *text = NULL;
+	int r;
+
+	if (fd < 0)
+		return seal_note(err, fd, "egg " EGG_PATH);
+	r = seal_fs_read_secret_fd(&text, fd, EGG_PATH, EGG_MAX_LEN + 1, err);
+	if (r == 0)
+		r = egg_parse(ret_egg, seal_secret_chars(text), seal_secret_len(text), err);
+	return r < 0 ? seal_note(err, r, "egg " EGG_PATH) : 0;
+}
+
+/* The identity's source must be there and allow this configuration before anything is opened. */
+static int
+check_source(struct app *app, struct seal_err *err)
+{
+	struct proxy_identity_state *state = NULL;
+	int r;
+
+	if (app->options.credentials != NULL) {
+		r = proxy_credentials_load(&state, app->options.credentials, 0, err);
+		proxy_state_unref(state);
+		return r;
+	}
+	r = read_egg(&app->egg, err);
+	if (r == 0 && !egg_plain_config(app->egg))
+		r = seal_fail(err, SEAL_E_REFUSED,
+			      "this egg takes listeners from sealed values only, not from flags or "
+			      "files: mint it with --allow-plain-config to allow them");
+	return r;
+}
+
+static void
+on_drained(void *arg)
+{
+	struct app *app = arg;
+
+	seal_loop_stop(app->loop);
+}
+
+/* The first asks to end in order, the second to end. */
+static void
+on_signal(void *arg, int number)
+{
+	struct app *app = arg;
+
+	seal_log(SEAL_LOG_NOTICE, app->draining ? "stopping" : "draining",
+		 SEAL_U64("signal", (uint64_t)number),
+		 SEAL_U64("connections", proxy_worker_counters(app->worker)->open));
+	if (app->draining) {
+		seal_loop_stop(app->loop);
+		return;
+	}
+	app->draining = true;
+	proxy_worker_drain(app->worker, on_drained, app);
+}
+
+static void
+on_failed(void *arg, const struct seal_err *err)
+{
+	struct app *app = arg;
+
+	app->failed = *err;
+	seal_loop_stop(app->loop);
+}
+
+/* In the identity's thread. */
+static void
+publish(void *arg, struct proxy_identity_state *state)
+{
+	struct app *app = arg;
+
+	proxy_worker_publish(app->worker, state);
+}
+
+static int
+start_identity(struct app *app, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_strv_release) struct seal_strv hostnames = { 0 };
+	const char *variable = getenv("HOSTNAMES");
+	struct proxy_identity_config config = {
+		.egg = app->egg != NULL ? &app->egg : NULL,
+		.credentials = app->options.credentials,
+		.egg_path = EGG_PATH,
+		.hostnames = &hostnames,
+		.publish = publish,
+		.arg = app,
+	};
+
+	if (variable != NULL && seal_strv_split(&hostnames, variable, ',', err) < 0)
+		return seal_note(err, SEAL_E_FORMAT, "the variable HOSTNAMES");
+	return proxy_identity_start(&app->identity, &config, err);
+}
+
+static int
+start(struct app *app, struct seal_err *err)
+{
+	static const int numbers[] = { SIGTERM, SIGINT };
+	int r = seal_loop_new(&app->loop, err);
+
+	if (r == 0)
+		r = proxy_worker_new(&app->worker, app->loop, app->config, on_failed, app, err);
+	if (r == 0 && app->config->has_health)
+		r = proxy_health_new(&app->health, app->loop, &app->config->health, app->worker,
+				     err);
+	for (size_t i = 0; r == 0 && i < SEAL_COUNT(numbers); i++)
+		r = seal_signal_new(&app->signals[i], app->loop, numbers[i], on_signal, app, err);
+	return r == 0 ? start_identity(app, err) : r;
+}
+
+static void
+stop(struct app *app)
+{
+	proxy_identity_free(app->identity); /* first: it publishes to the worker */
+	proxy_health_free(app->health);
+	proxy_worker_free(app->worker);
+	for (size_t i = 0; i < SEAL_COUNT(app->signals); i++)
+		seal_signal_free(app->signals[i]);
+	seal_loop_free(app->loop);
+	egg_free(app->egg);
+	proxy_config_free(app->config);
+}
+
+static int
+serve(struct app *app, struct seal_err *err)
+{
+	int r;
+
+	raise_descriptor_limit();
+	r = check_source(app, err);
+	if (r == 0)
+		r = start(app, err);
+	if (r == 0) {
+		seal_log(SEAL_LOG_NOTICE, "started", SEAL_STR("version", SEAL_VERSION),
+			 SEAL_U64("listeners", app->config->listener_count));
+		r = seal_loop_run(app->loop, err);
+	}
+	if (r == 0 && app->failed.code != 0) {
+		*err = app->failed;
+		r = err->code;
+	}
+	if (r == 0)
+		seal_log(SEAL_LOG_NOTICE, "stopped");
+	return r;
+}
+
+static int
+run(struct app *app, int argc, char **argv, struct seal_err *err)
+{
+	enum seal_level level = SEAL_LOG_INFO;
+	bool json = false;
+	int r = proxy_options_parse(&app->options, argc, argv, err);
+
+	if (r < 0)
+		return r;
+	if (app->options.help) {
+		proxy_options_help(stdout);
+		return 0;
+	}
+	if (app->options.version) {
+		(void)puts("seal-proxy " SEAL_VERSION); /* main looks at stdout's health */
+		return 0;
+	}
+	r = proxy_options_log(&app->options, &level, &json, err);
+	if (r < 0)
+		return r;
+	seal_log_setup("seal-proxy", level, json);
+	r = proxy_options_configure(&app->options, &app->config, err);
+	if (r < 0)
+		return r;
+	if (app->options.check) {
+		(void)puts("ok");
+		return 0;
+	}
+	return serve(app, err);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct app app = { 0 };
+	struct seal_err err = { 0 };
+	int r = seal_process_harden(&err);
+
+	if (r == 0)
+		r = run(&app, argc, argv, &err);
+	stop(&app);
+	proxy_options_release(&app.options);
+	if (r == 0 && fflush(stdout) != 0)
+		r = seal_fail(&err, SEAL_E_SYSTEM, "cannot write to standard output");
+	if (r == 0)
+		return EXIT_DONE;
+	(void)fprintf(stderr, "seal-proxy: %s\n", err.text); /* nobody is left to tell */
+	return r == SEAL_E_USAGE ? EXIT_USAGE : EXIT_REFUSED;
+}

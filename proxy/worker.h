@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_PROXY_WORKER_H
+#define SEAL_PROXY_WORKER_H
+
+/*
+ * A thread's worth of proxy: listeners, and the connections accepted on them.  Everything here
+ * belongs to the loop's thread, except proxy_worker_publish.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err/err.h"
+#include "base/loop/loop.h"
+#include "proxy/conn.h"
+#include "proxy/proxy.h"
+
+struct proxy_worker;
+
+/* Called when the bound addresses turn out not to be ours after all: the worker cannot serve. */
+typedef void (*proxy_worker_failed_fn)(void *arg, const struct seal_err *err);
+
+/*
+ * Bind every listener, so that a port in use is found before anything else is done.  Nobody can
+ * connect before the first state is published.  config is borrowed for the worker's life.
+ */
+SEAL_CHECKED int proxy_worker_new(struct proxy_worker **ret_worker, struct seal_loop *loop,
+				  const struct proxy_config *config,
+				  proxy_worker_failed_fn on_failed, void *arg,
+				  struct seal_err *err);
+/* Ends listeners and connections at once. */
+void proxy_worker_free(struct proxy_worker *worker);
+void proxy_worker_freep(struct proxy_worker **worker);
+
+/* Hand over a new state, of which the caller's reference is taken.  From any thread. */
+void proxy_worker_publish(struct proxy_worker *worker, struct proxy_identity_state *state);
+
+/*
+ * Stop accepting and let connections end by themselves, for at most the configured drain time; fn is
+ * called once, when the last one has gone; at once when there is none.
+ */
+void proxy_worker_drain(struct proxy_worker *worker, seal_timer_fn fn, void *arg);
+
+/* Listening, with a certificate that is valid now. */
+bool proxy_worker_is_ready(const struct proxy_worker *worker);
+/* The port a listener was given. */
+uint16_t proxy_worker_port(const struct proxy_worker *worker, size_t listener);
+/* The thread's staging areas, for others in the same loop. */
+struct seal_staging *proxy_worker_staging(const struct proxy_worker *worker);
+const struct proxy_counters *proxy_worker_counters(const struct proxy_worker *worker);
+
+#endif

@@ -1,0 +1,752 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs/fs.h"
+#include "base/http/http.h"
+#include "base/log/log.h"
+#include "proxy/credentials.h"
+#include "proxy/hatch.h"
+#include "proxy/identity.h"
+#include "rot/wire/wire.h"
+#include "tests/support/pki.h"
+
+static void
+must(int r, const struct seal_err *err)
+{
+	cr_assert_eq(r, 0, "%s", err->text);
+}
+
+static void
+quiet(void)
+{
+	seal_log_setup("test", SEAL_LOG_ERROR, false);
+}
+
+/* ---- credentials ---------------------------------------------------------------------------- */
+
+struct folder {
+	char path[32];
+	int fd;
+};
+
+static void
+folder_make(struct folder *folder)
+{
+	struct seal_err err = { 0 };
+
+	(void)snprintf(folder->path, sizeof(folder->path), "/tmp/seal-creds-XXXXXX");
+	cr_assert_not_null(mkdtemp(folder->path));
+	folder->fd = seal_fs_open_dir(folder->path, SEAL_FS_ANY, &err);
+	cr_assert_geq(folder->fd, 0);
+}
+
+static void
+folder_remove(struct folder *folder)
+{
+	(void)unlinkat(folder->fd, "ca.pem", 0);
+	(void)unlinkat(folder->fd, "cert.pem", 0);
+	(void)unlinkat(folder->fd, "key.pem", 0);
+	close(folder->fd);
+	(void)rmdir(folder->path);
+}
+
+static void
+put_certs(struct folder *folder, const char *name, const struct seal_certs *certs)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(65536);
+	struct seal_err err = { 0 };
+
+	must(seal_certs_to_pem(certs, &pem, &err), &err);
+	must(seal_fs_write(folder->fd, name, pem.data, pem.len, 0600, true, &err), &err);
+}
+
+static void
+put_key(struct folder *folder, const struct seal_key *key)
+{
+	struct seal_secret *pem = NULL;
+	struct seal_err err = { 0 };
+
+	must(seal_key_to_pem(key, &pem, &err), &err);
+	must(seal_fs_write(folder->fd, "key.pem", seal_secret_chars(pem), seal_secret_len(pem),
+			   0600, true, &err),
+	     &err);
+	seal_secret_free(pem);
+}
+
+static void
+put_all(struct folder *folder, const struct pki_id *ca, const struct pki_id *id)
+{
+	put_certs(folder, "ca.pem", ca->chain);
+	put_certs(folder, "cert.pem", id->chain);
+	put_key(folder, id->key);
+}
+
+Test(proxy_credentials, are_read_from_a_folder, .init = quiet)
+{
+	struct pki_id ca = pki_ca("shop");
+	struct pki_id id = pki_pod(&ca, "shop", "web", NULL);
+	struct proxy_identity_state *state = NULL;
+	struct seal_err err = { 0 };
+	struct folder folder;
+
+	folder_make(&folder);
+	put_all(&folder, &ca, &id);
+	must(proxy_credentials_load(&state, folder.path, 7, &err), &err);
+	cr_expect_str_eq(state->trust_domain, PKI_DOMAIN);
+	cr_expect_str_eq(state->workload, "shop");
+	cr_expect_str_eq(state->peer, "web");
+	cr_expect_eq(state->generation, 7);
+	cr_expect(seal_strv_contains(&state->clients, SEAL_PEER_EVERY));
+	cr_expect(proxy_state_is_valid(state, seal_clock_now()));
+	cr_expect_not(proxy_state_is_valid(state, state->not_after + 1));
+	cr_expect_not(proxy_state_is_valid(state, state->not_before - 1));
+	cr_expect_not(proxy_state_is_valid(state, 0), "no readable clock");
+	cr_expect_not(proxy_state_is_valid(NULL, seal_clock_now()));
+	proxy_state_unref(state);
+	pki_id_release(&id);
+	pki_id_release(&ca);
+	folder_remove(&folder);
+}
+
+/* One thing wrong with an otherwise good folder. */
+static void
+make_wrong(struct folder *folder, int which, const struct pki_id *ca)
+{
+	struct pki_id other_ca = pki_ca("other");
+	struct pki_id other = pki_pod(ca, "shop", "web", NULL);
+	struct seal_strv dns = pki_strv("any", "web", NULL);
+	const struct seal_cert_spec expired = {
+		.kind = SEAL_CERT_POD,
+		.common_name = "web",
+		.uri = "spiffe://" PKI_DOMAIN "/workload/shop/peer/web",
+		.dns = &dns,
+		.not_before = seal_clock_now() - 100,
+		.not_after = seal_clock_now() - 10,
+	};
+	const struct seal_cert_spec egg = {
+		.kind = SEAL_CERT_POD,
+		.common_name = "egg",
+		.uri = "spiffe://" PKI_DOMAIN "/egg/00112233445566778899aabbccddeeff",
+	};
+	struct pki_id old = pki_issue(ca, &expired);
+	struct pki_id not_pod = pki_issue(ca, &egg);
+
+	switch (which) {
+	case 0:
+		(void)unlinkat(folder->fd, "ca.pem", 0);
+		break;
+	case 1:
+		put_key(folder, other.key);
+		break;
+	case 2:
+		put_certs(folder, "ca.pem", other_ca.chain);
+		break;
+	case 3:
+		put_certs(folder, "cert.pem", old.chain);
+		put_key(folder, old.key);
+		break;
+	case 4:
+		cr_assert_eq(fchmodat(folder->fd, "key.pem", 0644, 0), 0);
+		break;
+	case 5:
+		cr_assert_eq(renameat(folder->fd, "key.pem", folder->fd, "real.pem"), 0);
+		cr_assert_eq(symlinkat("real.pem", folder->fd, "key.pem"), 0);
+		break;
+	case 6:
+		cr_assert_eq(seal_fs_write(folder->fd, "cert.pem", "garbage", 7, 0600, true, NULL),
+			     0);
+		break;
+	case 7:
+		put_certs(folder, "cert.pem", not_pod.chain);
+		put_key(folder, not_pod.key);
+		break;
+	default:
+		cr_assert_fail("no such case");
+	}
+	pki_id_release(&old);
+	pki_id_release(&not_pod);
+	pki_id_release(&other);
+	pki_id_release(&other_ca);
+	seal_strv_release(&dns);
+}
+
+Test(proxy_credentials, are_refused_when_anything_does_not_fit, .init = quiet)
+{
+	struct pki_id ca = pki_ca("shop");
+	struct pki_id id = pki_pod(&ca, "shop", "web", NULL);
+
+	for (int which = 0; which < 8; which++) {
+		struct proxy_identity_state *state = NULL;
+		struct seal_err err = { 0 };
+		struct folder folder;
+
+		folder_make(&folder);
+		put_all(&folder, &ca, &id);
+		make_wrong(&folder, which, &ca);
+		cr_expect_lt(proxy_credentials_load(&state, folder.path, 1, &err), 0, "case %d",
+			     which);
+		cr_expect_null(state, "case %d", which);
+		cr_expect(strstr(err.text, folder.path) != NULL, "case %d: %s", which, err.text);
+		(void)unlinkat(folder.fd, "real.pem", 0);
+		folder_remove(&folder);
+	}
+	pki_id_release(&id);
+	pki_id_release(&ca);
+}
+
+Test(proxy_credentials, are_followed_as_they_change_and_the_old_kept_on_a_bad_change, .init = quiet)
+{
+	struct pki_id ca = pki_ca("shop");
+	struct pki_id first = pki_pod(&ca, "shop", "web", NULL);
+	struct pki_id second = pki_pod(&ca, "shop", "ops", NULL);
+	struct proxy_credentials *credentials = NULL;
+	struct proxy_identity_state *state = NULL;
+	struct seal_err err = { 0 };
+	struct folder folder;
+
+	folder_make(&folder);
+	put_all(&folder, &ca, &first);
+	must(proxy_credentials_new(&credentials, folder.path, &err), &err);
+	(void)proxy_credentials_turn(credentials, &state);
+	cr_assert_not_null(state);
+	cr_expect_str_eq(state->peer, "web");
+	proxy_state_unref(state);
+	state = NULL;
+
+	cr_expect_gt(proxy_credentials_turn(credentials, &state), 0);
+	cr_expect_null(state, "nothing has changed");
+
+	/* Half of a change: the certificate is there, its key is not. */
+	put_certs(&folder, "cert.pem", second.chain);
+	(void)proxy_credentials_turn(credentials, &state);
+	cr_expect_null(state);
+	put_key(&folder, second.key);
+	(void)proxy_credentials_turn(credentials, &state);
+	cr_assert_not_null(state);
+	cr_expect_str_eq(state->peer, "ops");
+	cr_expect_eq(state->generation, 2);
+	proxy_state_unref(state);
+	proxy_credentials_free(credentials);
+	pki_id_release(&first);
+	pki_id_release(&second);
+	pki_id_release(&ca);
+	folder_remove(&folder);
+}
+
+/* ---- a root of trust of sorts --------------------------------------------------------------- */
+
+enum rot_mood {
+	ROT_GRANTS,
+	ROT_REFUSES_RENEWALS,
+	ROT_REFUSES,
+	ROT_IS_BUSY,
+	ROT_SAYS_GARBAGE,
+	ROT_NAMES_ANOTHER,        /* credentials whose names are not the certificate's */
+	ROT_CERTIFIES_OTHER_KEY,  /* a certificate for another key than asked */
+	ROT_CERTIFIES_BY_OTHER_CA /* a certificate that does not lead to its bundle */
+};
+
+struct fake_rot {
+	struct pki_id system_ca;
+	struct pki_id workload_ca;
+	struct seal_loop *loop;
+	struct seal_staging *staging;
+	struct seal_http *http;
+	struct seal_tls *tls;
+	struct seal_wake *stop;
+	pthread_t thread;
+	uint16_t port;
+	_Atomic enum rot_mood mood;
+	int64_t lifetime;
+	unsigned hatches; /* granted or not */
+	unsigned renewals;
+	char last_role[16]; /* who asked last */
+	uint8_t last_key[SEAL_HASH_LEN];
+	uint8_t previous_key[SEAL_HASH_LEN];
+	struct seal_strv last_hostnames;
+};
+
+static int
+note_caller(void *arg, const struct seal_certs *presented, void **ret_client, struct seal_err *err)
+{
+	struct fake_rot *rot = arg;
+	struct seal_identity identity = { 0 };
+	int r = seal_cert_identity(seal_certs_at(presented, 0), &identity, err);
+
+	(void)ret_client;
+	(void)snprintf(rot->last_role, sizeof(rot->last_role), "%s",
+		       identity.role == SEAL_ROLE_POD ? "pod" : "egg");
+	return r;
+}
+
+static char *
+issue_for(struct fake_rot *rot, const char *csr)
+{
+	struct pki_id stranger = pki_ca("stranger");
+	const struct pki_id *ca =
+		rot->mood == ROT_CERTIFIES_BY_OTHER_CA ? &stranger : &rot->workload_ca;
+	struct seal_strv dns = pki_strv("any", "web", NULL);
+	struct seal_bytes pem = SEAL_BYTES(65536);
+	const struct seal_cert_spec spec = {
+		.kind = SEAL_CERT_POD,
+		.common_name = "web",
+		.uri = "spiffe://" PKI_DOMAIN "/workload/shop/peer/web",
+		.dns = &dns,
+		.not_before = seal_clock_now() - 300,
+		.not_after = seal_clock_now() + rot->lifetime,
+	};
+	struct seal_cert *cert = NULL;
+	struct seal_key *key = NULL;
+	struct seal_err err = { 0 };
+	char *text;
+
+	must(seal_csr_public_key(&key, csr, strlen(csr), &err), &err);
+	memcpy(rot->previous_key, rot->last_key, sizeof(rot->last_key));
+	must(seal_key_id(key, rot->last_key, &err), &err);
+	must(seal_cert_issue(&cert, &spec,
+			     rot->mood == ROT_CERTIFIES_OTHER_KEY ? stranger.key : key,
+			     seal_certs_at(ca->chain, 0), ca->key, &err),
+	     &err);
+	must(seal_cert_to_pem(cert, &pem, &err), &err);
+	text = seal_strndup(seal_bytes_str(&pem), pem.len);
+	seal_bytes_release(&pem);
+	seal_cert_free(cert);
+	seal_key_free(key);
+	seal_strv_release(&dns);
+	pki_id_release(&stranger);
+	return text;
+}
+
+static void
+grant(struct fake_rot *rot, struct seal_http_request *http, const struct rot_request *request)
+{
+	SEAL_SCOPED(rot_credentials_release) struct rot_credentials credentials = { 0 };
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes bundle = SEAL_BYTES(65536);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes body = SEAL_BYTES(65536);
+	struct seal_err err = { 0 };
+
+	credentials.certificate = issue_for(rot, request->csr);
+	must(seal_certs_to_pem(rot->workload_ca.chain, &bundle, &err), &err);
+	credentials.ca_bundle = seal_strndup(seal_bytes_str(&bundle), bundle.len);
+	(void)snprintf(credentials.workload, sizeof(credentials.workload), "shop");
+	(void)snprintf(credentials.peer, sizeof(credentials.peer), "%s",
+		       rot->mood == ROT_NAMES_ANOTHER ? "db" : "web");
+	credentials.clients = pki_strv("ops", NULL);
+	credentials.servers = pki_strv("db", "cache", NULL);
+	credentials.renew_after = seal_clock_now() + rot->lifetime * 2 / 3;
+	must(rot_credentials_encode(&credentials, &body, &err), &err);
+	seal_http_reply(http, 200, "application/json", body.data, body.len, 0);
+}
+
+static void
+answer(void *arg, struct seal_http_request *http)
+{
+	struct fake_rot *rot = arg;
+	bool hatch = strcmp(seal_http_path(http), "/v1/hatch") == 0;
+	SEAL_SCOPED(rot_request_release) struct rot_request request = { 0 };
+	struct seal_err err = { 0 };
+	const uint8_t *body;
+	size_t len;
+
+	rot->hatches += hatch;
+	rot->renewals += !hatch;
+	body = seal_http_body(http, &len);
+	must(rot_request_parse(&request, hatch, body, len, &err), &err);
+	seal_strv_release(&rot->last_hostnames);
+	must(seal_strv_copy(&rot->last_hostnames, &request.hostnames, &err), &err);
+	if (rot->mood == ROT_REFUSES || (rot->mood == ROT_REFUSES_RENEWALS && !hatch))
+		seal_http_reply(http, 403, "application/json",
+				"{\"error\":{\"code\":\"refused\",\"message\":\"hatch refused\"}}",
+				55, 0);
+	else if (rot->mood == ROT_IS_BUSY)
+		seal_http_reply(http, 503, "text/plain", "busy", 4, 1);
+	else if (rot->mood == ROT_SAYS_GARBAGE)
+		seal_http_reply(http, 200, "application/json", "{\"certificate\":7}", 17, 0);
+	else
+		grant(rot, http, &request);
+}
+
+static void
+stop_loop(void *arg)
+{
+	seal_loop_stop(arg);
+}
+
+static void *
+run_loop(void *arg)
+{
+	return seal_loop_run(arg, NULL) == 0 ? NULL : arg;
+}
+
+static void
+rot_start(struct fake_rot *rot)
+{
+	struct seal_strv ips = pki_strv("127.0.0.1", NULL);
+	const struct seal_cert_spec spec = { .kind = SEAL_CERT_SERVER,
+					     .common_name = "rot",
+					     .uri = "spiffe://" PKI_DOMAIN "/rot",
+					     .ips = &ips };
+	struct seal_endpoint endpoint;
+	struct seal_err err = { 0 };
+	struct pki_id id;
+	int fd;
+
+	*rot = (struct fake_rot){ .lifetime = 3600 };
+	rot->system_ca = pki_ca("system");
+	rot->workload_ca = pki_ca("shop");
+	id = pki_issue(&rot->system_ca, &spec);
+	must(seal_loop_new(&rot->loop, &err), &err);
+	must(seal_staging_new(&rot->staging, &err), &err);
+	{
+		const struct seal_tls_config tls = { .side = SEAL_SIDE_SERVER,
+						     .chain = id.chain,
+						     .key = id.key };
+		const struct seal_http_config config = { .staging = rot->staging,
+							 .max_body = ROT_MAX_BODY,
+							 .max_connections = 8,
+							 .handshake_ms = 5000,
+							 .request_ms = 5000,
+							 .idle_ms = 5000,
+							 .reply_ms = 5000,
+							 .handler = answer,
+							 .verify = note_caller,
+							 .arg = rot };
+
+		must(seal_tls_new(&rot->tls, &tls, &err), &err);
+		must(seal_http_new(&rot->http, rot->loop, &config, &err), &err);
+	}
+	must(seal_endpoint_parse(&endpoint, "127.0.0.1:0", NULL, &err), &err);
+	fd = seal_listen(&endpoint, 0, &err);
+	cr_assert_geq(fd, 0);
+	rot->port = seal_listen_port(fd);
+	must(seal_http_listen(rot->http, fd, rot->tls, &err), &err);
+	must(seal_wake_new(&rot->stop, rot->loop, stop_loop, rot->loop, &err), &err);
+	cr_assert_eq(pthread_create(&rot->thread, NULL, run_loop, rot->loop), 0);
+	pki_id_release(&id);
+	seal_strv_release(&ips);
+}
+
+static void
+rot_stop(struct fake_rot *rot)
+{
+	seal_wake_now(rot->stop);
+	pthread_join(rot->thread, NULL);
+	seal_wake_free(rot->stop);
+	seal_http_free(rot->http);
+	seal_tls_unref(rot->tls);
+	seal_staging_free(rot->staging);
+	seal_loop_free(rot->loop);
+	seal_strv_release(&rot->last_hostnames);
+	pki_id_release(&rot->system_ca);
+	pki_id_release(&rot->workload_ca);
+}
+
+#define EGG_ID "00112233445566778899aabbccddeeff"
+
+static struct egg *
+lay_egg(const struct fake_rot *rot)
+{
+	const struct seal_cert_spec spec = { .kind = SEAL_CERT_CLIENT,
+					     .common_name = EGG_ID,
+					     .uri = "spiffe://" PKI_DOMAIN "/egg/" EGG_ID };
+	struct pki_id id = pki_issue(&rot->system_ca, &spec);
+	struct seal_strv urls;
+	struct egg_fields fields = { .id = EGG_ID,
+				     .urls = &urls,
+				     .ca = rot->system_ca.chain,
+				     .cert = id.chain,
+				     .key = id.key,
+				     .statement = "a.b.c.d.e",
+				     .plain_config = true };
+	struct seal_err err = { 0 };
+	struct egg *egg = NULL;
+	char url[64];
+
+	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", rot->port);
+	urls = pki_strv(url, NULL);
+	must(egg_new(&egg, &fields, &err), &err);
+	seal_strv_release(&urls);
+	pki_id_release(&id);
+	return egg;
+}
+
+static atomic_bool never;
+
+static struct proxy_hatch *
+new_hatch(const struct fake_rot *rot, const char *path, const char *hostname)
+{
+	struct seal_strv hostnames = pki_strv(hostname, NULL);
+	struct proxy_hatch *hatch = NULL;
+	struct egg *egg = lay_egg(rot);
+	struct seal_err err = { 0 };
+
+	must(proxy_hatch_new(&hatch, &egg, path, &hostnames, &never, &err), &err);
+	cr_expect_null(egg, "not handed over");
+	seal_strv_release(&hostnames);
+	return hatch;
+}
+
+/* Turns until a state comes or max_ms have passed. */
+static struct proxy_identity_state *
+turn_until(struct proxy_hatch *hatch, unsigned max_ms)
+{
+	struct proxy_identity_state *state = NULL;
+	struct timespec start;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		uint64_t wait = proxy_hatch_turn(hatch, &state);
+
+		if (state != NULL)
+			break;
+		usleep((unsigned)(wait < 50 ? wait : 50) * 1000);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 <
+		 max_ms);
+	return state;
+}
+
+/* ---- hatching ------------------------------------------------------------------------------- */
+
+Test(proxy_hatch, makes_an_identity_from_an_egg_and_removes_the_file, .init = quiet)
+{
+	char path[] = "/tmp/seal-egg-XXXXXX";
+	struct proxy_identity_state *state = NULL;
+	struct proxy_hatch *hatch;
+	struct fake_rot rot;
+	int fd = mkstemp(path);
+
+	close(fd);
+	rot_start(&rot);
+	hatch = new_hatch(&rot, path, "www.example.com");
+	(void)proxy_hatch_turn(hatch, &state);
+	cr_assert_not_null(state);
+	cr_expect_str_eq(state->workload, "shop");
+	cr_expect_str_eq(state->peer, "web");
+	cr_expect_eq(state->generation, 1);
+	cr_expect(seal_strv_contains(&state->clients, "ops"));
+	cr_expect(seal_strv_contains(&state->servers, "cache"));
+	cr_expect_str_eq(rot.last_role, "egg");
+	cr_expect(seal_strv_contains(&rot.last_hostnames, "www.example.com"));
+	cr_expect_lt(access(path, F_OK), 0, "the egg is still there");
+	proxy_state_unref(state);
+	state = NULL;
+	cr_expect_gt(proxy_hatch_turn(hatch, &state), 1000, "not due for a long time");
+	cr_expect_null(state);
+	cr_expect_eq(rot.hatches, 1);
+	proxy_hatch_free(hatch);
+	rot_stop(&rot);
+}
+
+Test(proxy_hatch, renews_as_the_pod_with_a_new_key, .init = quiet)
+{
+	struct proxy_identity_state *state;
+	struct proxy_hatch *hatch;
+	struct fake_rot rot;
+
+	rot_start(&rot);
+	rot.lifetime = 3;
+	hatch = new_hatch(&rot, NULL, NULL);
+	for (unsigned i = 1; i <= 2; i++) {
+		state = turn_until(hatch, 6000);
+		cr_assert_not_null(state, "round %u", i);
+		cr_expect_eq(state->generation, i);
+		proxy_state_unref(state);
+	}
+	cr_expect_eq(rot.hatches, 1);
+	cr_expect_eq(rot.renewals, 1);
+	cr_expect_str_eq(rot.last_role, "pod");
+	cr_expect_neq(memcmp(rot.last_key, rot.previous_key, sizeof(rot.last_key)), 0,
+		      "the key was kept");
+	proxy_hatch_free(hatch);
+	rot_stop(&rot);
+}
+
+Test(proxy_hatch, falls_back_to_the_egg_when_renewal_is_refused, .init = quiet)
+{
+	struct proxy_identity_state *state;
+	struct proxy_hatch *hatch;
+	struct fake_rot rot;
+
+	rot_start(&rot);
+	rot.lifetime = 3;
+	hatch = new_hatch(&rot, NULL, NULL);
+	state = turn_until(hatch, 5000);
+	cr_assert_not_null(state);
+	proxy_state_unref(state);
+	rot.mood = ROT_REFUSES_RENEWALS;
+	state = turn_until(hatch, 5000);
+	cr_assert_not_null(state);
+	proxy_state_unref(state);
+	cr_expect_eq(rot.renewals, 1);
+	cr_expect_eq(rot.hatches, 2);
+	proxy_hatch_free(hatch);
+	rot_stop(&rot);
+}
+
+Test(proxy_hatch, falls_back_to_the_egg_when_the_certificate_is_over, .init = quiet)
+{
+	struct proxy_identity_state *state;
+	struct proxy_hatch *hatch;
+	struct fake_rot rot;
+
+	rot_start(&rot);
+	rot.lifetime = 2;
+	hatch = new_hatch(&rot, NULL, NULL);
+	state = turn_until(hatch, 5000);
+	cr_assert_not_null(state);
+	proxy_state_unref(state);
+	rot.mood = ROT_IS_BUSY;
+	cr_expect_null(turn_until(hatch, 3500));
+	cr_expect_geq(rot.renewals, 1);
+	cr_expect_geq(rot.hatches, 2, "the egg was not tried again");
+	rot.mood = ROT_GRANTS;
+	state = turn_until(hatch, 5000);
+	cr_assert_not_null(state);
+	cr_expect_str_eq(rot.last_role, "egg");
+	proxy_state_unref(state);
+	proxy_hatch_free(hatch);
+	rot_stop(&rot);
+}
+
+Test(proxy_hatch, keeps_trying_keeps_the_egg_and_believes_no_wrong_answer, .init = quiet)
+{
+	static const enum rot_mood moods[] = { ROT_REFUSES,
+					       ROT_IS_BUSY,
+					       ROT_SAYS_GARBAGE,
+					       ROT_NAMES_ANOTHER,
+					       ROT_CERTIFIES_OTHER_KEY,
+					       ROT_CERTIFIES_BY_OTHER_CA };
+	char path[] = "/tmp/seal-egg-XXXXXX";
+	struct proxy_identity_state *state = NULL;
+	struct proxy_hatch *hatch;
+	struct fake_rot rot;
+	int fd = mkstemp(path);
+
+	close(fd);
+	seal_log_setup("test", SEAL_LOG_ERROR, false);
+	rot_start(&rot);
+	for (size_t i = 0; i < SEAL_COUNT(moods); i++) {
+		uint64_t wait;
+
+		rot.mood = moods[i];
+		hatch = new_hatch(&rot, path, NULL);
+		wait = proxy_hatch_turn(hatch, &state);
+		cr_expect_null(state, "mood %zu was believed", i);
+		cr_expect_geq(wait, 500, "mood %zu: no pause", i);
+		cr_expect_leq(wait, 1000, "mood %zu", i);
+		cr_expect_leq(proxy_hatch_turn(hatch, &state), wait);
+		cr_expect_null(state);
+		cr_expect_eq(rot.hatches, i + 1, "mood %zu: tried again too soon", i);
+		cr_expect_eq(access(path, F_OK), 0, "mood %zu: the egg is gone", i);
+		proxy_hatch_free(hatch);
+	}
+	rot.mood = ROT_REFUSES;
+	hatch = new_hatch(&rot, path, NULL);
+	cr_expect_null(turn_until(hatch, 200));
+	rot.mood = ROT_GRANTS;
+	state = turn_until(hatch, 5000);
+	cr_expect_not_null(state, "it gave up");
+	proxy_state_unref(state);
+	proxy_hatch_free(hatch);
+	rot_stop(&rot);
+	(void)unlink(path);
+}
+
+/* ---- the thread ----------------------------------------------------------------------------- */
+
+struct inbox {
+	sem_t arrived;
+	struct proxy_identity_state *state;
+};
+
+static void
+take(void *arg, struct proxy_identity_state *state)
+{
+	struct inbox *inbox = arg;
+
+	inbox->state = state;
+	sem_post(&inbox->arrived);
+}
+
+static bool
+wait_inbox(struct inbox *inbox)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 5;
+	return sem_timedwait(&inbox->arrived, &until) == 0;
+}
+
+Test(proxy_identity, publishes_from_a_thread_and_ends_promptly, .init = quiet)
+{
+	struct proxy_identity *identity = NULL;
+	struct seal_strv none = { 0 };
+	struct seal_err err = { 0 };
+	struct fake_rot rot;
+	struct inbox inbox = { 0 };
+	struct egg *egg;
+	struct timespec start;
+	struct timespec end;
+
+	sem_init(&inbox.arrived, 0, 0);
+	rot_start(&rot);
+	egg = lay_egg(&rot);
+	{
+		const struct proxy_identity_config config = {
+			.egg = &egg, .hostnames = &none, .publish = take, .arg = &inbox
+		};
+
+		must(proxy_identity_start(&identity, &config, &err), &err);
+	}
+	cr_assert(wait_inbox(&inbox));
+	cr_expect_str_eq(inbox.state->peer, "web");
+	proxy_state_unref(inbox.state);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	proxy_identity_free(identity);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	cr_expect_leq(end.tv_sec - start.tv_sec, 1);
+	rot_stop(&rot);
+}
+
+Test(proxy_identity, ends_promptly_while_a_call_hangs, .init = quiet)
+{
+	struct proxy_identity *identity = NULL;
+	struct seal_strv none = { 0 };
+	struct seal_endpoint endpoint;
+	struct seal_err err = { 0 };
+	struct fake_rot rot;
+	struct inbox inbox = { 0 };
+	struct egg *egg;
+	struct timespec start;
+	struct timespec end;
+	int silent;
+
+	sem_init(&inbox.arrived, 0, 0);
+	rot_start(&rot);
+	must(seal_endpoint_parse(&endpoint, "127.0.0.1:0", NULL, &err), &err);
+	silent = seal_listen(&endpoint, 0, &err);
+	rot.port = seal_listen_port(silent);
+	egg = lay_egg(&rot);
+	{
+		const struct proxy_identity_config config = {
+			.egg = &egg, .hostnames = &none, .publish = take, .arg = &inbox
+		};
+
+		must(proxy_identity_start(&identity, &config, &err), &err);
+	}
+	usleep(200000);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	proxy_identity_free(identity);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	cr_expect_leq(end.tv_sec - start.tv_sec, 2, "a hanging root of trust holds us");
+	seal_close(silent);
+	rot_stop(&rot);
+}

@@ -1,0 +1,860 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fs/fs.h"
+#include "tests/unit/proxy/rig.h"
+
+/* A connection through both workers: the two applications' ends. */
+struct pair {
+	int client;
+	int server;
+};
+
+static struct pair
+join(struct rig *rig)
+{
+	struct pair pair = { .client = rig_connect_out(rig) };
+
+	rig_send(pair.client, "hello");
+	pair.server = rig_accept(rig, 5000);
+	cr_assert_geq(pair.server, 0, "the application was never called");
+	rig_expect(pair.server, "hello");
+	return pair;
+}
+
+static void
+close_pair(struct pair *pair)
+{
+	close(pair->client);
+	close(pair->server);
+}
+
+Test(proxy_worker, carries_bytes_both_ways)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	for (int i = 0; i < 100; i++) {
+		rig_send(pair.server, "pong");
+		rig_expect(pair.client, "pong");
+		rig_send(pair.client, "ping");
+		rig_expect(pair.server, "ping");
+	}
+	close_pair(&pair);
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+	cr_expect_eq(rig_wait_open(&rig, RIG_OUT, 0), 0);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).bytes_to_app, 405);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).bytes_to_wire, 400);
+	cr_expect_eq(rig_counters(&rig, RIG_OUT).bytes_to_wire, 405);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, lets_the_application_speak_first)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, NULL);
+	pair.client = rig_connect_out(&rig);
+	pair.server = rig_accept(&rig, 5000);
+	cr_assert_geq(pair.server, 0);
+	rig_send(pair.server, "220 ready");
+	rig_expect(pair.client, "220 ready");
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, passes_on_the_client_s_end_and_keeps_the_other_direction)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	rig_send(pair.client, "last");
+	cr_assert_eq(shutdown(pair.client, SHUT_WR), 0);
+	rig_expect(pair.server, "last");
+	cr_expect_eq(rig_next(pair.server), 0);
+	rig_send(pair.server, "the answer");
+	rig_expect(pair.client, "the answer");
+	close(pair.server);
+	cr_expect_eq(rig_next(pair.client), 0);
+	close(pair.client);
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).finished, 1);
+	cr_expect_eq(rig_counters(&rig, RIG_OUT).finished, 1);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, passes_on_the_server_s_end_and_keeps_the_other_direction)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	rig_send(pair.server, "bye");
+	cr_assert_eq(shutdown(pair.server, SHUT_WR), 0);
+	rig_expect(pair.client, "bye");
+	cr_expect_eq(rig_next(pair.client), 0);
+	rig_send(pair.client, "still here");
+	rig_expect(pair.server, "still here");
+	close(pair.client);
+	cr_expect_eq(rig_next(pair.server), 0);
+	close(pair.server);
+	cr_expect_eq(rig_wait_open(&rig, RIG_OUT, 0), 0);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, passes_a_reset_on_as_a_reset)
+{
+	const struct linger abort_now = { .l_onoff = 1 };
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
+	close(pair.client);
+	cr_expect_eq(rig_next(pair.server), -1, "an aborted upload looks complete");
+	close(pair.server);
+	rig_stop(&rig);
+}
+
+#define BULK (64u * 1024 * 1024)
+
+static uint8_t
+bulk_byte(size_t at)
+{
+	return (uint8_t)(at * 2654435761u >> 13);
+}
+
+/* Send bulk bytes from *at on until the end or, on a non-blocking socket, until it is full. */
+static void
+send_bulk(int fd, size_t *at)
+{
+	static uint8_t block[64 * 1024];
+
+	while (*at < BULK) {
+		size_t len = BULK - *at < sizeof(block) ? BULK - *at : sizeof(block);
+		ssize_t n;
+
+		for (size_t i = 0; i < len; i++)
+			block[i] = bulk_byte(*at + i);
+		n = send(fd, block, len, MSG_NOSIGNAL);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		cr_assert_gt(n, 0, "%s", strerror(errno));
+		*at += (size_t)n;
+	}
+}
+
+static void *
+send_rest(void *arg)
+{
+	int fd = *(int *)arg;
+	size_t at = 0;
+
+	send_bulk(fd, &at);
+	shutdown(fd, SHUT_WR);
+	return NULL;
+}
+
+static size_t
+expect_bulk(int fd)
+{
+	static uint8_t block[64 * 1024];
+	size_t at = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, block, sizeof(block), 0)) > 0)
+		for (ssize_t i = 0; i < n; i++, at++)
+			cr_assert_eq(block[i], bulk_byte(at), "byte %zu differs", at);
+	cr_assert_eq(n, 0, "%s", strerror(errno));
+	return at;
+}
+
+Test(proxy_worker, carries_64_mib_each_way_unchanged, .timeout = 60)
+{
+	struct rig rig;
+	struct pair pair;
+	pthread_t sender;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	pthread_create(&sender, NULL, send_rest, &pair.client);
+	cr_expect_eq(expect_bulk(pair.server), BULK);
+	pthread_join(sender, NULL);
+	pthread_create(&sender, NULL, send_rest, &pair.server);
+	cr_expect_eq(expect_bulk(pair.client), BULK);
+	pthread_join(sender, NULL);
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, holds_little_for_a_reader_that_does_not_read, .timeout = 60)
+{
+	struct rig rig;
+	struct pair pair;
+	size_t before;
+	size_t held;
+	size_t at = 0;
+	int flags;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	before = mallinfo2().uordblks + mallinfo2().hblkhd;
+	flags = fcntl(pair.client, F_GETFL);
+	fcntl(pair.client, F_SETFL, flags | O_NONBLOCK);
+	for (int quiet = 0; quiet < 20; quiet++) {
+		size_t was = at;
+
+		send_bulk(pair.client, &at);
+		quiet = at == was ? quiet : 0;
+		usleep(10000);
+	}
+	held = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+	cr_expect_lt(at, BULK, "the sender was never held back");
+	cr_expect_lt(held, 2u * 1024 * 1024, "%zu bytes held for one connection", held);
+
+	/* And nothing is lost once the reader wakes up. */
+	fcntl(pair.client, F_SETFL, flags);
+	{
+		static uint8_t block[64 * 1024];
+		size_t got = 0;
+
+		while (got < at) {
+			ssize_t n = recv(pair.server, block, sizeof(block), 0);
+
+			cr_assert_gt(n, 0, "after %zu of %zu: %s", got, at, strerror(errno));
+			for (ssize_t i = 0; i < n; i++, got++)
+				cr_assert_eq(block[i], bulk_byte(got));
+		}
+	}
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, never_calls_the_application_for_a_client_not_allowed)
+{
+	struct rig rig;
+	int client;
+
+	rig_start(&rig, NULL);
+	rig_identify(&rig, RIG_IN, "db", "admins");
+	client = rig_connect_out(&rig);
+	(void)send(client, "hello", 5, MSG_NOSIGNAL);
+	cr_expect_leq(rig_next(client), 0, "bytes came back");
+	cr_expect_eq(rig_accept(&rig, 200), -1, "the application was called");
+	cr_expect_eq(rig_counters(&rig, RIG_IN).refused, 1);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).admitted, 0);
+	close(client);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, sends_no_byte_to_a_server_not_allowed)
+{
+	struct rig rig;
+	int client;
+
+	rig_start(&rig, NULL);
+	rig_identify(&rig, RIG_OUT, "web", "cache");
+	client = rig_connect_out(&rig);
+	(void)send(client, "hello", 5, MSG_NOSIGNAL);
+	cr_expect_leq(rig_next(client), 0, "bytes came back");
+	cr_expect_eq(rig_accept(&rig, 200), -1, "the application was called");
+	cr_expect_eq(rig_counters(&rig, RIG_OUT).refused, 1);
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).admitted, 0);
+	close(client);
+	rig_stop(&rig);
+}
+
+static void
+narrow_to_ops(struct rig *rig)
+{
+	struct seal_err err = { 0 };
+
+	cr_assert_eq(seal_strv_add(&rig->configs[RIG_IN]->listeners[0].peers, "ops", &err), 0);
+}
+
+Test(proxy_worker, never_calls_the_application_for_a_client_its_listener_does_not_name)
+{
+	struct rig rig;
+	int client;
+
+	rig_start(&rig, narrow_to_ops);
+	rig_identify(&rig, RIG_IN, "db", "*");
+	client = rig_connect_out(&rig);
+	cr_expect_leq(rig_next(client), 0);
+	cr_expect_eq(rig_accept(&rig, 200), -1);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).refused, 1);
+	close(client);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, never_calls_the_application_for_another_workload_or_ca)
+{
+	struct rig rig;
+	struct pki_id other_ca;
+	struct pki_id ids[2];
+
+	rig_start(&rig, NULL);
+	other_ca = pki_ca("another");
+	ids[0] = pki_pod(&rig.ca, "blog", "web", NULL);
+	ids[1] = pki_pod(&other_ca, "shop", "web", NULL);
+	for (size_t i = 0; i < SEAL_COUNT(ids); i++) {
+		struct rig view = rig; /* a bundle that our own certificate leads to */
+		int client;
+
+		view.ca = i == 0 ? rig.ca : other_ca;
+		proxy_worker_publish(rig.workers[RIG_OUT], rig_state(&view, &ids[i], "db"));
+		client = rig_connect_out(&rig);
+		cr_expect_leq(rig_next(client), 0);
+		cr_expect_eq(rig_accept(&rig, 200), -1);
+		close(client);
+		pki_id_release(&ids[i]);
+	}
+	cr_expect_eq(rig_counters(&rig, RIG_IN).admitted, 0);
+	pki_id_release(&other_ca);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, never_calls_the_application_for_plaintext)
+{
+	struct rig rig;
+	int client;
+
+	rig_start(&rig, NULL);
+	client = rig_connect_in(&rig);
+	rig_send(client, "GET / HTTP/1.1\r\nHost: db\r\n\r\n");
+	while (rig_next(client) > 0)
+		; /* an alert may come */
+	cr_expect_eq(rig_accept(&rig, 200), -1);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).refused, 1);
+	close(client);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, takes_a_port_probe_for_no_refusal)
+{
+	struct rig rig;
+
+	rig_start(&rig, NULL);
+	close(rig_connect_in(&rig));
+	for (int i = 0; i < 500 && rig_counters(&rig, RIG_IN).failed == 0; i++)
+		usleep(10000);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).failed, 1);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).refused, 0);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, listens_only_with_an_identity)
+{
+	struct proxy_config *config = NULL;
+	struct proxy_worker *worker = NULL;
+	struct seal_loop *loop = NULL;
+	struct seal_err err = { 0 };
+
+	cr_assert_eq(proxy_config_new(&config, &err), 0);
+	cr_assert_eq(proxy_config_add_inbound(config, "127.0.0.1:1=8080", &err), 0);
+	config->listeners[0].listen.port = 0;
+	cr_assert_eq(seal_loop_new(&loop, &err), 0);
+	cr_assert_eq(proxy_worker_new(&worker, loop, config, NULL, NULL, &err), 0, "%s", err.text);
+	cr_expect_neq(proxy_worker_port(worker, 0), 0, "the address is not taken");
+	cr_expect_eq(rig_dial(proxy_worker_port(worker, 0)), -1, "listens without an identity");
+	cr_expect_not(proxy_worker_is_ready(worker));
+	proxy_worker_free(worker);
+	proxy_config_free(config);
+	seal_loop_free(loop);
+}
+
+/* The peer "web" played by the test itself, over a blocking socket. */
+struct raw_peer {
+	struct seal_staging *staging;
+	struct proxy_identity_state *identity;
+	struct seal_stream *stream;
+};
+
+static int
+accept_anyone(void *arg, const struct seal_certs *presented, struct seal_err *err)
+{
+	(void)arg;
+	(void)presented;
+	(void)err;
+	return 0;
+}
+
+static void
+raw_open(struct raw_peer *peer, struct rig *rig, int fd)
+{
+	struct pki_id id = pki_pod(&rig->ca, "shop", "web", NULL);
+	struct seal_err err = { 0 };
+
+	cr_assert_geq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	peer->identity = rig_state(rig, &id, "db");
+	pki_id_release(&id);
+	cr_assert_eq(seal_staging_new(&peer->staging, &err), 0);
+	cr_assert_eq(seal_stream_new_tls(&peer->stream, fd, peer->staging,
+					 peer->identity->as_client, NULL, accept_anyone, NULL,
+					 &err),
+		     0, "%s", err.text);
+}
+
+static void
+raw_connect(struct raw_peer *peer, struct rig *rig)
+{
+	struct seal_err err = { 0 };
+	enum seal_io io;
+
+	raw_open(peer, rig, rig_connect_in(rig));
+	do
+		io = seal_stream_handshake(peer->stream, &err);
+	while (io == SEAL_IO_READ || io == SEAL_IO_WRITE);
+	cr_assert_eq(io, SEAL_IO_DONE, "%s", err.text);
+}
+
+static void
+raw_release(struct raw_peer *peer, bool reset)
+{
+	seal_stream_free(peer->stream, reset);
+	seal_staging_free(peer->staging);
+	proxy_state_unref(peer->identity);
+}
+
+Test(proxy_worker, resets_the_application_when_the_peer_is_cut_off)
+{
+	struct rig rig;
+	struct raw_peer peer;
+	struct seal_err err = { 0 };
+	int server;
+
+	rig_start(&rig, NULL);
+	raw_connect(&peer, &rig);
+	cr_assert_eq(seal_stream_write(peer.stream, "half a mes", 10, &err), SEAL_IO_DONE);
+	server = rig_accept(&rig, 5000);
+	rig_expect(server, "half a mes");
+	raw_release(&peer, false); /* FIN without close_notify: anybody on the path can send that */
+	cr_expect_eq(rig_next(server), -1, "a truncated stream looks complete");
+	close(server);
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).finished, 0);
+	rig_stop(&rig);
+}
+
+/* Hand over all that waits at one end to the other, in one piece. */
+static void
+pump(int from, int to)
+{
+	uint8_t block[64 * 1024];
+	ssize_t n = recv(from, block, sizeof(block), MSG_DONTWAIT);
+
+	if (n > 0)
+		cr_assert_eq(send(to, block, (size_t)n, MSG_NOSIGNAL), n);
+}
+
+/*
+ * RFC 8446 section 6.1: the end is the close_notify.  Here it arrives in one segment with the last
+ * bytes and no FIN ever follows, so nothing announces it but the bytes before it.
+ */
+Test(proxy_worker, sees_an_end_that_comes_with_the_last_bytes_and_without_a_fin)
+{
+	struct rig rig;
+	struct raw_peer peer;
+	struct seal_err err = { 0 };
+	int wire;
+	int ends[2];
+	int server;
+
+	rig_start(&rig, NULL);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	wire = rig_connect_in(&rig);
+	raw_open(&peer, &rig, ends[0]);
+	while (seal_stream_handshake(peer.stream, &err) == SEAL_IO_READ) {
+		pump(ends[1], wire);
+		pump(wire, ends[1]);
+	}
+	pump(ends[1], wire);
+	server = rig_accept(&rig, 5000);
+	cr_assert_geq(server, 0, "%s", err.text);
+	cr_assert_eq(seal_stream_write(peer.stream, "last words", 10, &err), SEAL_IO_DONE);
+	cr_assert_eq(seal_stream_end(peer.stream, &err), SEAL_IO_DONE);
+	pump(ends[1], wire);
+	rig_expect(server, "last words");
+	cr_expect_eq(rig_next(server), 0);
+	close(server);
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).finished, 1);
+	raw_release(&peer, false);
+	close(ends[1]);
+	close(wire);
+	rig_stop(&rig);
+}
+
+static void
+hurry(struct rig *rig)
+{
+	for (size_t i = 0; i < RIG_SIDES; i++) {
+		rig->configs[i]->handshake_ms = 200;
+		rig->configs[i]->connect_ms = 200;
+		rig->configs[i]->drain_ms = 300;
+	}
+}
+
+Test(proxy_worker, gives_up_on_a_silent_handshake)
+{
+	struct rig rig;
+	int client;
+
+	rig_start(&rig, hurry);
+	client = rig_connect_in(&rig);
+	cr_expect_leq(rig_next(client), 0);
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).slow, 1);
+	close(client);
+	rig_stop(&rig);
+}
+
+static void
+connect_to_silence(struct rig *rig)
+{
+	hurry(rig);
+	/* The application's own port: it accepts (in its backlog) and never speaks TLS. */
+	rig->configs[RIG_OUT]->listeners[0].targets[0].port =
+		rig->configs[RIG_IN]->listeners[0].targets[0].port;
+}
+
+Test(proxy_worker, gives_up_on_a_server_that_never_shakes_hands)
+{
+	struct rig rig;
+	int client;
+
+	rig_start(&rig, connect_to_silence);
+	client = rig_connect_out(&rig);
+	cr_expect_eq(rig_next(client), -1);
+	cr_expect_eq(rig_counters(&rig, RIG_OUT).slow, 1);
+	close(client);
+	rig_stop(&rig);
+}
+
+static void
+connect_to_nobody(struct rig *rig)
+{
+	rig->configs[RIG_OUT]->listeners[0].targets[0].port = 2;
+	rig->configs[RIG_IN]->listeners[0].targets[0].port = 2;
+}
+
+Test(proxy_worker, resets_the_client_when_nobody_answers)
+{
+	struct rig rig;
+	int client;
+
+	rig_start(&rig, connect_to_nobody);
+	client = rig_connect_out(&rig);
+	cr_expect_eq(rig_next(client), -1);
+	close(client);
+	cr_expect_eq(rig_counters(&rig, RIG_OUT).failed, 1);
+	rig_stop(&rig);
+}
+
+static void
+add_dead_target(struct rig *rig)
+{
+	struct proxy_listener_config *listener = &rig->configs[RIG_IN]->listeners[0];
+	struct seal_err err = { 0 };
+
+	listener->targets = realloc(listener->targets, 2 * sizeof(*listener->targets));
+	cr_assert_eq(seal_endpoint_parse(&listener->targets[1], "127.0.0.1:2", NULL, &err), 0);
+	listener->target_count = 2;
+}
+
+Test(proxy_worker, goes_on_to_the_next_target_when_one_is_dead)
+{
+	struct rig rig;
+
+	rig_start(&rig, add_dead_target);
+	for (int i = 0; i < 4; i++) {
+		struct pair pair = join(&rig);
+
+		close_pair(&pair);
+	}
+	rig_stop(&rig);
+}
+
+static void
+connect_by_name(struct rig *rig)
+{
+	(void)snprintf(rig->configs[RIG_OUT]->listeners[0].targets[0].host,
+		       sizeof(rig->configs[RIG_OUT]->listeners[0].targets[0].host), "localhost");
+}
+
+Test(proxy_worker, resolves_names)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, connect_by_name);
+	pair = join(&rig);
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+static void
+short_idle(struct rig *rig)
+{
+	rig->configs[RIG_IN]->idle_ms = 200;
+}
+
+Test(proxy_worker, closes_an_idle_connection_and_no_busy_one)
+{
+	struct rig rig;
+	struct pair busy;
+	struct pair idle;
+
+	rig_start(&rig, short_idle);
+	busy = join(&rig);
+	idle = join(&rig);
+	for (int i = 0; i < 10; i++) {
+		rig_send(busy.client, ".");
+		rig_expect(busy.server, ".");
+		usleep(50000);
+	}
+	cr_expect_eq(rig_next(idle.client), -1);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).open, 1);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).slow, 1);
+	close_pair(&busy);
+	close_pair(&idle);
+	rig_stop(&rig);
+}
+
+static void
+on_drained(void *arg)
+{
+	struct rig *rig = arg;
+
+	sem_post(&rig->drained);
+}
+
+static void
+drain_in(struct rig *rig)
+{
+	proxy_worker_drain(rig->workers[RIG_IN], on_drained, rig);
+}
+
+static bool
+is_drained(struct rig *rig, int wait_ms)
+{
+	for (int i = 0; i < wait_ms / 10; i++) {
+		if (sem_trywait(&rig->drained) == 0)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+Test(proxy_worker, drains_by_letting_connections_end)
+{
+	struct rig rig;
+	struct pair pair;
+	uint16_t port;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	port = proxy_worker_port(rig.workers[RIG_IN], 0);
+	rig_call(&rig, drain_in);
+	cr_expect_eq(rig_dial(port), -1, "still listening");
+	cr_expect_not(proxy_worker_is_ready(rig.workers[RIG_IN]));
+	rig_send(pair.client, "unhurried");
+	rig_expect(pair.server, "unhurried");
+	cr_expect_not(is_drained(&rig, 50), "drained over a living connection");
+	close_pair(&pair);
+	cr_expect(is_drained(&rig, 5000));
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, drains_for_a_limited_time)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, hurry);
+	pair = join(&rig);
+	rig_call(&rig, drain_in);
+	cr_expect_eq(rig_next(pair.server), -1);
+	cr_expect(is_drained(&rig, 5000));
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, drains_at_once_when_there_is_nothing)
+{
+	struct rig rig;
+
+	rig_start(&rig, NULL);
+	rig_call(&rig, drain_in);
+	cr_expect(is_drained(&rig, 20));
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, closes_only_connections_a_new_state_no_longer_allows)
+{
+	struct rig rig;
+	struct pair web;
+	struct pair ops;
+
+	rig_start(&rig, NULL);
+	rig_identify(&rig, RIG_IN, "db", "web,ops");
+	web = join(&rig);
+	rig_identify(&rig, RIG_OUT, "ops", "db");
+	ops = join(&rig);
+	rig_identify(&rig, RIG_IN, "db", "web");
+	cr_expect_eq(rig_next(ops.server), -1, "a peer no longer allowed goes on");
+	cr_expect_eq(rig_next(ops.client), -1);
+	rig_send(web.client, "untouched");
+	rig_expect(web.server, "untouched");
+	cr_expect_eq(rig_counters(&rig, RIG_IN).withdrawn, 1);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).open, 1);
+	close_pair(&web);
+	close_pair(&ops);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, keeps_connections_over_renewals_of_both_sides)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	for (int i = 0; i < 3; i++) {
+		struct pair fresh;
+
+		rig_identify(&rig, RIG_IN, "db", "web");
+		rig_identify(&rig, RIG_OUT, "web", "db");
+		rig_send(pair.client, "alive");
+		rig_expect(pair.server, "alive");
+		fresh = join(&rig);
+		close_pair(&fresh);
+	}
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+/* A pod's certificate that lives for seconds. */
+static struct pki_id
+short_lived(struct rig *rig, const char *peer, int64_t seconds)
+{
+	struct seal_strv dns = pki_strv("any", peer, NULL);
+	char uri[SEAL_IDENTITY_URI_MAX];
+	struct seal_cert_spec spec = {
+		.kind = SEAL_CERT_POD,
+		.common_name = peer,
+		.uri = uri,
+		.dns = &dns,
+		.not_before = seal_clock_now() - 60,
+		.not_after = seal_clock_now() + seconds,
+	};
+	struct pki_id id;
+
+	(void)snprintf(uri, sizeof(uri), "spiffe://%s/workload/shop/peer/%s", PKI_DOMAIN, peer);
+	id = pki_issue(&rig->ca, &spec);
+	seal_strv_release(&dns);
+	return id;
+}
+
+Test(proxy_worker, keeps_a_connection_whose_peer_has_renewed_since)
+{
+	struct rig rig;
+	struct pair pair;
+	struct pki_id id;
+
+	rig_start(&rig, NULL);
+	id = short_lived(&rig, "web", 1);
+	proxy_worker_publish(rig.workers[RIG_OUT], rig_state(&rig, &id, "db"));
+	pki_id_release(&id);
+	pair = join(&rig);
+	rig_identify(&rig, RIG_OUT, "web", "db");
+	usleep(2100000); /* the certificate of the handshake is over */
+	rig_identify(&rig, RIG_IN, "db", "web");
+	rig_send(pair.client, "alive");
+	rig_expect(pair.server, "alive");
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, turns_everybody_away_once_its_own_certificate_is_over)
+{
+	struct rig rig;
+	struct pki_id id;
+	int client;
+
+	rig_start(&rig, NULL);
+	cr_expect(proxy_worker_is_ready(rig.workers[RIG_OUT]));
+	id = short_lived(&rig, "web", 1);
+	proxy_worker_publish(rig.workers[RIG_OUT], rig_state(&rig, &id, "db"));
+	pki_id_release(&id);
+	usleep(2100000);
+	cr_expect_not(proxy_worker_is_ready(rig.workers[RIG_OUT]));
+	client = rig_connect_out(&rig);
+	cr_expect_leq(rig_next(client), 0);
+	cr_expect_eq(rig_counters(&rig, RIG_OUT).no_identity, 1);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).accepted, 0);
+	close(client);
+	rig_stop(&rig);
+}
+
+static void
+listen_on_taken_port(struct rig *rig)
+{
+	rig->configs[RIG_OUT]->listeners[0].listen.port = 0;
+}
+
+Test(proxy_worker, says_which_port_is_in_use)
+{
+	struct proxy_worker *second = NULL;
+	struct seal_err err = { 0 };
+	struct rig rig;
+
+	rig_start(&rig, listen_on_taken_port);
+	rig.configs[RIG_OUT]->listeners[0].listen.port = proxy_worker_port(rig.workers[RIG_OUT], 0);
+	cr_expect_eq(proxy_worker_new(&second, rig.loop, rig.configs[RIG_OUT], NULL, NULL, &err),
+		     SEAL_E_CONFLICT);
+	cr_expect_null(second);
+	cr_expect(strstr(err.text, "in use") != NULL, "%s", err.text);
+	rig_stop(&rig);
+}
+
+static size_t
+count_descriptors(void)
+{
+	size_t count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+Test(proxy_worker, leaves_no_descriptor_behind)
+{
+	struct rig rig;
+	size_t before;
+
+	rig_start(&rig, NULL);
+	before = count_descriptors();
+	for (int i = 0; i < 50; i++) {
+		struct pair pair = join(&rig);
+
+		close_pair(&pair);
+	}
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+	cr_expect_eq(rig_wait_open(&rig, RIG_OUT, 0), 0);
+	cr_expect_eq(count_descriptors(), before);
+	rig_stop(&rig);
+}
