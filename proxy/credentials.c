@@ -40,12 +40,12 @@ static int
 load_certs(struct seal_certs **ret_certs, int dirfd, const char *name, size_t max,
 	   struct seal_err *err)
 {
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *pem = NULL;
-	int r = seal_fs_read_secret(&pem, dirfd, name, max, err);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(max);
+	int r = seal_fs_read_public(&pem, dirfd, name, max, err);
 
 	if (r < 0)
 		return r;
-	r = seal_certs_from_pem(ret_certs, seal_secret_chars(pem), seal_secret_len(pem), max, err);
+	r = seal_certs_from_pem(ret_certs, seal_bytes_str(&pem), pem.len, max, err);
 	return r < 0 ? seal_note(err, r, "'%s'", name) : 0;
 }
 

@@ -133,6 +133,20 @@ make_request(struct rot_request *request, const struct proxy_hatch *hatch, bool 
 	return renew ? 0 : seal_strv_copy(&request->hostnames, &hatch->hostnames, err);
 }
 
+/* An egg that is over is refused in the handshake, without a word: better said here. */
+static int
+check_egg(const struct proxy_hatch *hatch, struct seal_err *err)
+{
+	int64_t from = 0;
+	int64_t to = 0;
+	int r = seal_cert_times(seal_certs_at(egg_cert(hatch->egg), 0), &from, &to, err);
+
+	if (r == 0 && seal_clock_now() > to)
+		r = seal_fail(err, SEAL_E_REFUSED, "egg %s has expired: mint another",
+			      egg_id(hatch->egg));
+	return r;
+}
+
 static int
 ask(struct proxy_hatch *hatch, bool renew, const struct seal_key *key,
     struct rot_credentials *ret_credentials, struct seal_err *err)
@@ -146,8 +160,10 @@ ask(struct proxy_hatch *hatch, bool renew, const struct seal_key *key,
 	};
 	SEAL_SCOPED(rot_client_freep) struct rot_client *client = NULL;
 	SEAL_SCOPED(rot_request_release) struct rot_request request = { 0 };
-	int r = make_request(&request, hatch, renew, key, err);
+	int r = renew ? 0 : check_egg(hatch, err);
 
+	if (r == 0)
+		r = make_request(&request, hatch, renew, key, err);
 	if (r == 0)
 		r = rot_client_new(&client, &config, err);
 	if (r == 0)

@@ -111,8 +111,24 @@ check_regular(int fd, struct stat *ret_st, const char *name, struct seal_err *er
 	return 0;
 }
 
-int
-seal_fs_read(struct seal_bytes *out, int dirfd, const char *name, size_t max, struct seal_err *err)
+/* Who could have written it?  Nobody but its owner, who is us or root. */
+static int
+check_unwritable(const struct stat *st, const char *name, struct seal_err *err)
+{
+	if (!is_ours_or_roots(st))
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "'%s' belongs to user %u, not to us or root: chown it", name,
+				 st->st_uid);
+	if ((st->st_mode & 022) != 0)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "'%s' may be written by others (mode %04o): chmod 644 it", name,
+				 st->st_mode & 07777);
+	return 0;
+}
+
+static int
+read_whole(struct seal_bytes *out, int dirfd, const char *name, size_t max, bool by_owner_only,
+	   struct seal_err *err)
 {
 	SEAL_SCOPED(seal_closep) int fd = openat(dirfd, name, READ_FLAGS);
 	size_t start = out->len;
@@ -123,6 +139,8 @@ seal_fs_read(struct seal_bytes *out, int dirfd, const char *name, size_t max, st
 	if (fd < 0)
 		return seal_fail_errno(err, errno, "cannot open '%s'", name);
 	r = check_regular(fd, &st, name, err);
+	if (r == 0 && by_owner_only)
+		r = check_unwritable(&st, name, err);
 	/* Sizes are not believed: files under /proc say 0, and others grow. */
 	while (r == 0 && count > 0)
 		r = read_chunk(out, fd, max - (out->len - start), &count, name, err);
@@ -131,6 +149,19 @@ seal_fs_read(struct seal_bytes *out, int dirfd, const char *name, size_t max, st
 		out->len = start;
 	}
 	return r;
+}
+
+int
+seal_fs_read(struct seal_bytes *out, int dirfd, const char *name, size_t max, struct seal_err *err)
+{
+	return read_whole(out, dirfd, name, max, false, err);
+}
+
+int
+seal_fs_read_public(struct seal_bytes *out, int dirfd, const char *name, size_t max,
+		    struct seal_err *err)
+{
+	return read_whole(out, dirfd, name, max, true, err);
 }
 
 static int

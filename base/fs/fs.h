@@ -28,6 +28,13 @@ SEAL_CHECKED int seal_fs_read(struct seal_bytes *out, int dirfd, const char *nam
 			      struct seal_err *err);
 
 /*
+ * The same for a file that others may read but must not be able to change (certificates): owned by
+ * us or root, and not writable by group or others.  SEAL_E_REFUSED otherwise.
+ */
+SEAL_CHECKED int seal_fs_read_public(struct seal_bytes *out, int dirfd, const char *name,
+				     size_t max, struct seal_err *err);
+
+/*
  * Read a file that holds a key.  Refused (SEAL_E_REFUSED, saying which and the remedy): a symbolic
  * link, anything but a regular file, an owner other than us or root, any access for others, write
  * access for the group, and group read unless the file is root's.  Empty files are SEAL_E_FORMAT.

@@ -125,6 +125,17 @@ rot_api_purge(struct rot_api *api, struct seal_err *err)
 	return rot_store_purge(api->config.store, api->config.clock() - 30 * 86400, err);
 }
 
+/* The peer gets an alert and nothing else; who runs the root of trust wants to know. */
+static void
+log_unknown_client(struct rot_api *api, const struct seal_err *err)
+{
+	uint64_t missed;
+
+	if (seal_log_may(&api->unknown, REFUSALS_LOGGED, &missed))
+		seal_log(SEAL_LOG_WARN, "client_refused", SEAL_STR("reason", err->text),
+			 SEAL_U64("missed", missed));
+}
+
 int
 rot_api_verify(void *arg, const struct seal_certs *presented, void **ret_client,
 	       struct seal_err *err)
@@ -135,8 +146,10 @@ rot_api_verify(void *arg, const struct seal_certs *presented, void **ret_client,
 
 	r = rot_caller_verify(&caller, api->config.store, api->system_certs, api->meta.trust_domain,
 			      presented, api->config.clock(), err);
-	if (r < 0)
+	if (r < 0) {
+		log_unknown_client(api, err);
 		return r;
+	}
 	*ret_client = caller;
 	return 0;
 }

@@ -35,7 +35,8 @@ struct rot_api {
 	struct rot_limits *per_egg;
 	struct rot_limits *per_address;
 	struct rot_caller local;
-	struct seal_log_limit refusals;
+	struct seal_log_limit refusals; /* of requests */
+	struct seal_log_limit unknown;  /* clients that were refused in the handshake */
 	int64_t started_at;
 };
 
