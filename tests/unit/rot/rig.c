@@ -201,12 +201,23 @@ read_ca(struct rig *rig)
 	rot_ca_release(&ca);
 }
 
+/* A signer with the key of the rig's home. */
+static void
+serve_home_kek(const struct rig *rig, struct rig_signer *signer)
+{
+	struct seal_secret *kek = NULL;
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%.1010s/%s", rig->home, ROT_KEK_NAME);
+	MUST(rot_kek_read(&kek, AT_FDCWD, path, err));
+	serve_kek(signer, kek, RIG_DOMAIN);
+	seal_secret_free(kek);
+}
+
 static void
 start_server(struct rig *rig, void (*change)(struct rot_server_config *config))
 {
 	struct rot_client_config local = { .unix_path = rig->socket };
-	struct seal_secret *kek = NULL;
-	char kek_path[PATH_MAX];
 	char url[64];
 
 	rig->config = (struct rot_server_config){
@@ -218,10 +229,7 @@ start_server(struct rig *rig, void (*change)(struct rot_server_config *config))
 		       rig->socket);
 	if (change != NULL)
 		change(&rig->config);
-	(void)snprintf(kek_path, sizeof(kek_path), "%.1010s/%s", rig->home, ROT_KEK_NAME);
-	MUST(rot_kek_read(&kek, AT_FDCWD, kek_path, err));
-	serve_kek(&rig->signer, kek, RIG_DOMAIN);
-	seal_secret_free(kek);
+	serve_home_kek(rig, &rig->signer);
 	MUST(rot_store_open(&rig->store, rig->db, err));
 	MUST(seal_loop_new(&rig->loop, err));
 	MUST(rot_server_new(&rig->server, rig->loop, &rig->config, rig->store, &rig->signer.signer,
@@ -394,5 +402,41 @@ rig_client(struct rig *rig, const struct seal_certs *cert, const struct seal_key
 	struct rot_client *client = NULL;
 
 	MUST(rot_client_new(&client, &config, err));
+	return client;
+}
+
+struct rot_client *
+rig_operator(struct rig *rig, const char *role)
+{
+	struct seal_bytes spki = SEAL_BYTES(4096), pem = SEAL_BYTES(SEAL_CHAIN_MAX_LEN);
+	int64_t now = seal_clock_now();
+	struct rot_issue issue = { .identity = { .role = SEAL_ROLE_OPERATOR,
+						 .trust_domain = RIG_DOMAIN,
+						 .operator_name = "alice" },
+				   .spki = &spki,
+				   .serial = { 0x41 },
+				   .not_before = now - ROT_BACKDATE,
+				   .not_after = now + 3600 };
+	struct rig_signer signer; /* not the server's: that one is busy with it */
+	struct rot_ca ca = { 0 };
+	struct seal_certs *cert = NULL;
+	struct seal_key *key = NULL;
+	struct rot_client *client;
+
+	(void)snprintf(issue.identity.operator_role, sizeof(issue.identity.operator_role), "%s",
+		       role);
+	serve_home_kek(rig, &signer);
+	MUST(seal_key_new(&key, err));
+	MUST(seal_key_spki(key, &spki, err));
+	MUST(rot_store_ca(rig->store, "", &ca, err));
+	MUST(rot_signer_issue(&signer.signer, &ca, &issue, &pem, err));
+	MUST(seal_certs_from_pem(&cert, seal_bytes_str(&pem), pem.len, SEAL_CHAIN_MAX_LEN, err));
+	client = rig_client(rig, cert, key);
+	rig_signer_stop(&signer);
+	rot_ca_release(&ca);
+	seal_certs_free(cert);
+	seal_key_free(key);
+	seal_bytes_release(&spki);
+	seal_bytes_release(&pem);
 	return client;
 }
