@@ -35,7 +35,7 @@ sidecar web web --outbound 6379=db:8443/db
 [ "$(on web python3 "$SUPPORT/halfclose.py" 127.0.0.1 6379 <<<hello)" = hello ] || fail "no way through"
 
 children() { cat "/proc/$1/task/$1/children"; }
-read -ra signers < <(children "${PIDS[rot]}")
+read -ra signers < <(children "${PIDS[rot]}" && echo)
 [ ${#signers[@]} = 1 ] || fail "seal-rot has ${#signers[@]} children instead of the signer"
 
 for pid in "${PIDS[rot]}" "${signers[@]}" "${PIDS[proxy-web]}" "${PIDS[proxy-db]}"; do
@@ -54,7 +54,7 @@ for pid in "${signers[@]}" "${PIDS[proxy-web]}"; do
 done
 
 say "not dumpable, not traceable: somebody of the same user without privileges sees nothing"
-plain=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all)
+plain=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all --)
 mkdir -m 0700 "$WORK/nobody"
 seal cert issue shop --peer web -o "$WORK/nobody/credentials" >/dev/null
 chown -R 65534:65534 "$WORK/nobody"
@@ -69,7 +69,7 @@ pid=${PIDS[unprivileged]}
 for file in mem environ maps; do
 	! "${plain[@]}" head -c 1 "/proc/$pid/$file" >/dev/null 2>&1 || fail "/proc/$pid/$file can be read by the same user"
 done
-expect_exit 1 "${plain[@]}" python3 -c '
+expect_exit 1 "${plain[@]}" /usr/bin/python3 -c '
 import ctypes, sys
 libc = ctypes.CDLL(None, use_errno=True)
 PTRACE_SEIZE = 0x4206
@@ -77,7 +77,8 @@ sys.exit(0 if libc.ptrace(PTRACE_SEIZE, int(sys.argv[1]), None, None) == 0 else 
 
 say "no core file after a crash"
 mkdir -m 0777 "$WORK/cores"
-python3 "$SUPPORT/crash.py" "$SEAL_BUILD/seal-proxy" "$WORK/nobody/credentials" "$WORK/cores" >"$LOGS/crash.log" 2>&1 ||
+seal cert issue shop --peer web -o "$WORK/credentials" >/dev/null
+python3 "$SUPPORT/crash.py" "$SEAL_BUILD/seal-proxy" "$WORK/credentials" "$WORK/cores" >"$LOGS/crash.log" 2>&1 ||
 	fail "a crash would dump core: $(tail -n 1 "$LOGS/crash.log")"
 
 say "no key in arguments, environments, logs or files"

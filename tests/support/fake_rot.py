@@ -70,7 +70,8 @@ def issue(csr_pem, out, name, kind, sans, ca=None, key=None, days="2"):
         ext.write(extensions(kind, sans))
         ext.flush()
         serial = "0x4" + secrets.token_hex(16)[1:]
-        words = ["x509", "-req", "-sha256", "-set_serial", serial, "-days", days, "-extfile", ext.name, "-out", out]
+        words = ["x509", "-req", "-sha256", "-set_serial", serial, "-days", days, "-extfile", ext.name, "-out", out,
+                 "-subj", f"/O=fake/CN={name}"]
         words += ["-CA", ca + ".pem", "-CAkey", ca + ".key"] if ca else ["-signkey", key]
         openssl(*words, data=csr_pem)
 
@@ -133,13 +134,11 @@ def hatch(folder, mode, request):
         certificate = read(out)
     answer = {"certificate": certificate, "ca_bundle": read(folder, "workload.pem"), "workload": "shop", "peer": "web",
               "clients": ["any"], "servers": ["db"], "keys": [], "floor": {}, "epoch": 1,
-              "renew_after": int(time.time()) + 3600}
+              "renew_after": int(time.time()) + 115200}
     if mode == "other-bundle":
         answer["ca_bundle"] = read(folder, "bank.pem")
     if mode == "no-policy":
         del answer["clients"]
-    with open(os.path.join(folder, mode + ".hatched"), "w", encoding="ascii") as file:
-        file.write("yes")
     return json.dumps(answer).encode()
 
 
@@ -176,6 +175,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             try:
                 self.answer(200, hatch(self.folder, mode, json.loads(body)))
+                if mode == "good":
+                    open(os.path.join(self.folder, self.mode + ".hatched"), "w", encoding="ascii").close()
             except RuntimeError as error:
                 print(mode, error, flush=True)
                 self.answer(500, b"{}")

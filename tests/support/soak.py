@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""soak.py HOST PORT TOTAL PID PID SLOW: TOTAL connections to an echo, four fifths after warming up, in turns of
-one at a time, fifty at a time, and cut off in the middle; the PIDs' descriptors and memory must not grow."""
+"""soak.py HOST PORT TOTAL PID PID SLOW: TOTAL connections to an echo, in turns of one at a time, fifty at a
+time, and cut off in the middle; once warm, the PIDs' descriptors and memory must not grow."""
 
 import os
 import socket
@@ -72,31 +72,34 @@ def usage(pid):
     return len(os.listdir(f"/proc/{pid}/fd")), int(fields["VmRSS"].split()[0])
 
 
-def settled(before):
-    """Usage once the last connections have been cleared away, or after a while."""
-    end = time.monotonic() + 40 * SLOW
+def settled():
+    """Usage once the last connections have been cleared away: twice the same, half a second apart."""
+    end, last = time.monotonic() + 40 * SLOW, None
     while True:
         now = [usage(pid) for pid in PIDS]
-        if time.monotonic() > end or all(n[0] <= b[0] for n, b in zip(now, before)):
+        if now == last or time.monotonic() > end:
             return now
-        time.sleep(0.1)
+        last = now
+        time.sleep(0.5)
 
 
 def main():
-    idle = [usage(pid) for pid in PIDS]
-    batch(TOTAL // 5)
-    warm = settled(idle)
+    # Five equal batches: the first two warm up caches, allocators and the most there ever is at a time.
+    size = TOTAL // 5
+    for _ in range(2):
+        batch(size)
+    warm = settled()
     begin = time.monotonic()
-    batch(TOTAL - TOTAL // 5)
-    print(f"{TOTAL - TOTAL // 5} connections in {time.monotonic() - begin:.1f} s, {len(errors)} failed")
-    after = settled(idle)
+    for _ in range(3):
+        batch(size)
+    print(f"{5 * size} connections, the last {3 * size} in {time.monotonic() - begin:.1f} s, {len(errors)} failed")
     grown = []
-    for pid, (fd0, _), (_, rss1), (fd2, rss2) in zip(PIDS, idle, warm, after):
-        print(f"process {pid}: descriptors {fd0} idle, {fd2} after; memory {rss1} KiB warm, {rss2} after")
-        if fd2 > fd0:
-            grown.append(f"{fd2 - fd0} descriptors leaked in {pid}")
-        # Beyond what an allocator rounds: a leak of one KiB a connection shows.
-        if rss2 - rss1 > max(1024, (TOTAL - TOTAL // 5) * 0.4) * SLOW:
+    for pid, (fd1, rss1), (fd2, rss2) in zip(PIDS, warm, settled()):
+        print(f"process {pid}: descriptors {fd1} warm, {fd2} after; memory {rss1} KiB warm, {rss2} after")
+        if fd2 > fd1:
+            grown.append(f"{fd2 - fd1} descriptors leaked in {pid}")
+        # Beyond what an allocator rounds: a leak of half a KiB a connection shows.
+        if rss2 - rss1 > max(768, 3 * size * 0.4) * SLOW:
             grown.append(f"memory grew by {rss2 - rss1} KiB in {pid}")
     for line in grown + errors[:5]:
         print(line)
