@@ -347,6 +347,8 @@ static void
 answer(void *arg, struct seal_http_request *http)
 {
 	struct fake_rot *rot = arg;
+	static const char refusal[] =
+		"{\"error\":{\"code\":\"refused\",\"message\":\"hatch refused\"}}";
 	bool hatch = strcmp(seal_http_path(http), "/v1/hatch") == 0;
 	SEAL_SCOPED(rot_request_release) struct rot_request request = { 0 };
 	struct seal_err err = { 0 };
@@ -360,9 +362,7 @@ answer(void *arg, struct seal_http_request *http)
 	seal_strv_release(&rot->last_hostnames);
 	must(seal_strv_copy(&rot->last_hostnames, &request.hostnames, &err), &err);
 	if (rot->mood == ROT_REFUSES || (rot->mood == ROT_REFUSES_RENEWALS && !hatch))
-		seal_http_reply(http, 403, "application/json",
-				"{\"error\":{\"code\":\"refused\",\"message\":\"hatch refused\"}}",
-				55, 0);
+		seal_http_reply(http, 403, "application/json", refusal, strlen(refusal), 0);
 	else if (rot->mood == ROT_IS_BUSY)
 		seal_http_reply(http, 503, "text/plain", "busy", 4, 1);
 	else if (rot->mood == ROT_SAYS_GARBAGE)

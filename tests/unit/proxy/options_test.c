@@ -120,40 +120,64 @@ Test(proxy_options, read_the_file_and_add_the_flags)
 	unlink(path);
 }
 
-/* The man page lists exactly the options of the table, in its order. */
-Test(proxy_options, are_the_ones_in_the_manual)
+/* A page of the manual. */
+static void
+read_page(struct seal_bytes *page, const char *name)
+{
+	struct seal_err err = { 0 };
+	char path[512];
+
+	(void)snprintf(path, sizeof(path), "%s/docs/man/%s", SEAL_SOURCE_DIR, name);
+	cr_assert_eq(seal_fs_read(page, AT_FDCWD, path, page->max, &err), 0, "%s", err.text);
+}
+
+Test(proxy_options, are_those_of_the_manual_in_its_order)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes page = SEAL_BYTES(256u * 1024);
-	struct seal_err err = { 0 };
 	const struct seal_option *table;
-	const char *at;
-	size_t count;
 	size_t found = 0;
+	size_t count;
 
-	cr_assert_eq(seal_fs_read(&page, AT_FDCWD, SEAL_SOURCE_DIR "/docs/man/seal-proxy.8",
-				  256u * 1024, &err),
-		     0, "%s", err.text);
+	read_page(&page, "seal-proxy.8");
 	table = proxy_options_table(&count);
-	for (at = strstr(seal_bytes_str(&page), "\n.TP\n"); at != NULL;
-	     at = strstr(at + 1, "\n.TP\n")) {
-		const char *name = strstr(at, "\\-\\-");
-		char want[64];
+	for (const char *at = strstr(seal_bytes_str(&page), "\n.It Fl "); at != NULL;
+	     at = strstr(at + 1, "\n.It Fl ")) {
+		const char *name = strstr(at, "Fl -") + strlen("Fl -");
+		size_t len = strcspn(name, " \n");
 
-		if (name == NULL || name > strchr(at + 5, '\n'))
-			continue;
 		cr_assert_lt(found, count, "the manual has more options than the table");
-		(void)snprintf(want, sizeof(want), "\\-\\-%s", table[found].name);
-		for (char *dash = strchr(want + 4, '-'); dash != NULL;
-		     dash = strchr(dash + 2, '-')) {
-			memmove(dash + 1, dash, strlen(dash) + 1);
-			*dash = '\\';
-		}
-		cr_expect_eq(strncmp(name, want, strlen(want)), 0,
-			     "expected %s, the manual has %.30s", want, name);
+		cr_expect(strlen(table[found].name) == len &&
+				  memcmp(name, table[found].name, len) == 0,
+			  "expected --%s, the manual has --%.*s", table[found].name, (int)len,
+			  name);
+		if (table[found].arg != NULL)
+			cr_expect_eq(strncmp(name + len + strlen(" Ar "), table[found].arg,
+					     strlen(table[found].arg)),
+				     0, "--%s takes %s", table[found].name, table[found].arg);
 		found++;
 	}
 	cr_expect_eq(found, count, "the manual has %zu of %zu options", found, count);
 	for (size_t i = 1; i < count; i++)
 		cr_expect_lt(strcmp(table[i - 1].name, table[i].name), 0, "%s is out of order",
 			     table[i].name);
+}
+
+Test(proxy_options, accept_the_example_of_the_manual)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes page = SEAL_BYTES(256u * 1024);
+	struct proxy_config *config = NULL;
+	struct seal_err err = { 0 };
+	const char *start;
+	const char *end;
+
+	read_page(&page, "seal-proxy.yaml.5");
+	start = strstr(seal_bytes_str(&page), ".Bd -literal -offset indent\n");
+	cr_assert_not_null(start);
+	start = strchr(start, '\n') + 1;
+	end = strstr(start, ".Ed");
+	cr_assert_eq(proxy_config_new(&config, &err), 0);
+	cr_expect_eq(proxy_config_add_yaml(config, "example", start, (size_t)(end - start), &err),
+		     0, "%s", err.text);
+	cr_expect_eq(config->listener_count, 2);
+	proxy_config_free(config);
 }
