@@ -19,7 +19,7 @@ wait_port web 6379
 
 # What the sidecar of db shows to the network: "SPKI SERIAL".
 shown() {
-	on web openssl s_client -connect db:8443 </dev/null 2>/dev/null | openssl x509 >"$WORK/shown.pem" 2>/dev/null || return 1
+	on web python3 "$SUPPORT/tls.py" peek db 8443 >"$WORK/shown.pem" || return 1
 	printf '%s %s\n' "$(openssl x509 -in "$WORK/shown.pem" -noout -pubkey | sha256sum | cut -c 1-32)" \
 		"$(openssl x509 -in "$WORK/shown.pem" -noout -serial)"
 }

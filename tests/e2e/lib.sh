@@ -306,6 +306,7 @@ rot_up() {
 mint() {
 	local file=$1
 	shift
+	rm -f "$file"
 	seal egg mint "$@" --allow-plain-config -o "$file" >/dev/null
 }
 

@@ -26,7 +26,8 @@ expect_refused "an egg that grants none" "$WORK/none.egg" --hostname www.example
 say "through the sidecar's variable"
 pod_new web
 shown_names() {
-	openssl s_client -connect web:8443 </dev/null 2>/dev/null | openssl x509 >"$WORK/shown.pem" 2>/dev/null && names "$WORK/shown.pem"
+	python3 "$SUPPORT/tls.py" peek web 8443 >"$WORK/shown.pem"
+	names "$WORK/shown.pem"
 }
 lay_egg web "$WORK/web.egg"
 HOSTNAMES=a.apps.example.com,www.example.com proxy_up web proxy-web --inbound 8443=8080

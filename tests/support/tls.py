@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """tls.py client HOST PORT [CERT KEY]: open TLS as this certificate, send "hello", print what comes back.
 Exit 0 when an answer came, 3 when there was none.
+tls.py peek HOST PORT: print the certificate the server shows, as PEM.
 tls.py server PORT CERT KEY RECORD: accept TLS as this certificate, asking for none, echo, and record the
 bytes that came.  Nothing about the other side is verified: the point is what the other side does."""
 
@@ -74,6 +75,12 @@ def main():
         answer, reason = converse(words[1], int(words[2]), ctx)
         print(answer.decode("utf-8", "replace"), reason)
         sys.exit(0 if answer else 3)
+    if words[:1] == ["peek"] and len(words) == 3:
+        # Known once our side of the handshake is done, before the server refuses us for having none.
+        with socket.create_connection((words[1], int(words[2])), 15) as raw:
+            with lenient(ssl.PROTOCOL_TLS_CLIENT).wrap_socket(raw, server_hostname=words[1]) as tls:
+                print(ssl.DER_cert_to_PEM_cert(tls.getpeercert(True)))
+        return
     if words[:1] == ["server"] and len(words) == 5:
         ctx = lenient(ssl.PROTOCOL_TLS_SERVER, words[2], words[3])
         with open(words[4], "wb", buffering=0) as record:
