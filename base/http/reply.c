@@ -29,7 +29,7 @@ static const struct status {
 	{ 405, "Method Not Allowed", NULL },
 	{ 408, "Request Timeout", "timeout" },
 	{ 409, "Conflict", NULL },
-	{ 413, "Content Too Large", "limit" },
+	{ 413, "Content Too Large", "too_large" },
 	{ 415, "Unsupported Media Type", NULL },
 	{ 417, "Expectation Failed", "refused" },
 	{ 422, "Unprocessable Content", NULL },
