@@ -78,7 +78,7 @@ ip link set lo up
 ip address add "$ROT_ADDR/32" dev lo
 printf '%s\n' "$HOSTS" >"$WORK/hosts"
 mount --bind "$WORK/hosts" /etc/hosts
-declare -A PIDS=() PODS=()
+declare -A PIDS=() PODS=() LINKS=()
 export STATUS=0 # of the process that was stopped last
 
 finish() {
@@ -236,20 +236,29 @@ pod_new() {
 	on "$name" ip link set eth0 up
 	on "$name" ip route add default via "$home_addr"
 	echo 1 >/proc/sys/net/ipv4/ip_forward
-	name_address "$name" "$pod_addr"
+	HOSTS="$HOSTS
+$pod_addr $name"
+	write_hosts
 }
 
-# name_address NAME ADDRESS: what the name means from now on, everywhere.
-name_address() {
-	local pod
-	HOSTS=$(grep -v " $1\$" <<<"$HOSTS"; printf '%s %s\n' "$2" "$1")
+# Every pod knows every other by name; a name behind a wire of its own (pod_link) means the wire's other end.
+write_hosts() {
+	local pod other
 	printf '%s\n' "$HOSTS" >"$WORK/hosts"
 	for pod in "${!PODS[@]}"; do
-		cp "$WORK/hosts" "$(pod_path "$pod" /etc/hosts)"
+		other=${LINKS[$pod]:-}
+		if [ -n "$other" ]; then
+			{
+				grep -v " ${other#* }\$" "$WORK/hosts"
+				printf '%s\n' "$other"
+			} >"$(pod_path "$pod" /etc/hosts)"
+		else
+			cp "$WORK/hosts" "$(pod_path "$pod" /etc/hosts)"
+		fi
 	done
 }
 
-# pod_link A B: a veth pair straight from one pod to the other, and their names mean its ends.
+# pod_link A B: a veth pair straight from one pod to the other, beside the way through home.
 pod_link() {
 	ip link add "link-$1" type veth peer name "link-$2"
 	ip link set "link-$1" netns "${PODS[$1]}" name eth1
@@ -258,8 +267,9 @@ pod_link() {
 	on "$2" ip address add 10.78.0.2/30 dev eth1
 	on "$1" ip link set eth1 up
 	on "$2" ip link set eth1 up
-	name_address "$1" 10.78.0.1
-	name_address "$2" 10.78.0.2
+	LINKS[$1]="10.78.0.2 $2"
+	LINKS[$2]="10.78.0.1 $1"
+	write_hosts
 }
 
 # Where a pod's file is seen from here.
