@@ -263,7 +263,8 @@ struct fake_rot {
 	uint16_t port;
 	_Atomic enum rot_mood mood;
 	int64_t lifetime;
-	unsigned hatches; /* granted or not */
+	int64_t egg_not_after; /* 0: long */
+	unsigned hatches;      /* granted or not */
 	unsigned renewals;
 	char last_role[16]; /* who asked last */
 	uint8_t last_key[SEAL_HASH_LEN];
@@ -281,6 +282,8 @@ note_caller(void *arg, const struct seal_certs *presented, void **ret_client, st
 	(void)ret_client;
 	(void)snprintf(rot->last_role, sizeof(rot->last_role), "%s",
 		       identity.role == SEAL_ROLE_POD ? "pod" : "egg");
+	if (r == 0 && rot->egg_not_after != 0)
+		r = seal_fail(err, SEAL_E_UNAUTH, "expired");
 	return r;
 }
 
@@ -453,7 +456,8 @@ lay_egg(const struct fake_rot *rot)
 {
 	const struct seal_cert_spec spec = { .kind = SEAL_CERT_CLIENT,
 					     .common_name = EGG_ID,
-					     .uri = "spiffe://" PKI_DOMAIN "/egg/" EGG_ID };
+					     .uri = "spiffe://" PKI_DOMAIN "/egg/" EGG_ID,
+					     .not_after = rot->egg_not_after };
 	struct pki_id id = pki_issue(&rot->system_ca, &spec);
 	struct seal_strv urls;
 	struct egg_fields fields = { .id = EGG_ID,
@@ -657,6 +661,31 @@ Test(proxy_hatch, keeps_trying_keeps_the_egg_and_believes_no_wrong_answer, .init
 	proxy_hatch_free(hatch);
 	rot_stop(&rot);
 	(void)unlink(path);
+}
+
+Test(proxy_hatch, says_that_an_egg_has_expired, .init = quiet)
+{
+	struct proxy_identity_state *state = NULL;
+	struct proxy_hatch *hatch;
+	struct fake_rot rot;
+	char line[2048] = "";
+	int pipes[2];
+	int saved;
+
+	rot_start(&rot);
+	rot.egg_not_after = seal_clock_now() - 5;
+	hatch = new_hatch(&rot, NULL, NULL);
+	cr_assert_eq(pipe(pipes), 0);
+	saved = dup(STDERR_FILENO);
+	dup2(pipes[1], STDERR_FILENO);
+	(void)proxy_hatch_turn(hatch, &state);
+	dup2(saved, STDERR_FILENO);
+	cr_expect_null(state);
+	cr_assert_gt(read(pipes[0], line, sizeof(line) - 1), 0);
+	cr_expect(strstr(line, "level=error") != NULL, "%s", line);
+	cr_expect(strstr(line, "the egg has expired: mint another") != NULL, "%s", line);
+	proxy_hatch_free(hatch);
+	rot_stop(&rot);
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */
