@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 need python3 curl
 
-total=2000
+total=4000
 [ -z "${SEAL_LONG:-}" ] || total=10000
 
 rot_up
