@@ -9,7 +9,7 @@ noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/client/client_internal
 	%D%/signer/signer_internal.h \
 	%D%/server/db.h %D%/server/store.h %D%/server/store_internal.h \
 	%D%/server/init.h %D%/server/home.h %D%/server/limits.h %D%/server/caller.h \
-	%D%/server/api.h %D%/server/api_internal.h %D%/server/server.h
+	%D%/server/api.h %D%/server/api_internal.h %D%/server/server.h %D%/server/options.h
 %C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/client/client.c %D%/client/credentials.c %D%/client/memory.c \
 	%D%/client/transfer.c
 %C%_librotserver_a_SOURCES = \
@@ -18,7 +18,7 @@ noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/client/client_internal
 	%D%/server/kek.c %D%/server/home.c %D%/server/init.c \
 	%D%/server/limits.c %D%/server/caller.c %D%/server/issue.c %D%/server/request.c \
 	%D%/server/api.c %D%/server/status.c %D%/server/workloads.c %D%/server/peers.c \
-	%D%/server/eggs.c %D%/server/certs.c %D%/server/hatch.c %D%/server/server.c
+	%D%/server/eggs.c %D%/server/certs.c %D%/server/hatch.c %D%/server/server.c %D%/server/options.c
 
 noinst_HEADERS += %D%/cli/cli.h
 %C%_librotcli_a_SOURCES = %D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c \

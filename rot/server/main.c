@@ -7,73 +7,18 @@
  * Nothing but the key-encryption key is read before the fork, and it is gone from this process after.
  */
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "base/config/config.h"
-#include "base/log/log.h"
 #include "rot/server/home.h"
 #include "rot/server/init.h"
+#include "rot/server/options.h"
 #include "rot/server/server.h"
-#include "rot/wire/wire.h"
-
-#include <fcntl.h>
-
-#define RATE_MAX 1000000
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-struct options {
-	const char *dir;
-	const char *health;
-	bool help;
-	const char *kek_file;
-	uint64_t lifetime;
-	const char *listen;
-	const char *log_format;
-	const char *log_level;
-	uint64_t rate_per_address;
-	uint64_t rate_per_egg;
-	bool version;
-};
-
-#define AT(field) offsetof(struct options, field)
-
-static const struct seal_option table[] = {
-	{ "dir", 0, SEAL_OPT_STR, AT(dir), "DIR", "directory made by seal init (required)", 0, 0 },
-	{ "health", 0, SEAL_OPT_STR, AT(health), "ADDR:PORT",
-	  "serve /healthz and /readyz here, plain HTTP (default: off)", 0, 0 },
-	{ "help", 'h', SEAL_OPT_FLAG, AT(help), NULL, "print this help", 0, 0 },
-	{ "kek-file", 0, SEAL_OPT_STR, AT(kek_file), "FILE",
-	  "key-encryption key, 64 hexadecimal digits (default: DIR/kek)", 0, 0 },
-	{ "lifetime", 0, SEAL_OPT_DURATION, AT(lifetime), "DURATION",
-	  "how long a pod's certificate lives, 1m to 7d (default: 24h)", ROT_MIN_LIFETIME,
-	  ROT_MAX_LIFETIME },
-	{ "listen", 0, SEAL_OPT_STR, AT(listen), "ADDR:PORT",
-	  "HTTPS address (default: port of the first URL, every address)", 0, 0 },
-	{ "log-format", 0, SEAL_OPT_STR, AT(log_format), "FORMAT", "text or json (default: text)",
-	  0, 0 },
-	{ "log-level", 0, SEAL_OPT_STR, AT(log_level), "LEVEL",
-	  "error, warn, notice, info or debug (default: info)", 0, 0 },
-	{ "rate-per-address", 0, SEAL_OPT_NUMBER, AT(rate_per_address), "N",
-	  "hatches and renewals a second from one address, 0: no limit (default: 200)", 0,
-	  RATE_MAX },
-	{ "rate-per-egg", 0, SEAL_OPT_NUMBER, AT(rate_per_egg), "N",
-	  "hatches and renewals a second of one egg, 0: no limit (default: 50)", 0, RATE_MAX },
-	{ "version", 0, SEAL_OPT_FLAG, AT(version), NULL, "print the version", 0, 0 },
-};
-
-static int serve(const struct options *options, struct seal_err *err);
-
-static void
-print_help(void)
-{
-	(void)puts("usage: seal-rot --dir DIR [OPTION]...\n"
-		   "\n"
-		   "Serve a root of trust: its HTTPS API, and the same on DIR/rot.sock for seal on "
-		   "this machine.\n");
-	seal_options_help(stdout, table, SEAL_COUNT(table));
-}
+static int serve(const struct rot_options *options, struct seal_err *err);
 
 static int
 complain(int r, const struct seal_err *err)
@@ -82,69 +27,27 @@ complain(int r, const struct seal_err *err)
 	return r == SEAL_E_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }
 
-static int
-setup_log(const struct options *options, struct seal_err *err)
-{
-	enum seal_level level = SEAL_LOG_INFO;
-	bool json = strcmp(options->log_format, "json") == 0;
-	int r;
-
-	if (!json && strcmp(options->log_format, "text") != 0)
-		return seal_fail(err, SEAL_E_USAGE, "--log-format is text or json, not '%s'",
-				 options->log_format);
-	r = seal_level_parse(&level, options->log_level, err);
-	if (r < 0) {
-		(void)seal_note(err, r, "--log-level");
-		return SEAL_E_USAGE;
-	}
-	seal_log_setup("seal-rot", level, json);
-	return 0;
-}
-
-static int
-parse(struct options *options, int argc, char **argv, struct seal_err *err)
-{
-	size_t positional = 0;
-	int r;
-
-	r = seal_options_parse(table, SEAL_COUNT(table), argc, argv, options, NULL, 0, &positional,
-			       err);
-	if (r < 0)
-		return r;
-	if (options->help || options->version)
-		return 0;
-	if (options->dir == NULL)
-		return seal_fail(err, SEAL_E_USAGE,
-				 "--dir DIR is missing: name the directory made by seal init");
-	return setup_log(options, err);
-}
-
 int
 main(int argc, char **argv)
 {
-	struct options options = {
-		.lifetime = ROT_LIFETIME,
-		.log_format = "text",
-		.log_level = "info",
-		.rate_per_address = 200,
-		.rate_per_egg = 50,
-	};
+	struct rot_options options = { 0 };
 	struct seal_err err = { 0 };
 	int r;
 
 	r = seal_process_harden(&err);
 	if (r == 0)
-		r = parse(&options, argc, argv, &err);
+		r = rot_options_parse(&options, argc, argv, &err);
 	if (r < 0)
 		return complain(r, &err);
 	if (options.help) {
-		print_help();
+		rot_options_help(stdout);
 		return EXIT_DONE;
 	}
 	if (options.version) {
 		(void)puts("seal-rot " SEAL_VERSION);
 		return EXIT_DONE;
 	}
+	seal_log_setup("seal-rot", options.level, options.log_json);
 	r = serve(&options, &err);
 	return r < 0 ? complain(r, &err) : EXIT_DONE;
 }
@@ -177,8 +80,8 @@ read_meta(const char *db_path, struct rot_meta *meta, struct seal_err *err)
 }
 
 static int
-start_signer(const struct options *options, const struct rot_home *home, const char *trust_domain,
-	     struct rot_signer **ret_signer, struct seal_err *err)
+start_signer(const struct rot_options *options, const struct rot_home *home,
+	     const char *trust_domain, struct rot_signer **ret_signer, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *kek = NULL;
 	int r;
@@ -193,7 +96,7 @@ start_signer(const struct options *options, const struct rot_home *home, const c
 }
 
 static int
-choose_listen(const struct options *options, const struct rot_meta *meta,
+choose_listen(const struct rot_options *options, const struct rot_meta *meta,
 	      struct seal_endpoint *endpoint, struct seal_err *err)
 {
 	char host[SEAL_HOSTNAME_MAX + 1];
@@ -210,8 +113,8 @@ choose_listen(const struct options *options, const struct rot_meta *meta,
 }
 
 static int
-configure(const struct options *options, const struct rot_home *home, const struct rot_meta *meta,
-	  struct rot_server_config *config, struct seal_err *err)
+configure(const struct rot_options *options, const struct rot_home *home,
+	  const struct rot_meta *meta, struct rot_server_config *config, struct seal_err *err)
 {
 	char socket_path[PATH_MAX];
 	int r;
@@ -266,7 +169,7 @@ run(const struct rot_home *home, const struct rot_server_config *config, const c
 }
 
 static int
-serve(const struct options *options, struct seal_err *err)
+serve(const struct rot_options *options, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_home_release) struct rot_home home = ROT_HOME;
 	SEAL_SCOPED(rot_meta_release) struct rot_meta meta = { 0 };
