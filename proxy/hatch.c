@@ -254,25 +254,6 @@ log_success(const struct proxy_hatch *hatch, bool renew, const struct proxy_iden
 		 SEAL_U64("renew_at", (uint64_t)hatch->renew_at));
 }
 
-/*
- * An egg past its end is turned away in the handshake already, with an alert that says nothing.  It is
- * asked with all the same, since our clock may be the one that is wrong, but the reason is told.
- */
-static int
-explain_end(const struct proxy_hatch *hatch, int code, struct seal_err *err)
-{
-	int64_t not_before = 0;
-	int64_t not_after = 0;
-
-	if (code == SEAL_E_REFUSED ||
-	    seal_cert_times(seal_certs_at(egg_cert(hatch->egg), 0), &not_before, &not_after, NULL) <
-		    0 ||
-	    seal_clock_now() <= not_after)
-		return code;
-	err->code = SEAL_E_REFUSED;
-	return seal_note(err, SEAL_E_REFUSED, "refused, the egg has expired: mint another");
-}
-
 /* A refusal needs a person, unless the other way is still to be tried. */
 static uint64_t
 fail_turn(struct proxy_hatch *hatch, bool renew, int code, const struct seal_err *err)
@@ -312,8 +293,6 @@ proxy_hatch_turn(struct proxy_hatch *hatch, struct proxy_identity_state **ret_st
 	if (now_ms < hatch->retry_at_ms)
 		return hatch->retry_at_ms - now_ms;
 	r = attempt(hatch, renew, ret_state, &err);
-	if (r < 0 && !renew)
-		r = explain_end(hatch, r, &err);
 	if (r < 0)
 		return fail_turn(hatch, renew, r, &err);
 	hatch->failures = 0;
