@@ -193,6 +193,9 @@ static const struct {
 	{ GET "Host: x\ry: z\r\n\r\n", 400 },
 	{ "GET /\r HTTP/1.1\r\n" HOST "\r\n", 400 },
 	{ GET HOST "\r\r\n", 400 },
+	{ GET HOST "X-A: b\rTransfer-Encoding: chunked\r\n\r\n", 400 },
+	{ GET HOST "X-A: b\r\r\n\r\n", 400 },
+	{ GET HOST "X-A:\r \r\n\r\n", 400 },
 	/* headers */
 	{ GET "\r\n", 400 },
 	{ GET HOST HOST "\r\n", 400 },
