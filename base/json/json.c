@@ -5,7 +5,8 @@
  *
  * A struct seal_json is the library's json_t under another name.  The library's allocator is ours:
  * every block has a header in front, which serves to wipe it and, for the objects and arrays of a
- * builder, to remember that a call failed.
+ * builder, to remember that a call failed.  While it reads a text the library does not look whether
+ * a letter found room, so the allocator also remembers for it that memory ran out.
  */
 
 #include "base/json/json.h"
@@ -23,17 +24,21 @@ struct block {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/* An allocation of the library failed in this thread. */
+static _Thread_local bool exhausted;
+
 static void *
 allocate(size_t len)
 {
-	struct block *block;
+	struct block *block = NULL;
 	size_t whole;
 
-	if (__builtin_add_overflow(len, sizeof(*block), &whole))
+	if (!__builtin_add_overflow(len, sizeof(*block), &whole))
+		block = malloc(whole);
+	if (block == NULL) {
+		exhausted = true;
 		return NULL;
-	block = malloc(whole);
-	if (block == NULL)
-		return NULL;
+	}
 	block->len = len;
 	block->failed = false;
 	return block->data;
@@ -104,8 +109,6 @@ static int
 fail_parse(const json_error_t *error, struct seal_err *err)
 {
 	switch (json_error_code(error)) {
-	case json_error_out_of_memory:
-		return seal_fail_memory(err);
 	case json_error_duplicate_key:
 		return seal_fail(err, SEAL_E_FORMAT, "a JSON member occurs twice (line %d)",
 				 error->line);
@@ -129,7 +132,13 @@ seal_json_parse(struct seal_json **ret_json, const void *text, size_t text_len, 
 	if (is_too_deep(text, text_len))
 		return seal_fail(err, SEAL_E_LIMIT, "JSON deeper than %d levels",
 				 SEAL_JSON_MAX_DEPTH);
+	exhausted = false;
 	value = json_loadb(text, text_len, JSON_REJECT_DUPLICATES, &error);
+	if (exhausted) {
+		json_decref(value); /* a letter may be missing from it */
+		explicit_bzero(&error, sizeof(error));
+		return seal_fail_memory(err);
+	}
 	if (value == NULL) {
 		r = fail_parse(&error, err);
 		explicit_bzero(&error, sizeof(error)); /* it quotes the text */
@@ -380,6 +389,8 @@ seal_json_new(void)
 	return wrap(json_object());
 }
 
+static bool has_failed(json_t *value);
+
 /* Puts value, whose reference it takes over, into the parent, or marks the parent as failed. */
 static struct seal_json *
 put(struct seal_json *parent, const char *name, json_t *value)
@@ -437,7 +448,10 @@ seal_json_set_strv(struct seal_json *object, const char *name, const struct seal
 void
 seal_json_set_copy(struct seal_json *object, const char *name, const struct seal_json *value)
 {
-	(void)put(object, name, json_deep_copy(native(value))); /* the builder remembers */
+	json_t *from = native(value);
+
+	/* The library's copy would have forgotten that something is missing. */
+	(void)put(object, name, has_failed(from) ? NULL : json_deep_copy(from));
 }
 
 void
@@ -514,13 +528,14 @@ int
 seal_json_dump(const struct seal_json *json, bool indent, struct seal_bytes *out,
 	       struct seal_err *err)
 {
+	const size_t form = JSON_ENCODE_ANY | (indent ? JSON_INDENT(2) : JSON_COMPACT);
 	struct sink sink = { out, err, 0 };
 	json_t *value = native(json);
 	size_t start = out->len;
 
 	if (value == NULL || has_failed(value))
 		return seal_fail_memory(err);
-	if (json_dump_callback(value, append, &sink, indent ? JSON_INDENT(2) : JSON_COMPACT) == 0)
+	if (json_dump_callback(value, append, &sink, form) == 0)
 		return 0;
 	if (out->len > start) {
 		explicit_bzero(out->data + start, out->len - start);

@@ -13,9 +13,10 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#define LINE_MAX_LEN 4096
-#define LINE_TAIL    16 /* kept free for what closes a value and the line */
-#define ESCAPE_LEN   6  /* \u00XX */
+#define LINE_MAX_LEN  4096
+#define LINE_TAIL     16   /* kept free for what closes a value and the line */
+#define VALUE_MAX_LEN 1024 /* one hostile value must not push out those behind it */
+#define ESCAPE_LEN    6    /* \u00XX */
 
 struct line {
 	char text[LINE_MAX_LEN];
@@ -100,13 +101,15 @@ put_escaped(struct line *line, unsigned char c)
 		put(line, &plain, 1);
 }
 
-/* A value too long for the line is cut and ends in dots. */
+/* A value too long for the line, or for its share of it, is cut and ends in dots. */
 static void
 put_quoted(struct line *line, const char *text)
 {
+	size_t most = line->len + VALUE_MAX_LEN;
+
 	put(line, "\"", 1);
 	for (; *text != '\0'; text++) {
-		if (!has_room(line, ESCAPE_LEN)) {
+		if (!has_room(line, ESCAPE_LEN) || line->len + ESCAPE_LEN > most) {
 			put(line, "...", 3);
 			break;
 		}
@@ -121,7 +124,9 @@ is_word(const char *text)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 
-	return *text != '\0' && text[strspn(text, letters)] == '\0';
+	size_t len = strspn(text, letters);
+
+	return len > 0 && len <= VALUE_MAX_LEN && text[len] == '\0';
 }
 
 static void

@@ -2,8 +2,24 @@
 check_PROGRAMS += tests/unit/base_tests
 TESTS += tests/unit/base_tests
 tests_unit_base_tests_CFLAGS = $(TEST_CFLAGS)
+tests_unit_base_tests_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAP)
 tests_unit_base_tests_LDADD = $(SUPPORT_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_base_tests_SOURCES = \
 	%D%/crypto_test.c %D%/jwe_test.c %D%/verify_test.c %D%/stream_test.c %D%/wycheproof_test.c \
 	%D%/loop_test.c %D%/net_test.c %D%/resolve_test.c \
-	%D%/http_parse_test.c %D%/http_test.c %D%/http_tls_test.c
+	%D%/http_parse_test.c %D%/http_test.c %D%/http_tls_test.c \
+	%D%/err_test.c \
+	%D%/bytes_test.c \
+	%D%/strv_test.c \
+	%D%/message_test.c \
+	%D%/log_test.c \
+	%D%/json_test.c \
+	%D%/json_build_test.c \
+	%D%/yaml_test.c \
+	%D%/yaml_vectors_test.c \
+	%D%/fs_test.c \
+	%D%/fs_write_test.c \
+	%D%/secret_test.c \
+	%D%/config_test.c \
+	%D%/names_test.c \
+	%D%/identity_test.c
