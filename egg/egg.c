@@ -250,8 +250,8 @@ read_key(struct seal_key **ret_key, const struct seal_json *json, struct seal_er
 static int
 read_texts(struct egg *egg, const struct seal_json *json, struct seal_err *err)
 {
-	const char *id = NULL;
-	const char *statement = NULL;
+	const char *id = "";
+	const char *statement = "";
 	int r;
 
 	r = seal_json_get_str(json, "id", &id, err);

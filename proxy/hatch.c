@@ -211,9 +211,9 @@ accept_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentia
 	parts.anchors = anchors;
 	if (r == 0)
 		r = proxy_state_new(&state, &parts, err);
-	if (r == 0)
+	if (r == 0 && state != NULL)
 		r = check_names(hatch, state, credentials, err);
-	if (r < 0)
+	if (r < 0 || state == NULL)
 		return seal_note(err, r, "the certificate received");
 	seal_certs_free(hatch->chain);
 	seal_key_free(hatch->key);

@@ -26,9 +26,10 @@ check_leaf(struct proxy_identity_state *state, const struct proxy_state_parts *p
 		return r;
 	if (identity.role != SEAL_ROLE_POD)
 		return seal_fail(err, SEAL_E_REFUSED, "the certificate is not a pod's");
-	snprintf(state->trust_domain, sizeof(state->trust_domain), "%s", identity.trust_domain);
-	snprintf(state->workload, sizeof(state->workload), "%s", identity.workload);
-	snprintf(state->peer, sizeof(state->peer), "%s", identity.peer);
+	(void)snprintf(state->trust_domain, sizeof(state->trust_domain), "%s",
+		       identity.trust_domain);
+	(void)snprintf(state->workload, sizeof(state->workload), "%s", identity.workload);
+	(void)snprintf(state->peer, sizeof(state->peer), "%s", identity.peer);
 	return seal_cert_times(leaf, &state->not_before, &state->not_after, err);
 }
 

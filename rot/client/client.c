@@ -89,7 +89,7 @@ static int
 copy_credential(struct rot_client *client, const struct rot_client_config *config,
 		struct seal_err *err)
 {
-	struct seal_identity self;
+	struct seal_identity self = { 0 };
 	int r;
 
 	if (config->ca == NULL || config->cert == NULL || config->key == NULL ||
