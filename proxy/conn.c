@@ -233,6 +233,7 @@ static void
 end_slow(struct proxy_conn *conn, const char *why)
 {
 	(void)why;
+	conn->cut = true;
 	conn->conns->counters.slow++;
 }
 
@@ -240,6 +241,7 @@ static void
 end_withdrawn(struct proxy_conn *conn, const char *why)
 {
 	(void)why;
+	conn->cut = true;
 	conn->conns->counters.withdrawn++;
 }
 

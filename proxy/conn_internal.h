@@ -32,6 +32,7 @@ struct proxy_conn {
 	bool refused;                  /* the verification, or the handshake itself, said no */
 	bool admitted;                 /* ADMIT said yes: only now bytes may pass */
 	bool clean;                    /* ended in order: no reset needed */
+	bool cut;                      /* we ended it */
 	bool has_more;
 	struct seal_peer peer;
 	char address[SEAL_ADDR_TEXT_MAX]; /* of the peer */

@@ -302,21 +302,18 @@ proxy_conn_turn(struct proxy_conn *conn)
 }
 
 /*
- * What did not end in order must not look as if it had: the application, and an admitted peer, see a
- * reset.  A peer that was not admitted gets the alert its handshake ended with.
+ * What did not end in order must not look as if it had.  To the application that is a reset.  To a peer
+ * it is the missing close_notify (RFC 8446 section 6.1), behind which bytes on their way still arrive;
+ * but what we cut off ourselves is not left to the system to deliver.
  */
 void
 proxy_conn_free(struct proxy_conn *conn)
 {
-	bool reset = !conn->clean;
-
 	proxy_dial_free(conn->dial);
 	seal_watch_free(conn->watches[LEG_WIRE]);
 	seal_watch_free(conn->watches[LEG_APP]);
-	if (conn->relay.sides[LEG_WIRE] != NULL)
-		seal_stream_free(conn->relay.sides[LEG_WIRE], reset && conn->admitted);
-	if (conn->relay.sides[LEG_APP] != NULL)
-		seal_stream_free(conn->relay.sides[LEG_APP], reset);
+	seal_stream_free(conn->relay.sides[LEG_WIRE], conn->cut && conn->admitted);
+	seal_stream_free(conn->relay.sides[LEG_APP], !conn->clean);
 	proxy_state_unref(conn->identity);
 	free(conn);
 }

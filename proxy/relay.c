@@ -118,6 +118,28 @@ run_way(struct proxy_relay *relay, unsigned side, uint8_t *area, bool *ret_moved
 	return step;
 }
 
+/*
+ * A side that can no longer be written to may have spoken before it left, as servers do that turn an
+ * upload away: what it said is delivered as far as the other side takes it now.  Its end is not passed
+ * on, since it was none.
+ */
+static void
+rescue(struct proxy_relay *relay, unsigned side, uint8_t *area)
+{
+	struct proxy_way *way = &relay->ways[side];
+	struct seal_stream *to = relay->sides[!side];
+	uint64_t stop = way->bytes + PROXY_TURN_MAX;
+	size_t len = 0;
+
+	while (!way->read_to_end && way->bytes < stop && seal_stream_unsent(to) == 0 &&
+	       seal_stream_read(relay->sides[side], area, SEAL_STAGING_LEN, &len, NULL) ==
+		       SEAL_IO_DONE) {
+		if (seal_stream_write(to, area, len, NULL) == SEAL_IO_FAIL)
+			return;
+		way->bytes += len;
+	}
+}
+
 static bool
 has_more_at_hand(const struct proxy_relay *relay, unsigned side)
 {
@@ -134,8 +156,10 @@ proxy_relay_turn(struct proxy_relay *relay, struct seal_staging *staging, bool *
 
 	*ret_moved = false;
 	for (unsigned side = 0; side < 2; side++)
-		if (run_way(relay, side, area, ret_moved, err) == STEP_FAIL)
+		if (run_way(relay, side, area, ret_moved, err) == STEP_FAIL) {
+			rescue(relay, !side, area);
 			return PROXY_RELAY_FAIL;
+		}
 	if (ways[0].passed_on && ways[1].passed_on)
 		return PROXY_RELAY_DONE;
 	if (ways[0].read_to_end && ways[1].read_to_end)

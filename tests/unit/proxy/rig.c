@@ -225,6 +225,16 @@ rig_dial(uint16_t port)
 	return -1;
 }
 
+void
+rig_connect_with(struct rig *rig, int fd)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+
+	addr.sin_port = htons(proxy_worker_port(rig->workers[RIG_OUT], 0));
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+}
+
 int
 rig_connect_out(struct rig *rig)
 {

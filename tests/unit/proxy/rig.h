@@ -56,6 +56,7 @@ uint64_t rig_wait_open(struct rig *rig, enum rig_side side, uint64_t open);
 int rig_dial(uint16_t port);
 /* Connect to the outbound worker / the inbound worker's TLS port. */
 int rig_connect_out(struct rig *rig);
+void rig_connect_with(struct rig *rig, int fd); /* the same with a socket that is there */
 int rig_connect_in(struct rig *rig);
 /* The application's next connection, or -1 when none comes within wait_ms. */
 int rig_accept(struct rig *rig, int wait_ms);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -125,6 +126,29 @@ Test(proxy_worker, passes_a_reset_on_as_a_reset)
 	close(pair.client);
 	cr_expect_eq(rig_next(pair.server), -1, "an aborted upload looks complete");
 	close(pair.server);
+	rig_stop(&rig);
+}
+
+/* A server may answer and leave before it has read all, and TCP would still deliver its answer. */
+Test(proxy_worker, delivers_what_the_application_said_before_it_left_an_upload)
+{
+	static const char block[16 * 1024 * 1024];
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, NULL);
+	for (int i = 0; i < 20; i++) {
+		pair = join(&rig);
+		fcntl(pair.client, F_SETFL, O_NONBLOCK);
+		(void)send(pair.client, block, sizeof(block), MSG_NOSIGNAL);
+		usleep(20000); /* much has arrived, nothing was read */
+		rig_send(pair.server, "413 too large");
+		close(pair.server);
+		fcntl(pair.client, F_SETFL, 0);
+		rig_expect(pair.client, "413 too large");
+		cr_expect_eq(rig_next(pair.client), -1, "a broken upload looks complete");
+		close(pair.client);
+	}
 	rig_stop(&rig);
 }
 
@@ -585,6 +609,156 @@ Test(proxy_worker, goes_on_to_the_next_target_when_one_is_dead)
 
 		close_pair(&pair);
 	}
+	rig_stop(&rig);
+}
+
+static int silent_fd;
+
+/* A port whose queue is full: whoever connects hears nothing. */
+static uint16_t
+make_silent_port(void)
+{
+	struct seal_endpoint endpoint;
+	struct seal_err err = { 0 };
+
+	cr_assert_eq(seal_endpoint_parse(&endpoint, "127.0.0.1:0", NULL, &err), 0);
+	silent_fd = seal_listen(&endpoint, 0, &err);
+	cr_assert_geq(silent_fd, 0);
+	cr_assert_eq(listen(silent_fd, 0), 0);
+	for (int i = 0; i < 3; i++) {
+		struct sockaddr_storage addr;
+		socklen_t len;
+
+		endpoint.port = seal_listen_port(silent_fd);
+		cr_assert_eq(seal_endpoint_addr(&endpoint, &addr, &len, &err), 0);
+		cr_assert_geq(seal_connect((struct sockaddr *)&addr, len, &err), 0);
+	}
+	return seal_listen_port(silent_fd);
+}
+
+static void
+add_silent_target(struct rig *rig)
+{
+	struct proxy_listener_config *listener = &rig->configs[RIG_IN]->listeners[0];
+
+	add_dead_target(rig);
+	listener->targets[1] = listener->targets[0];
+	listener->targets[0].port = make_silent_port();
+	rig->configs[RIG_IN]->connect_ms = 1000;
+}
+
+Test(proxy_worker, leaves_time_for_the_next_target_when_one_is_silent)
+{
+	struct rig rig;
+
+	rig_start(&rig, add_silent_target);
+	for (int i = 0; i < 2; i++) {
+		struct pair pair = join(&rig);
+
+		close_pair(&pair);
+	}
+	close(silent_fd);
+	rig_stop(&rig);
+}
+
+static void
+only_silent_target(struct rig *rig)
+{
+	rig->configs[RIG_IN]->listeners[0].targets[0].port = make_silent_port();
+	rig->configs[RIG_IN]->connect_ms = 300;
+}
+
+Test(proxy_worker, gives_up_on_a_silent_target_in_time)
+{
+	struct rig rig;
+	int client;
+
+	rig_start(&rig, only_silent_target);
+	client = rig_connect_out(&rig);
+	cr_expect_eq(rig_next(client), -1);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).failed + rig_counters(&rig, RIG_IN).slow, 1);
+	close(client);
+	close(silent_fd);
+	rig_stop(&rig);
+}
+
+static void
+forward_to_unix(struct rig *rig)
+{
+	struct seal_endpoint *target = &rig->configs[RIG_IN]->listeners[0].targets[0];
+	struct seal_endpoint *listen = &rig->configs[RIG_OUT]->listeners[0].listen;
+	struct seal_err err = { 0 };
+
+	cr_assert_eq(seal_endpoint_parse(target, "unix:/tmp/seal-test-app.sock", NULL, &err), 0);
+	cr_assert_eq(seal_endpoint_parse(listen, "unix:/tmp/seal-test-out.sock", NULL, &err), 0);
+	close(rig->app_fd);
+	rig->app_fd = seal_listen(target, 0600, &err);
+	cr_assert_geq(rig->app_fd, 0, "%s", err.text);
+}
+
+Test(proxy_worker, speaks_to_applications_over_unix_sockets)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+	struct seal_err err = { 0 };
+	struct rig rig;
+	int client;
+	int server;
+
+	rig_start(&rig, forward_to_unix);
+	cr_assert_eq(
+		seal_endpoint_addr(&rig.configs[RIG_OUT]->listeners[0].listen, &addr, &len, &err),
+		0);
+	client = socket(AF_UNIX, SOCK_STREAM, 0);
+	cr_assert_eq(connect(client, (struct sockaddr *)&addr, len), 0);
+	rig_send(client, "hello");
+	server = rig_accept(&rig, 5000);
+	cr_assert_geq(server, 0);
+	rig_expect(server, "hello");
+	close(client);
+	cr_expect_eq(rig_next(server), 0);
+	close(server);
+	unlink("/tmp/seal-test-app.sock");
+	unlink("/tmp/seal-test-out.sock");
+	rig_stop(&rig);
+}
+
+static uint64_t
+cpu_ms(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
+Test(proxy_worker, rests_when_descriptors_run_out_and_serves_afterwards)
+{
+	struct rlimit limit;
+	struct rlimit low;
+	struct rig rig;
+	uint64_t before;
+	int client;
+	int server;
+
+	rig_start(&rig, NULL);
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = 3; /* what is open stays open */
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+	rig_connect_with(&rig, client);
+	rig_send(client, "patience");
+	before = cpu_ms();
+	usleep(500000);
+	cr_expect_lt(cpu_ms() - before, 100, "accepting in a tight loop");
+	cr_expect_eq(rig_counters(&rig, RIG_OUT).accepted, 0);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	server = rig_accept(&rig, 5000);
+	cr_assert_geq(server, 0, "never recovered");
+	rig_expect(server, "patience");
+	close(client);
+	close(server);
 	rig_stop(&rig);
 }
 
