@@ -115,8 +115,7 @@ seal_err_note(struct seal_err *err, int r, const char *fmt, ...)
 
 	if (err == NULL || r >= 0)
 		return r;
-	if (err->code == 0)
-		err->code = r;
+	err->code = r;
 	va_start(args, fmt);
 	write_text(where, sizeof(where), fmt, args);
 	va_end(args);

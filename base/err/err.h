@@ -80,7 +80,10 @@ seal_negative(int code)
 /* Out of memory: a fixed sentence, no allocation.  Returns SEAL_E_MEMORY. */
 #define seal_fail_memory(err) seal_negative(seal_err_set_memory(err))
 
-/* Put where it happened in front of what happened ("where: what"), and return r unchanged. */
+/*
+ * Put where it happened in front of what happened ("where: what"), and return r, a failure, which is
+ * err's code from now on: a layer may say that what it got means something else to its caller.
+ */
 #define seal_note(err, r, ...) seal_negative(seal_err_note((err), (r), __VA_ARGS__))
 
 int seal_err_set(struct seal_err *err, enum seal_code code, const char *fmt, ...) SEAL_PRINTF(3, 4);

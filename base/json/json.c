@@ -445,19 +445,25 @@ seal_json_set_strv(struct seal_json *object, const char *name, const struct seal
 		seal_json_add_str(array, list->items[i]);
 }
 
-void
-seal_json_set_copy(struct seal_json *object, const char *name, const struct seal_json *value)
+/* The library's copy would have forgotten that something is missing. */
+static json_t *
+copy_whole(const struct seal_json *value)
 {
 	json_t *from = native(value);
 
-	/* The library's copy would have forgotten that something is missing. */
-	(void)put(object, name, has_failed(from) ? NULL : json_deep_copy(from));
+	return has_failed(from) ? NULL : json_deep_copy(from);
+}
+
+void
+seal_json_set_copy(struct seal_json *object, const char *name, const struct seal_json *value)
+{
+	(void)put(object, name, copy_whole(value)); /* the builder remembers */
 }
 
 void
 seal_json_add_copy(struct seal_json *array, const struct seal_json *value)
 {
-	(void)put(array, NULL, json_deep_copy(native(value))); /* the builder remembers */
+	(void)put(array, NULL, copy_whole(value)); /* the builder remembers */
 }
 
 struct seal_json *
@@ -515,12 +521,14 @@ struct sink {
 	int failed; /* 0, or why out took no more */
 };
 
+/* The library goes on when the name of a member found no room, so a failure sticks here. */
 static int
 append(const char *text, size_t len, void *arg)
 {
 	struct sink *sink = arg;
 
-	sink->failed = seal_bytes_append(sink->out, text, len, sink->err);
+	if (sink->failed == 0)
+		sink->failed = seal_bytes_append(sink->out, text, len, sink->err);
 	return sink->failed;
 }
 
@@ -535,7 +543,7 @@ seal_json_dump(const struct seal_json *json, bool indent, struct seal_bytes *out
 
 	if (value == NULL || has_failed(value))
 		return seal_fail_memory(err);
-	if (json_dump_callback(value, append, &sink, form) == 0)
+	if (json_dump_callback(value, append, &sink, form) == 0 && sink.failed == 0)
 		return 0;
 	if (out->len > start) {
 		explicit_bzero(out->data + start, out->len - start);

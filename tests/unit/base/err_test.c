@@ -139,12 +139,12 @@ Test(err_note, puts_where_in_front_of_what_and_keeps_the_code)
 	cr_expect_eq(err.code, SEAL_E_REFUSED);
 }
 
-Test(err_note, leaves_a_success_alone)
+Test(err_note, a_success_is_no_failure_to_note)
 {
 	struct seal_err err = { 0 };
 
-	cr_expect_eq(seal_note(&err, 0, "where"), 0);
-	cr_expect_eq(seal_note(&err, 12, "where"), 12);
+	cr_expect_eq(seal_note(&err, 0, "where"), SEAL_E_BUG);
+	cr_expect_eq(seal_note(&err, 12, "where"), SEAL_E_BUG);
 	cr_expect_eq(err.code, 0);
 	cr_expect_str_eq(err.text, "");
 }
@@ -155,6 +155,17 @@ Test(err_note, gives_a_code_to_a_failure_that_recorded_none)
 
 	cr_expect_eq(seal_note(&err, SEAL_E_CLOSED, "where"), SEAL_E_CLOSED);
 	cr_expect_eq(err.code, SEAL_E_CLOSED);
+}
+
+Test(err_note, records_the_code_it_returns)
+{
+	struct seal_err err = { 0 };
+	int r = seal_fail(&err, SEAL_E_FORMAT, "no serial number");
+
+	cr_expect_eq(r, SEAL_E_FORMAT);
+	cr_expect_eq(seal_note(&err, SEAL_E_UNAUTH, "peer"), SEAL_E_UNAUTH);
+	cr_expect_eq(err.code, SEAL_E_UNAUTH);
+	cr_expect_str_eq(err.text, "peer: no serial number");
 }
 
 Test(err_note, stays_one_printable_line_however_often_it_is_repeated)

@@ -186,6 +186,37 @@ Test(fs, a_secret_behind_a_symbolic_link_is_refused)
 	cr_expect_null(secret);
 }
 
+Test(fs, a_public_file_is_read_unless_others_may_write_it)
+{
+	static const mode_t good[] = { 0644, 0600, 0400, 0444, 0755, 0640, 0604 };
+	static const mode_t bad[] = { 0664, 0646, 0666, 0620, 0602, 0777 };
+	struct seal_err err = { 0 };
+	BYTES out = SEAL_BYTES(100);
+
+	place_put("cert", "x", 0600);
+	for (size_t i = 0; i < SEAL_COUNT(good); i++) {
+		cr_assert_eq(fchmodat(place_dir, "cert", good[i], 0), 0);
+		cr_expect_eq(seal_fs_read_public(&out, place_dir, "cert", 1, NULL), 0, "mode %04o",
+			     good[i]);
+	}
+	cr_expect_str_eq(seal_bytes_str(&out), "xxxxxxx");
+	for (size_t i = 0; i < SEAL_COUNT(bad); i++) {
+		cr_assert_eq(fchmodat(place_dir, "cert", bad[i], 0), 0);
+		cr_expect_eq(seal_fs_read_public(&out, place_dir, "cert", 1, &err), SEAL_E_REFUSED,
+			     "mode %04o", bad[i]);
+		cr_expect_not_null(strstr(err.text, "chmod 644"));
+	}
+	cr_assert_eq(fchmodat(place_dir, "cert", 0644, 0), 0);
+	cr_expect_eq(seal_fs_read_public(&out, place_dir, "cert", 0, NULL), SEAL_E_LIMIT);
+	cr_expect_eq(seal_fs_read_public(&out, place_dir, "none", 1, NULL), SEAL_E_MISSING);
+	if (geteuid() == 0) {
+		cr_assert_eq(fchownat(place_dir, "cert", 4242, 4242, 0), 0);
+		cr_expect_eq(seal_fs_read_public(&out, place_dir, "cert", 1, &err), SEAL_E_REFUSED);
+		cr_expect_not_null(strstr(err.text, "chown"));
+	}
+	cr_expect_str_eq(seal_bytes_str(&out), "xxxxxxx");
+}
+
 static void
 reads_as_nobody(void *arg)
 {

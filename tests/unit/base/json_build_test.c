@@ -51,13 +51,15 @@ fill(struct seal_json *json, const struct seal_strv *list, const struct seal_jso
 	seal_json_add_str(array, "a");
 	child = seal_json_add_object(array);
 	seal_json_set_u64(child, "deep", 1);
+	seal_json_add_copy(array, copied);
 	seal_json_set_strv(json, "v", list);
 	seal_json_set_copy(json, "c", copied);
 }
 
-static const char filled[] = "{\"s\":\"text \\\"quoted\\\"\\n\",\"n\":7,\"t\":true,\"f\":false,"
-			     "\"z\":null,\"o\":{\"x\":\"y\"},\"l\":[\"a\",{\"deep\":1}],"
-			     "\"v\":[\"p\",\"q\"],\"c\":{\"k\":[1,2]}}";
+static const char filled[] =
+	"{\"s\":\"text \\\"quoted\\\"\\n\",\"n\":7,\"t\":true,\"f\":false,"
+	"\"z\":null,\"o\":{\"x\":\"y\"},\"l\":[\"a\",{\"deep\":1},{\"k\":[1,2]}],"
+	"\"v\":[\"p\",\"q\"],\"c\":{\"k\":[1,2]}}";
 
 static struct seal_json *
 parsed(const char *text)
@@ -80,7 +82,7 @@ Test(json_build, writes_what_was_set_in_that_order)
 	seal_json_freep(&copied);
 	expect_dump(json, filled); /* a copy is a copy */
 	expect_dump(seal_json_member(json, "o"), "{\"x\":\"y\"}");
-	expect_dump(seal_json_member(json, "l"), "[\"a\",{\"deep\":1}]");
+	expect_dump(seal_json_member(json, "l"), "[\"a\",{\"deep\":1},{\"k\":[1,2]}]");
 	expect_dump(seal_json_member(json, "n"), "7");
 	expect_dump(seal_json_member(json, "z"), "null");
 }
@@ -144,10 +146,13 @@ Test(json_build, a_failure_is_copied_with_the_value)
 {
 	JSON broken = seal_json_new();
 	JSON json = seal_json_new();
+	JSON other = seal_json_new();
 
 	seal_json_set_str(seal_json_set_object(broken, "x"), "s", "\xff");
 	seal_json_set_copy(json, "copy", broken);
 	expect_no_dump(json, "the copy of a broken value");
+	seal_json_add_copy(seal_json_set_array(other, "l"), broken);
+	expect_no_dump(other, "the copy of a broken element");
 }
 
 Test(json_build, the_wrong_kind_of_parent_is_a_failure)
@@ -203,12 +208,15 @@ Test(json_build, tells_so_wherever_memory_ends)
 
 Test(json_build, keeps_to_the_limit_of_its_output)
 {
-	JSON json = parsed(filled);
+	/* What is last is long: what is left out in its favour must not pass for the whole. */
+	static const char text[] = "{\"a\":{\"b\":\"c\"},\"a-name-that-is-rather-long\":1}";
+	JSON json = parsed(text);
 
-	for (size_t max = 0; max < sizeof(filled) - 1; max += 3) {
+	for (size_t max = 0; max < sizeof(text) - 1; max++) {
 		BYTES out = SEAL_BYTES(max);
 
-		cr_expect_eq(seal_json_dump(json, false, &out, NULL), SEAL_E_LIMIT);
+		cr_expect_eq(seal_json_dump(json, false, &out, NULL), SEAL_E_LIMIT, "%zu: %s", max,
+			     seal_bytes_str(&out));
 		cr_expect_eq(out.len, 0);
 		for (size_t i = 0; i < out.cap; i++) {
 			if (out.data[i] != 0)

@@ -170,6 +170,28 @@ Test(secret_harden, no_core_no_dump_no_privileges_no_access_for_others)
 }
 
 static void
+shuts_out_the_host(void *arg)
+{
+	static const char *const variables[] = { "OPENSSL_CONF",    "OPENSSL_MODULES",
+						 "OPENSSL_ENGINES", "SSL_CERT_FILE",
+						 "SSL_CERT_DIR",    "SSLKEYLOGFILE" };
+
+	(void)arg;
+	for (size_t i = 0; i < SEAL_COUNT(variables); i++)
+		MUST(setenv(variables[i], "/evil", 1) == 0);
+	MUST(setenv("HOSTNAMES", "a.b", 1) == 0);
+	MUST(seal_process_harden(NULL) == 0);
+	for (size_t i = 0; i < SEAL_COUNT(variables); i++)
+		MUST(getenv(variables[i]) == NULL);
+	MUST(getenv("HOSTNAMES") != NULL);
+}
+
+Test(secret_harden, the_environment_does_not_reach_the_crypto_library)
+{
+	cr_expect_eq(child_run(shuts_out_the_host, NULL), 0);
+}
+
+static void
 hardens_as_nobody_without_locked_memory(void *arg)
 {
 	const struct rlimit none = { 0, 0 };
