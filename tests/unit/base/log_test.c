@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/log: lines that nobody can forge, in both formats; levels; the limiter. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -26,6 +27,8 @@ begin_capture(void)
 	saved_stderr = dup(STDERR_FILENO);
 	captured = memfd_create("log", MFD_CLOEXEC);
 	cr_assert(saved_stderr >= 0 && captured >= 0);
+	/* As a terminal, a pipe or a log file would: writers of a memfd share no position otherwise. */
+	cr_assert_eq(fcntl(captured, F_SETFL, O_APPEND), 0);
 	cr_assert_geq(dup2(captured, STDERR_FILENO), 0);
 }
 
