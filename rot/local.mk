@@ -13,7 +13,7 @@ noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/client/client_internal
 %C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/client/client.c %D%/client/credentials.c %D%/client/memory.c \
 	%D%/client/transfer.c
 %C%_librotserver_a_SOURCES = \
-	%D%/signer/signer.c %D%/signer/process.c %D%/signer/issue.c %D%/signer/wrap.c \
+	%D%/signer/signer.c %D%/signer/process.c %D%/signer/issue.c %D%/signer/wrap.c %D%/signer/confine.c \
 	%D%/server/db.c %D%/server/store.c %D%/server/store_workload.c %D%/server/store_egg.c \
 	%D%/server/kek.c %D%/server/home.c %D%/server/init.c \
 	%D%/server/limits.c %D%/server/caller.c %D%/server/issue.c %D%/server/request.c \

@@ -269,6 +269,7 @@ run_signer(int fd, pid_t parent, struct seal_secret *kek, const char *trust_doma
 	seal_secret_free(kek); /* the derived keys are enough from here on */
 	if (r < 0)
 		_exit(1);
+	(void)rot_signer_confine(); /* an older kernel does without */
 	rot_signer_serve(&state, SIGNER_FD);
 	rot_signer_state_release(&state);
 	/* Not exit(): handlers registered before the fork belong to the server. */

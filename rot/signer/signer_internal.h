@@ -60,6 +60,12 @@ void rot_signer_state_release(struct rot_signer_state *state);
 void rot_signer_answer(const struct rot_signer_state *state, const uint8_t *request, size_t len,
 		       struct seal_bytes *reply);
 
+/*
+ * Give up every system call that serving does not need, for good.  False where the kernel or the
+ * architecture does not offer it: the signer serves all the same, its other walls stand.
+ */
+bool rot_signer_confine(void);
+
 /* Serve fd until its other end closes. */
 void rot_signer_serve(const struct rot_signer_state *state, int fd);
 

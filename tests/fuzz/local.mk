@@ -9,7 +9,7 @@ FUZZ_MAIN = %D%/replay.c
 FUZZ_LINK =
 endif
 
-FUZZ_TARGETS = json yaml names http certs egg jwe wire proxy_config
+FUZZ_TARGETS = json yaml names http certs egg jwe wire signer proxy_config
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -58,6 +58,12 @@ check_PROGRAMS += %D%/fuzz_wire
 %C%_fuzz_wire_CFLAGS = $(AM_CFLAGS) -UNDEBUG
 %C%_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_wire_LDADD = $(ROT_CLIENT_LIBS)
+
+check_PROGRAMS += %D%/fuzz_signer
+%C%_fuzz_signer_SOURCES = %D%/fuzz_signer.c $(FUZZ_MAIN)
+%C%_fuzz_signer_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_signer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_signer_LDADD = $(ROT_SERVER_LIBS)
 
 check_PROGRAMS += %D%/fuzz_proxy_config
 %C%_fuzz_proxy_config_SOURCES = %D%/fuzz_proxy_config.c $(FUZZ_MAIN)

@@ -5,9 +5,13 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -707,6 +711,66 @@ Test(rot_signer_process, dies_when_its_server_is_killed)
 		(void)usleep(10000);
 	}
 	cr_expect(gone, "the signer outlived its server");
+}
+
+/* What a subverted signer would try; the number of the first attempt that succeeds, 0 for none. */
+static int
+try_to_break_out(void)
+{
+	char *const argv[] = { NULL };
+
+	if (open("/etc/passwd", O_RDONLY) >= 0)
+		return 1;
+	if (open("/tmp/stolen", O_WRONLY | O_CREAT, 0600) >= 0)
+		return 2;
+	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM, 0) >= 0)
+		return 3;
+	if (syscall(SYS_clone, 17, 0, 0, 0, 0) >= 0)
+		return 4;
+	if (execve("/bin/true", argv, argv) == 0 || kill(getppid(), 0) == 0)
+		return 5;
+	if (syscall(SYS_ptrace, 0, 0, 0, 0) >= 0 || prctl(PR_SET_DUMPABLE, 1) >= 0)
+		return 6;
+	return 0;
+}
+
+Test(rot_signer_process, once_confined_reaches_nothing_but_its_socket)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (!rot_signer_confine())
+			_exit(99);
+		_exit(try_to_break_out());
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert(WIFEXITED(status), "killed by %d", WTERMSIG(status));
+	if (WEXITSTATUS(status) == 99)
+		cr_skip_test("no system call filter on this machine");
+	cr_expect_eq(WEXITSTATUS(status), 0, "attempt %d succeeded", WEXITSTATUS(status));
+}
+
+Test(rot_signer_process, serves_confined)
+{
+	struct rot_signer *signer = fork_signer();
+	struct rot_ca ca = { 0 };
+	char path[64], line[256];
+	bool filtered = false;
+	FILE *status;
+
+	cr_assert_eq(rot_signer_new_ca(signer, "shop", 1, seal_clock_now(), &ca, NULL), 0);
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)signer->pid);
+	status = fopen(path, "r");
+	cr_assert_not_null(status);
+	while (fgets(line, sizeof(line), status) != NULL)
+		filtered = filtered || strcmp(line, "Seccomp:\t2\n") == 0;
+	(void)fclose(status);
+#if defined(__x86_64__) || defined(__aarch64__)
+	cr_expect(filtered, "the signer's system calls are not filtered");
+#endif
+	rot_ca_release(&ca);
+	rot_signer_free(signer);
 }
 
 Test(rot_signer_process, is_not_started_with_a_key_of_the_wrong_length)

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rot/signer: any bytes as a message.  Every one is answered with a whole reply; a certificate that
+ * comes out is one the verification accepts for its identity.  A message to issue has this process's
+ * own CA put behind its first byte, so that the rest is reached.
+ */
+#include <assert.h>
+
+#include "base/x509/verify.h"
+#include "rot/signer/signer_internal.h"
+
+#define NOW INT64_C(1800000000)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int64_t
+stopped_clock(void)
+{
+	return NOW;
+}
+
+static void
+make_state(struct rot_signer_state *state)
+{
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *kek = NULL;
+	int r = seal_secret_new(&kek, SEAL_KEY_LEN, NULL);
+
+	assert(r == 0);
+	r = rot_signer_state_init(state, kek, "rot.example.com", NULL);
+	assert(r == 0);
+	state->clock = stopped_clock;
+}
+
+/* The certificate and the wrapped key of a fresh CA, as they stand in a reply. */
+static void
+make_ca(const struct rot_signer_state *state, const char *workload, struct seal_bytes *out)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes message = SEAL_BYTES(1024);
+	SEAL_SCOPED(seal_bytes_release)
+	struct seal_bytes reply = SEAL_BYTES(ROT_SIGNER_PACKET_MAX);
+	struct seal_writer w = { .out = &message };
+	int r;
+
+	seal_put_u8(&w, ROT_OP_NEW_CA);
+	seal_put_str(&w, workload);
+	seal_put_u64(&w, 1);
+	seal_put_u64(&w, (uint64_t)NOW);
+	rot_signer_answer(state, message.data, message.len, &reply);
+	assert(reply.data[0] == 0);
+	w.out = out;
+	seal_put_str(&w, workload);
+	seal_put_u64(&w, 1);
+	r = seal_bytes_append(out, reply.data + 1, reply.len - 1, NULL);
+	assert(r == 0);
+}
+
+static void
+check_cert(const struct seal_bytes *reply)
+{
+	SEAL_SCOPED(seal_certs_freep) struct seal_certs *certs = NULL;
+	struct seal_reader in = { .at = reply->data + 1, .end = reply->data + reply->len };
+	struct seal_identity identity;
+	size_t len = 0;
+	const uint8_t *pem = seal_get_block(&in, &len);
+	int r = seal_certs_from_pem(&certs, (const char *)pem, len, SEAL_CHAIN_MAX_LEN, NULL);
+
+	assert(r == 0 && seal_certs_count(certs) == 1);
+	r = seal_cert_identity(seal_certs_at(certs, 0), &identity, NULL);
+	assert(r == 0 && identity.role != SEAL_ROLE_NONE);
+	assert(strcmp(identity.trust_domain, "rot.example.com") == 0);
+	assert(identity.role != SEAL_ROLE_POD || strcmp(identity.workload, "shop") == 0);
+}
+
+static void
+run(const struct rot_signer_state *state, const uint8_t *message, size_t len)
+{
+	SEAL_SCOPED(seal_bytes_release)
+	struct seal_bytes reply = SEAL_BYTES(ROT_SIGNER_PACKET_MAX);
+
+	rot_signer_answer(state, message, len, &reply);
+	assert(reply.len > 0);
+	if (reply.data[0] == 0 && message[0] == ROT_OP_ISSUE)
+		check_cert(&reply);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct rot_signer_state state;
+	static struct seal_bytes pod_ca = SEAL_BYTES(ROT_SIGNER_PACKET_MAX);
+	static struct seal_bytes system_ca = SEAL_BYTES(ROT_SIGNER_PACKET_MAX);
+	SEAL_SCOPED(seal_bytes_release)
+	struct seal_bytes message = SEAL_BYTES(2 * ROT_SIGNER_PACKET_MAX);
+	const struct seal_bytes *const cas[] = { &pod_ca, &system_ca };
+
+	if (pod_ca.len == 0) {
+		make_state(&state);
+		make_ca(&state, "shop", &pod_ca);
+		make_ca(&state, "", &system_ca);
+	}
+	run(&state, data, size);
+	if (size == 0 || size > ROT_SIGNER_PACKET_MAX || data[0] != ROT_OP_ISSUE)
+		return 0;
+	for (size_t i = 0; i < SEAL_COUNT(cas); i++) {
+		seal_bytes_reset(&message);
+		if (seal_bytes_append(&message, data, 1, NULL) < 0 ||
+		    seal_bytes_append(&message, cas[i]->data, cas[i]->len, NULL) < 0 ||
+		    seal_bytes_append(&message, data + 1, size - 1, NULL) < 0)
+			return 0;
+		run(&state, message.data, message.len);
+	}
+	return 0;
+}
