@@ -188,6 +188,23 @@ check_names(const struct proxy_hatch *hatch, const struct proxy_identity_state *
 	return 0;
 }
 
+static int
+read_chains(const struct rot_credentials *credentials, struct seal_certs **ret_chain,
+	    struct seal_certs **ret_anchors, struct seal_err *err)
+{
+	int r;
+
+	if (credentials->certificate == NULL || credentials->ca_bundle == NULL)
+		return seal_fail(err, SEAL_E_FORMAT, "the answer holds no certificate");
+	r = seal_certs_from_pem(ret_chain, credentials->certificate,
+				strlen(credentials->certificate), SEAL_CHAIN_MAX_LEN, err);
+	if (r < 0)
+		return seal_note(err, r, "the certificate received");
+	r = seal_certs_from_pem(ret_anchors, credentials->ca_bundle, strlen(credentials->ca_bundle),
+				ROT_MAX_BODY, err);
+	return r < 0 ? seal_note(err, r, "the CA bundle received") : 0;
+}
+
 /* Turn an answer into a state and remember what the next renewal needs. */
 static int
 accept_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentials,
@@ -201,19 +218,16 @@ accept_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentia
 					   .servers = &credentials->servers,
 					   .generation = hatch->generation + 1,
 					   .now = seal_clock_now() };
-	int r = seal_certs_from_pem(&chain, credentials->certificate,
-				    strlen(credentials->certificate), SEAL_CHAIN_MAX_LEN, err);
+	int r = read_chains(credentials, &chain, &anchors, err);
 
-	if (r == 0)
-		r = seal_certs_from_pem(&anchors, credentials->ca_bundle,
-					strlen(credentials->ca_bundle), ROT_MAX_BODY, err);
+	if (r != 0)
+		return r;
 	parts.chain = chain;
 	parts.anchors = anchors;
+	r = proxy_state_new(&state, &parts, err);
 	if (r == 0)
-		r = proxy_state_new(&state, &parts, err);
-	if (r == 0 && state != NULL)
 		r = check_names(hatch, state, credentials, err);
-	if (r < 0 || state == NULL)
+	if (r != 0)
 		return seal_note(err, r, "the certificate received");
 	seal_certs_free(hatch->chain);
 	seal_key_free(hatch->key);

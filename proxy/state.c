@@ -26,6 +26,7 @@ check_leaf(struct proxy_identity_state *state, const struct proxy_state_parts *p
 		return r;
 	if (identity.role != SEAL_ROLE_POD)
 		return seal_fail(err, SEAL_E_REFUSED, "the certificate is not a pod's");
+	/* Same sizes on both sides. */
 	(void)snprintf(state->trust_domain, sizeof(state->trust_domain), "%s",
 		       identity.trust_domain);
 	(void)snprintf(state->workload, sizeof(state->workload), "%s", identity.workload);
