@@ -20,6 +20,15 @@ check-asan:
 	$(SANITIZER_ENV) SEAL_SLOW=3 $(MAKE) -C check-asan.dir check-e2e \
 		E2E_TESTS="tests/e2e/01-walking-road.sh tests/e2e/03-refusals.sh tests/e2e/07-rot-failures.sh"
 
+# The sidecar's two threads under the thread sanitizer; Criterion's own processes are not for it.
+check-tsan:
+	$(MKDIR_P) check-tsan.dir
+	cd check-tsan.dir && { test -f Makefile || "$(abs_top_srcdir)/configure" --quiet --enable-developer CC=clang \
+		--enable-sanitizers=thread; }
+	$(MAKE) -C check-tsan.dir all
+	TSAN_OPTIONS=exitcode=66:halt_on_error=1 SEAL_SLOW=3 $(MAKE) -C check-tsan.dir check-e2e \
+		E2E_TESTS="tests/e2e/01-walking-road.sh tests/e2e/06-renewal.sh"
+
 # Unit tests under valgrind.  Criterion runs each test in a process of its own: one report per process, and
 # any that counts an error or a definite leak fails the check.  (valgrind does not know mlock2, and says so.)
 VALGRIND = valgrind --leak-check=full --errors-for-leak-kinds=definite --trace-children=yes \
@@ -44,6 +53,6 @@ coverage:
 
 clean-local: clean-checks
 clean-checks:
-	rm -rf check-asan.dir check-valgrind.dir coverage.dir
+	rm -rf check-asan.dir check-tsan.dir check-valgrind.dir coverage.dir
 
-.PHONY: check-asan check-valgrind coverage clean-checks
+.PHONY: check-asan check-tsan check-valgrind coverage clean-checks

@@ -50,5 +50,7 @@ say "the old connection is the same one, and new ones are let in"
 is_alive long-connection || fail "the long connection broke: $(tail -n 2 "$LOGS/long-connection.log")"
 ticks=$(wc -l <"$WORK/ticks")
 wait_for 10 "another tick" eval "[ \$(wc -l <'$WORK/ticks') -gt $ticks ]"
-[ "$(on web python3 "$SUPPORT/halfclose.py" 127.0.0.1 6379 <<<hello)" = hello ] || fail "no new connection after renewals"
+# web's own sidecar may still be between two attempts, and serves nobody without a certificate.
+a_new_connection() { [ "$(on web python3 "$SUPPORT/halfclose.py" 127.0.0.1 6379 <<<hello 2>/dev/null)" = hello ]; }
+wait_for 60 "a new connection after renewals" a_new_connection
 [ "$(grep -o '<connection>' "$WORK/witness-db" | wc -l)" = 2 ] || fail "not exactly two connections were seen"
