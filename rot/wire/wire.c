@@ -133,8 +133,9 @@ int
 rot_request_parse(struct rot_request *ret_request, bool want_statement, const void *body,
 		  size_t body_len, struct seal_err *err)
 {
-	static const char *const hatch[] = { "csr", "hostnames", "statement", NULL };
-	static const char *const renewal[] = { "csr", NULL };
+	/* Evidence is for attestation policies, of which no workload can have one yet. */
+	static const char *const hatch[] = { "csr", "evidence", "hostnames", "statement", NULL };
+	static const char *const renewal[] = { "csr", "evidence", NULL };
 	SEAL_SCOPED(rot_request_release) struct rot_request request = { 0 };
 	SEAL_SCOPED(seal_json_freep) struct seal_json *json = NULL;
 	int r;

@@ -124,12 +124,19 @@ Test(wire_request, is_not_one_where_the_other_is_meant)
 	cr_expect_eq(parse_request(RENEWAL, strlen(RENEWAL), true), SEAL_E_FORMAT);
 }
 
+Test(wire_request, evidence_may_come_with_it)
+{
+	static const char with[] = "{\"evidence\":{\"tee\":\"x\"},\"csr\":\"c\"}";
+
+	cr_expect_eq(parse_request(with, strlen(with), false), 0);
+}
+
 Test(wire_request, refuses_what_it_does_not_know_or_cannot_be_meant)
 {
 	static const struct {
 		const char *from, *to;
 	} bad[] = {
-		{ "{", "{\"evidence\":\"x\"," },
+		{ "{", "{\"subject\":\"x\"," },
 		{ "{", "{\"Csr\":\"x\"," },
 		{ "{", "{\"csr\":\"x\"," }, /* twice */
 		{ "\"statement\":\"s\",", "" },
