@@ -16,3 +16,8 @@ analyze:
 		$(SQLITE_CFLAGS)
 
 .PHONY: check-includes format format-check analyze
+
+dist-hook: dist-include-rules
+dist-include-rules:
+	cd "$(srcdir)" && find base egg rot proxy tests -name .may-include -exec cp --parents {} "$(abs_builddir)/$(distdir)" ';'
+.PHONY: dist-include-rules
