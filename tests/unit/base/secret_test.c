@@ -130,6 +130,7 @@ Test(secret_equal, compares_length_and_every_byte)
 		data[i] ^= 1;
 		cr_assert_eq(seal_secret_from(&shorter, data, i + 1, NULL), 0);
 		cr_expect_eq(seal_secret_equal(a, shorter), i + 1 == sizeof(data));
+		cr_expect_eq(seal_secret_equal(shorter, a), i + 1 == sizeof(data));
 	}
 	cr_expect(seal_equal("", "", 0));
 }
