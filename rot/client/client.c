@@ -106,7 +106,8 @@ copy_credential(struct rot_client *client, const struct rot_client_config *confi
 	if (r < 0)
 		return seal_note(err, r, "our own credential");
 
-	memcpy(client->trust_domain, self.trust_domain, sizeof(client->trust_domain));
+	/* Same sizes on both sides. */
+	(void)snprintf(client->trust_domain, sizeof(client->trust_domain), "%s", self.trust_domain);
 	client->tls = (struct seal_tls_config){
 		.side = SEAL_SIDE_CLIENT,
 		.chain = client->cert,
