@@ -17,6 +17,7 @@ check-asan:
 	cd check-asan.dir && { test -f Makefile || $(CONFIGURE_AGAIN) --enable-sanitizers; }
 	$(MAKE) -C check-asan.dir all
 	$(SANITIZER_ENV) $(MAKE) -C check-asan.dir check
+	! grep -aE -A 12 'ERROR: [A-Za-z]*Sanitizer|runtime error:' check-asan.dir/tests/unit/*.log
 	$(SANITIZER_ENV) SEAL_SLOW=3 $(MAKE) -C check-asan.dir check-e2e \
 		E2E_TESTS="tests/e2e/01-walking-road.sh tests/e2e/03-refusals.sh tests/e2e/07-rot-failures.sh"
 
