@@ -74,8 +74,10 @@ check_PROGRAMS += %D%/fuzz_proxy_config
 TESTS += tests/fuzz/replay.sh
 EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus
 
-# make fuzz: every target for FUZZ_SECONDS, new inputs kept in the corpus; make fuzz-json for one.
+# make fuzz: every target for FUZZ_SECONDS, new inputs kept in the corpus (or in FUZZ_NEW); make
+# fuzz-json for one.
 FUZZ_SECONDS = 60
+FUZZ_NEW = $(abs_top_srcdir)/tests/fuzz/corpus
 FUZZ_DIR = fuzz.dir
 fuzz-build:
 	$(MKDIR_P) $(FUZZ_DIR)
@@ -84,9 +86,10 @@ fuzz-build:
 	$(MAKE) -C $(FUZZ_DIR) $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%)
 fuzz: $(FUZZ_TARGETS:%=fuzz-%)
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-build
-	$(MKDIR_P) "$(abs_top_srcdir)/tests/fuzz/corpus/$(@:fuzz-%=%)"
+	$(MKDIR_P) "$(FUZZ_NEW)/$(@:fuzz-%=%)"
 	$(FUZZ_DIR)/tests/fuzz/fuzz_$(@:fuzz-%=%) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
 		-max_len=20000 -print_final_stats=1 -artifact_prefix=$(FUZZ_DIR)/ \
+		"$(FUZZ_NEW)/$(@:fuzz-%=%)" \
 		"$(abs_top_srcdir)/tests/fuzz/corpus/$(@:fuzz-%=%)"
 
 .PHONY: fuzz fuzz-build $(FUZZ_TARGETS:%=fuzz-%)
