@@ -18,7 +18,7 @@ noinst_HEADERS += \
 	%D%/tls/tls.h \
 	%D%/loop/loop.h %D%/loop/net.h %D%/loop/loop_internal.h \
 	%D%/stream/stream.h %D%/stream/stream_internal.h \
-	%D%/http/http.h %D%/http/http_internal.h
+	%D%/http/http.h %D%/http/health.h %D%/http/http_internal.h
 
 %C%_libbase_a_SOURCES = \
 	%D%/err/err.c \
@@ -36,4 +36,4 @@ noinst_HEADERS += \
 	%D%/tls/tls.c \
 	%D%/loop/loop.c %D%/loop/net.c %D%/loop/resolve.c \
 	%D%/stream/stream.c %D%/stream/bio.c \
-	%D%/http/parse.c %D%/http/target.c %D%/http/conn.c %D%/http/drive.c %D%/http/reply.c %D%/http/server.c
+	%D%/http/parse.c %D%/http/target.c %D%/http/conn.c %D%/http/drive.c %D%/http/reply.c %D%/http/server.c %D%/http/health.c

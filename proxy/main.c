@@ -11,9 +11,9 @@
 #include <sys/resource.h>
 
 #include "base/fs/fs.h"
+#include "base/http/health.h"
 #include "base/secret/secret.h"
 #include "proxy/credentials.h"
-#include "proxy/health.h"
 #include "proxy/identity.h"
 #include "proxy/options.h"
 #include "proxy/worker.h"
@@ -28,7 +28,7 @@ struct app {
 	struct egg *egg; /* NULL with --credentials */
 	struct seal_loop *loop;
 	struct proxy_worker *worker;
-	struct proxy_health *health;
+	struct seal_health *health;
 	struct proxy_identity *identity;
 	struct seal_signal *signals[2];
 	bool draining;
@@ -144,6 +144,29 @@ start_identity(struct app *app, struct seal_err *err)
 	return proxy_identity_start(&app->identity, &config, err);
 }
 
+static bool
+is_ready(void *arg)
+{
+	const struct app *app = arg;
+
+	return proxy_worker_is_ready(app->worker);
+}
+
+/* A sidecar that cannot serve is of no use alive: both answers are the same. */
+static int
+start_health(struct app *app, struct seal_err *err)
+{
+	const struct seal_health_config config = {
+		.endpoint = app->config->health,
+		.staging = proxy_worker_staging(app->worker),
+		.is_live = is_ready,
+		.is_ready = is_ready,
+		.arg = app,
+	};
+
+	return seal_health_new(&app->health, app->loop, &config, err);
+}
+
 static int
 start(struct app *app, struct seal_err *err)
 {
@@ -153,8 +176,7 @@ start(struct app *app, struct seal_err *err)
 	if (r == 0)
 		r = proxy_worker_new(&app->worker, app->loop, app->config, on_failed, app, err);
 	if (r == 0 && app->config->has_health)
-		r = proxy_health_new(&app->health, app->loop, &app->config->health, app->worker,
-				     err);
+		r = start_health(app, err);
 	for (size_t i = 0; r == 0 && i < SEAL_COUNT(numbers); i++)
 		r = seal_signal_new(&app->signals[i], app->loop, numbers[i], on_signal, app, err);
 	return r == 0 ? start_identity(app, err) : r;
@@ -164,7 +186,7 @@ static void
 stop(struct app *app)
 {
 	proxy_identity_free(app->identity); /* first: it publishes to the worker */
-	proxy_health_free(app->health);
+	seal_health_free(app->health);
 	proxy_worker_free(app->worker);
 	for (size_t i = 0; i < SEAL_COUNT(app->signals); i++)
 		seal_signal_free(app->signals[i]);

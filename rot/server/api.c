@@ -207,23 +207,13 @@ rot_api_handle(void *arg, struct seal_http_request *request)
 		answer(&call, route);
 }
 
-void
-rot_api_handle_health(void *arg, struct seal_http_request *request)
+bool
+rot_api_is_ready(void *arg)
 {
 	struct rot_api *api = arg;
-	const char *path = seal_http_path(request);
-	bool live = strcmp(path, "/healthz") == 0;
-	bool ready = strcmp(path, "/readyz") == 0 && rot_store_ping(api->config.store, NULL) == 0 &&
-		     api->config.clock() >= SEAL_CLOCK_FLOOR;
 
-	if (strcmp(seal_http_method(request), "GET") != 0)
-		seal_http_reply(request, 405, "text/plain", "not ok\n", 7, 0);
-	else if (live || ready)
-		seal_http_reply(request, 200, "text/plain", "ok\n", 3, 0);
-	else if (strcmp(path, "/readyz") == 0)
-		seal_http_reply(request, 503, "text/plain", "not ok\n", 7, 0);
-	else
-		seal_http_reply(request, 404, "text/plain", "not ok\n", 7, 0);
+	return rot_store_ping(api->config.store, NULL) == 0 &&
+	       api->config.clock() >= SEAL_CLOCK_FLOOR;
 }
 
 static int

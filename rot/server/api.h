@@ -44,7 +44,7 @@ void rot_api_handle(void *arg, struct seal_http_request *request);
 int rot_api_verify(void *arg, const struct seal_certs *presented, void **ret_client,
 		   struct seal_err *err);
 void rot_api_free_client(void *client);
-/* The plain health address. */
-void rot_api_handle_health(void *arg, struct seal_http_request *request);
+/* For the health address: the store answers and the clock can be right. */
+bool rot_api_is_ready(void *arg);
 
 #endif

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/http/health.h"
 #include "base/http/http.h"
 #include "base/log/log.h"
 #include "rot/server/api.h"
@@ -22,7 +23,6 @@
 #define IDLE_MS         60000
 #define REPLY_MS        30000
 #define DRAIN_MS        30000
-#define HEALTH_MAX      64 /* connections */
 #define DAILY_MS        (UINT64_C(86400) * 1000)
 /* After a failure, sooner: the certificate at hand lives for six more days. */
 #define DAILY_AGAIN_MS (UINT64_C(600) * 1000)
@@ -33,7 +33,7 @@ struct rot_server {
 	struct rot_api *api;
 	struct seal_staging *staging;
 	struct seal_http *http;
-	struct seal_http *health;
+	struct seal_health *health;
 	struct seal_timer *daily;
 	struct seal_timer *deadline;
 	struct seal_signal *terminate;
@@ -83,7 +83,7 @@ rot_server_free(struct rot_server *server)
 	seal_timer_free(server->daily);
 	seal_timer_free(server->deadline);
 	seal_http_free(server->http);
-	seal_http_free(server->health);
+	seal_health_free(server->health);
 	seal_staging_free(server->staging);
 	rot_api_free(server->api);
 	if (server->local.is_unix)
@@ -199,25 +199,16 @@ static int
 start_health(struct rot_server *server, const struct rot_server_config *config,
 	     struct seal_err *err)
 {
-	const struct seal_http_config http = {
+	const struct seal_health_config health = {
+		.endpoint = config->health,
 		.staging = server->staging,
-		.max_connections = HEALTH_MAX,
-		.handshake_ms = HANDSHAKE_MS,
-		.request_ms = REQUEST_MS,
-		.idle_ms = IDLE_MS,
-		.reply_ms = REPLY_MS,
-		.handler = rot_api_handle_health,
+		.is_ready = rot_api_is_ready,
 		.arg = server->api,
 	};
-	uint16_t port;
-	int r;
 
 	if (!config->has_health)
 		return 0;
-	r = seal_http_new(&server->health, server->loop, &http, err);
-	if (r == 0)
-		r = serve(server->health, &config->health, NULL, &port, err);
-	return r;
+	return seal_health_new(&server->health, server->loop, &health, err);
 }
 
 static int

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The health port.  Whoever can reach it learns one bit.
+ * The health address.  Whoever can reach it learns one bit.
  */
-#include "proxy/health.h"
+#include "base/http/health.h"
+
+#include <string.h>
+#include <unistd.h>
 
 #include "base/http/http.h"
 
@@ -10,8 +13,8 @@
 #define REQUEST_MS      5000
 #define IDLE_MS         30000
 
-struct proxy_health {
-	const struct proxy_worker *worker;
+struct seal_health {
+	struct seal_health_config config;
 	struct seal_http *http;
 };
 
@@ -24,25 +27,26 @@ reply(struct seal_http_request *request, unsigned status, const char *text)
 static void
 handle(void *arg, struct seal_http_request *request)
 {
-	const struct proxy_health *health = arg;
+	const struct seal_health_config *config = &((const struct seal_health *)arg)->config;
 	const char *path = seal_http_path(request);
+	bool live = strcmp(path, "/healthz") == 0;
 
-	if (strcmp(path, "/healthz") != 0 && strcmp(path, "/readyz") != 0)
+	if (!live && strcmp(path, "/readyz") != 0)
 		reply(request, 404, "not found\n");
 	else if (strcmp(seal_http_method(request), "GET") != 0)
 		reply(request, 405, "GET only\n");
-	else if (proxy_worker_is_ready(health->worker))
+	else if (live ? config->is_live == NULL || config->is_live(config->arg)
+		      : config->is_ready(config->arg))
 		reply(request, 200, "ok\n");
 	else
 		reply(request, 503, "not ok\n");
 }
 
 static int
-serve(struct proxy_health *health, struct seal_loop *loop, const struct seal_endpoint *endpoint,
-      struct seal_err *err)
+serve(struct seal_health *health, struct seal_loop *loop, struct seal_err *err)
 {
 	const struct seal_http_config config = {
-		.staging = proxy_worker_staging(health->worker),
+		.staging = health->config.staging,
 		.max_connections = MAX_CONNECTIONS,
 		.handshake_ms = REQUEST_MS,
 		.request_ms = REQUEST_MS,
@@ -56,26 +60,28 @@ serve(struct proxy_health *health, struct seal_loop *loop, const struct seal_end
 
 	if (r < 0)
 		return r;
-	fd = seal_listen(endpoint, 0600, err);
+	fd = seal_listen(&health->config.endpoint, 0600, err);
 	if (fd < 0)
 		return fd;
-	return seal_http_listen(health->http, fd, NULL, err);
+	r = seal_http_listen(health->http, fd, NULL, err);
+	if (r < 0)
+		(void)close(fd); /* nobody connected yet */
+	return r;
 }
 
 int
-proxy_health_new(struct proxy_health **ret_health, struct seal_loop *loop,
-		 const struct seal_endpoint *endpoint, const struct proxy_worker *worker,
-		 struct seal_err *err)
+seal_health_new(struct seal_health **ret_health, struct seal_loop *loop,
+		const struct seal_health_config *config, struct seal_err *err)
 {
-	struct proxy_health *health = calloc(1, sizeof(*health));
+	struct seal_health *health = calloc(1, sizeof(*health));
 	int r;
 
 	if (health == NULL)
 		return seal_fail_memory(err);
-	health->worker = worker;
-	r = serve(health, loop, endpoint, err);
+	health->config = *config;
+	r = serve(health, loop, err);
 	if (r < 0) {
-		proxy_health_free(health);
+		seal_health_free(health);
 		return seal_note(err, r, "--health");
 	}
 	*ret_health = health;
@@ -83,7 +89,7 @@ proxy_health_new(struct proxy_health **ret_health, struct seal_loop *loop,
 }
 
 void
-proxy_health_free(struct proxy_health *health)
+seal_health_free(struct seal_health *health)
 {
 	if (health == NULL)
 		return;

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_BASE_HEALTH_H
+#define SEAL_BASE_HEALTH_H
+
+/*
+ * A health address over plain HTTP, for probes: GET /healthz and /readyz answer 200 "ok" or 503
+ * "not ok", and nothing else is told to whoever can reach it.
+ */
+
+#include <stdbool.h>
+
+#include "base/err/err.h"
+#include "base/loop/loop.h"
+#include "base/loop/net.h"
+#include "base/stream/stream.h"
+
+struct seal_health;
+
+struct seal_health_config {
+	struct seal_endpoint endpoint;
+	struct seal_staging *staging;
+	bool (*is_live)(void *arg);  /* /healthz; NULL: as long as the process answers */
+	bool (*is_ready)(void *arg); /* /readyz */
+	void *arg;
+};
+
+SEAL_CHECKED int seal_health_new(struct seal_health **ret_health, struct seal_loop *loop,
+				 const struct seal_health_config *config, struct seal_err *err);
+void seal_health_free(struct seal_health *health);
+
+#endif
