@@ -81,6 +81,12 @@ seal cert issue shop --peer web -o "$WORK/credentials" >/dev/null
 python3 "$SUPPORT/crash.py" "$SEAL_BUILD/seal-proxy" "$WORK/credentials" "$WORK/cores" >"$LOGS/crash.log" 2>&1 ||
 	fail "a crash would dump core: $(tail -n 1 "$LOGS/crash.log")"
 
+say "the search for keys finds them where they are: in an egg, opened, and in a folder of credentials"
+mkdir "$WORK/bait"
+tr -d '\n' <"$WORK/web.egg" | cut -c 12- | tr '_-' '/+' | base64 -d 2>/dev/null >"$WORK/bait/egg.json" || true
+expect_exit 1 python3 "$SUPPORT/leaks.py" --key "$WORK/web.egg" --tree "$WORK/bait"
+expect_exit 1 python3 "$SUPPORT/leaks.py" --key "$WORK/web.egg" --tree "$WORK/credentials"
+
 say "no key in arguments, environments, logs or files"
 python3 "$SUPPORT/leaks.py" \
 	--key "$WORK/web.egg" --key "$WORK/db.egg" --kek "$ROT_DIR/kek" \

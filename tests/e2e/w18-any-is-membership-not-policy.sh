@@ -65,3 +65,13 @@ witness_forget db
 start loner outside "$SEAL_BUILD/seal-proxy" --credentials "$WORK/outside" --outbound 7100=db:8443/db
 wait_port loner 7100
 may_not loner 7100 db
+
+say "the control: once every pair is allowed, every one of these calls gets through"
+seal peer allow shop '*' '*' >/dev/null
+round
+may web 7001 db
+may web 7002 loner
+may db 7000 web
+may db 7002 loner
+may loner 7000 web
+may loner 7001 db
