@@ -19,7 +19,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ARENA_LEN  (512u * 1024)
+/*
+ * OpenSSL keeps the 32 bytes of a handshake's X25519 key in the secure heap for as long as the session
+ * lives: this is room for 100,000 connections at rest, and pages that are never used cost nothing.
+ */
+#define ARENA_LEN  (4u * 1024 * 1024)
 #define ARENA_UNIT 32u          /* smallest block: one symmetric key */
 #define ARENA_FIT  (16u * 1024) /* larger secrets get pages of their own */
 #define SECRET_MAX (1024u * 1024)

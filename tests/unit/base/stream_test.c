@@ -2,6 +2,7 @@
 /* base/stream and base/tls over socket pairs: no network, both ends in this process. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -275,6 +276,27 @@ Test(stream, refuses_plain_text_and_garbage_where_tls_is_spoken)
 		cr_expect_eq(pair.ends[0].asked, 0);
 		close(raw);
 	}
+}
+
+/* Each session at rest holds its handshake's key in the protected arena: there must be room. */
+Test(stream, protected_memory_is_enough_for_a_hundred_thousand_connections)
+{
+	size_t before = 0;
+
+	cr_assert_eq(seal_process_harden(NULL), 0);
+	for (int round = 0; round < 3; round++) { /* the first makes what the process keeps */
+		PAIR(pair, true);
+		size_t made = CRYPTO_secure_used();
+
+		must_shake(&pair);
+		if (round > 0)
+			cr_expect_leq(CRYPTO_secure_used() - made, 2 * 32);
+		if (round > 1)
+			cr_expect_eq(made, before, "something stayed");
+		before = made;
+	}
+	for (int i = 0; i < 100000; i++)
+		cr_assert_not_null(OPENSSL_secure_malloc(32), "only %d", i);
 }
 
 Test(stream, refuses_a_context_whose_key_is_another)
