@@ -38,7 +38,7 @@ VALGRIND = valgrind --leak-check=full --errors-for-leak-kinds=definite --trace-c
 check-valgrind: all $(check_PROGRAMS)
 	rm -rf check-valgrind.dir && $(MKDIR_P) check-valgrind.dir
 	@for test in tests/unit/*_tests; do \
-		$(VALGRIND) ./$$test --timeout 600 2>&1 | grep Synthesis | sed "s,^.*:,valgrind $$test:,"; \
+		SEAL_UNDER_VALGRIND=1 $(VALGRIND) ./$$test --timeout 600 2>&1 | sed -n "s,.*Synthesis,valgrind $$test,p"; \
 	done
 	@if grep -lE 'ERROR SUMMARY: [1-9]' check-valgrind.dir/*.log >check-valgrind.dir/bad; then \
 		xargs cat <check-valgrind.dir/bad | grep -vE 'unhandled amd64|README_MISSING|own handler|report'; exit 1; \

@@ -973,6 +973,8 @@ Test(http, rests_while_there_are_no_descriptors_and_comes_back)
 	long cpu;
 	int fd;
 
+	if (getenv("SEAL_UNDER_VALGRIND") != NULL)
+		cr_skip_test("valgrind keeps the last descriptors for itself");
 	setup(&rig);
 	cr_assert_eq(seal_timer_new(&enough, rig.loop, tick, &rig, NULL), 0);
 	fd = dial(&rig);
