@@ -52,10 +52,10 @@ for shared in "$@"; do
 	mkdir -p "$root$shared"
 	mount --bind "$shared" "$root$shared"
 done
-mkdir "$root/.old"
 cd "$root"
-pivot_root . .old
-umount -l /.old
-rmdir /.old
+old=$(mktemp -d ./.old.XXXXXX)
+pivot_root . "$old"
+umount -l "/$old"
+rmdir "/$old"
 echo ready >&3
 exec 3>&- sleep infinity

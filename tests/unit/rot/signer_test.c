@@ -717,7 +717,8 @@ Test(rot_signer_process, dies_when_its_server_is_killed)
 static int
 try_to_break_out(void)
 {
-	char *const argv[] = { NULL };
+	char name[] = "true";
+	char *const argv[] = { name, NULL };
 
 	if (open("/etc/passwd", O_RDONLY) >= 0)
 		return 1;
@@ -727,7 +728,7 @@ try_to_break_out(void)
 		return 3;
 	if (syscall(SYS_clone, 17, 0, 0, 0, 0) >= 0)
 		return 4;
-	if (execve("/bin/true", argv, argv) == 0 || kill(getppid(), 0) == 0)
+	if (execve("/bin/true", argv, &argv[1]) == 0 || kill(getppid(), 0) == 0)
 		return 5;
 	if (syscall(SYS_ptrace, 0, 0, 0, 0) >= 0 || prctl(PR_SET_DUMPABLE, 1) >= 0)
 		return 6;
