@@ -18,6 +18,9 @@ proxy_renew_at(int64_t now, int64_t not_after, int64_t renew_after, uint32_t cha
 
 	/* chance covers -spread .. +spread */
 	at += (int64_t)((uint64_t)chance * (uint64_t)(2 * spread) / UINT32_MAX) - spread;
+	/* Never in a hurry: a time that is all but now would be one request after the other. */
+	if (at < now + life / 4)
+		at = now + life / 4;
 	return at < not_after ? at : not_after;
 }
 

@@ -28,6 +28,12 @@ Test(proxy_schedule, never_renews_after_the_end)
 	cr_expect_leq(proxy_renew_at(NOW, NOW - 5, 0, UINT32_MAX), NOW);
 }
 
+Test(proxy_schedule, is_never_in_a_hurry_whatever_the_root_of_trust_says)
+{
+	cr_expect_eq(proxy_renew_at(NOW, NOW + 86400, NOW + 1, 0), NOW + 21600);
+	cr_expect_eq(proxy_renew_at(NOW, NOW + 60, NOW + 2, UINT32_MAX), NOW + 15);
+}
+
 Test(proxy_schedule, waits_longer_after_each_failure_up_to_a_limit)
 {
 	cr_expect_eq(proxy_backoff_ms(1, 60000, 0), 500);
