@@ -176,6 +176,27 @@ Test(crypto_key, refuses_keys_of_another_kind)
 	}
 }
 
+/* PKCS#8 states both halves: letters 49 to 89 of the body are the private one's alone. */
+Test(crypto_key, refuses_a_private_half_that_is_not_the_public_halfs)
+{
+	FREE_KEY key = NULL;
+	FREE_SECRET pem = NULL;
+	char *body;
+
+	cr_assert_eq(seal_key_new(&key, NULL), 0);
+	cr_assert_eq(seal_key_to_pem(key, &pem, NULL), 0);
+	body = strchr((char *)seal_secret_bytes(pem), '\n') + 1;
+	for (size_t at = 49; at < 64; at++) {
+		FREE_KEY back = NULL;
+		char was = body[at];
+
+		body[at] = was == 'A' ? 'B' : 'A';
+		cr_expect_eq(seal_key_from_pem(&back, pem, NULL), SEAL_E_FORMAT, "letter %zu", at);
+		cr_expect_null(back);
+		body[at] = was;
+	}
+}
+
 Test(crypto_key, spki_is_read_whole_or_not_at_all)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes spki = SEAL_BYTES(1024);
