@@ -19,13 +19,14 @@ rules_of(const struct proxy_listener_config *listener, const struct proxy_identi
 		.workload = state->workload,
 		.allowed = inbound ? &state->clients : &state->servers,
 		.narrowed = narrows ? &listener->peers : NULL,
+		.cache = state->verified,
 	};
 }
 
 int
 proxy_admit_verify(struct seal_peer *ret_peer, const struct proxy_listener_config *listener,
-		   const struct proxy_identity_state *state, const struct seal_certs *presented,
-		   int64_t now, struct seal_err *err)
+		   const struct proxy_identity_state *state, const char *hostname,
+		   struct seal_certs *presented, int64_t now, struct seal_err *err)
 {
 	struct seal_peer_rules rules = rules_of(listener, state);
 	enum seal_side side =
@@ -33,7 +34,29 @@ proxy_admit_verify(struct seal_peer *ret_peer, const struct proxy_listener_confi
 
 	if (now < SEAL_CLOCK_FLOOR)
 		return seal_fail(err, SEAL_E_REFUSED, "the system clock cannot be right");
+	if (listener->verify_hostname && hostname == NULL)
+		return seal_fail(err, SEAL_E_REFUSED, "there is no host name to verify");
+	rules.hostname = listener->verify_hostname ? hostname : NULL;
 	return seal_peer_verify(ret_peer, &rules, presented, side, now, err);
+}
+
+bool
+proxy_admit_can_match(const char *peer, const struct proxy_listener_config *listener,
+		      const struct proxy_identity_state *state)
+{
+	const struct seal_strv *allowed = rules_of(listener, state).allowed;
+
+	return strcmp(peer, SEAL_PEER_EVERY) == 0 || seal_strv_contains(allowed, peer) ||
+	       seal_strv_contains(allowed, SEAL_PEER_EVERY);
+}
+
+int
+proxy_admit_again(const struct seal_peer *peer, const struct proxy_listener_config *listener,
+		  const struct proxy_identity_state *state, int64_t now, struct seal_err *err)
+{
+	struct seal_peer_rules rules = rules_of(listener, state);
+
+	return seal_peer_check_policy(peer, &rules, now, err);
 }
 
 int

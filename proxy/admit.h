@@ -11,13 +11,30 @@
 
 /*
  * Verify what the other side presented during the handshake.  now 0 (no readable clock) refuses.
+ * hostname is what the peer's certificate must carry besides, when the listener says so.
  * SEAL_E_UNAUTH or SEAL_E_REFUSED; *ret_peer changes only on success.
  */
 SEAL_CHECKED int proxy_admit_verify(struct seal_peer *ret_peer,
 				    const struct proxy_listener_config *listener,
-				    const struct proxy_identity_state *state,
-				    const struct seal_certs *presented, int64_t now,
+				    const struct proxy_identity_state *state, const char *hostname,
+				    struct seal_certs *presented, int64_t now,
 				    struct seal_err *err);
+
+/*
+ * Is this name, one of the listener's peers, allowed by the root of trust at all?  A listener narrows
+ * policy and never widens it: a name that is not can never match.
+ */
+bool proxy_admit_can_match(const char *peer, const struct proxy_listener_config *listener,
+			   const struct proxy_identity_state *state);
+
+/*
+ * May a peer, verified in an earlier handshake under the same state, be met again now?  What a full
+ * handshake would ask, without what cannot have changed: the clock and policy.
+ */
+SEAL_CHECKED int proxy_admit_again(const struct seal_peer *peer,
+				   const struct proxy_listener_config *listener,
+				   const struct proxy_identity_state *state, int64_t now,
+				   struct seal_err *err);
 
 /*
  * Is a peer that was verified under the state then still allowed under the state now?  The

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration as a whole, and its short spelling on the command line.  One listener's own rules
- * are in listener.c, the YAML spelling in config_yaml.c.
+ * The configuration as a whole: its life, its defaults and the settings that are no listener's.  One
+ * listener's own rules are in listener.c, those between parts in config_rules.c, the spellings in
+ * config_spec.c and config_yaml.c.
  */
 #include "proxy/config_internal.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 int
 proxy_config_new(struct proxy_config **ret_config, struct seal_err *err)
@@ -15,6 +13,14 @@ proxy_config_new(struct proxy_config **ret_config, struct seal_err *err)
 
 	if (config == NULL)
 		return seal_fail_memory(err);
+	atomic_init(&config->refs, 1);
+	config->limits = (struct proxy_limits){
+		.connections = PROXY_LIMIT_UNSET,
+		.handshakes = PROXY_LIMIT_UNSET,
+		.sessions = PROXY_SESSIONS,
+		.memory = PROXY_LIMIT_UNSET_BYTES,
+	};
+	config->log_level = SEAL_LOG_INFO;
 	config->handshake_ms = PROXY_HANDSHAKE_MS;
 	config->connect_ms = PROXY_CONNECT_MS;
 	config->drain_ms = PROXY_DRAIN_MS;
@@ -22,14 +28,30 @@ proxy_config_new(struct proxy_config **ret_config, struct seal_err *err)
 	return 0;
 }
 
+struct proxy_config *
+proxy_config_ref(struct proxy_config *config)
+{
+	if (config != NULL)
+		(void)atomic_fetch_add_explicit(&config->refs, 1, memory_order_relaxed);
+	return config;
+}
+
 void
 proxy_config_free(struct proxy_config *config)
 {
 	if (config == NULL)
 		return;
+	/* Release, so that what others did with it happened before; acquire, so that we see it. */
+	if (atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) > 1)
+		return;
 	for (size_t i = 0; i < config->listener_count; i++)
 		proxy_listener_release(&config->listeners[i]);
 	free(config->listeners);
+	free(config->capture.allow);
+	free(config->capture.origin);
+	free(config->health_origin);
+	free(config->metrics_origin);
+	free(config->control_origin);
 	free(config);
 }
 
@@ -40,69 +62,17 @@ proxy_config_freep(struct proxy_config **config)
 	*config = NULL;
 }
 
-/* The bind address in one spelling: ::1 has many. */
-static int
-canonical_host(const struct seal_endpoint *endpoint, struct in6_addr *ret_addr)
-{
-	*ret_addr = (struct in6_addr){ 0 };
-	if (inet_pton(AF_INET, endpoint->host, ret_addr) == 1)
-		return AF_INET;
-	if (inet_pton(AF_INET6, endpoint->host, ret_addr) == 1)
-		return AF_INET6;
-	return AF_UNSPEC;
-}
-
-static bool
-is_wildcard(const struct in6_addr *addr)
-{
-	static const struct in6_addr zero = { 0 };
-
-	return memcmp(addr, &zero, sizeof(zero)) == 0;
-}
-
-/* Would the second bind fail?  A wildcard takes the port on every address of its family. */
-static bool
-endpoints_collide(const struct seal_endpoint *a, const struct seal_endpoint *b)
-{
-	struct in6_addr addr_a;
-	struct in6_addr addr_b;
-
-	if (a->is_unix != b->is_unix)
-		return false;
-	if (a->is_unix)
-		return strcmp(a->host, b->host) == 0;
-	if (a->port != b->port || canonical_host(a, &addr_a) != canonical_host(b, &addr_b))
-		return false;
-	return is_wildcard(&addr_a) || is_wildcard(&addr_b) ||
-	       memcmp(&addr_a, &addr_b, sizeof(addr_a)) == 0;
-}
-
-static int
-refuse_collision(const struct proxy_config *config, const struct seal_endpoint *endpoint,
-		 struct seal_err *err)
-{
-	char text[SEAL_HOSTNAME_MAX + 16];
-
-	for (size_t i = 0; i < config->listener_count; i++) {
-		if (!endpoints_collide(&config->listeners[i].listen, endpoint))
-			continue;
-		seal_endpoint_format(endpoint, text);
-		return seal_fail(err, SEAL_E_CONFLICT, "listen: %s is already taken by %s", text,
-				 config->listeners[i].origin);
-	}
-	return 0;
-}
-
 int
 proxy_config_add(struct proxy_config *config, struct proxy_listener_config *listener,
 		 struct seal_err *err)
 {
 	struct proxy_listener_config *grown;
-	int r;
+	int r = 0;
 
 	if (config->listener_count >= PROXY_MAX_LISTENERS)
 		return seal_fail(err, SEAL_E_LIMIT, "more than %d listeners", PROXY_MAX_LISTENERS);
-	r = refuse_collision(config, &listener->listen, err);
+	for (size_t i = 0; r == 0 && i < config->listener_count; i++)
+		r = proxy_listeners_check_pair(&config->listeners[i], listener, err);
 	if (r < 0)
 		return r;
 	grown = realloc(config->listeners, (config->listener_count + 1) * sizeof(*grown));
@@ -115,128 +85,140 @@ proxy_config_add(struct proxy_config *config, struct proxy_listener_config *list
 	return 0;
 }
 
-/*
- * Where the peers of a spec begin, or NULL: behind the first slash, but a unix path has slashes of
- * its own and ends at ".sock/".
- */
-static char *
-find_peers(char *targets)
+/* Redirected connections arrive at the address of the interface, never at loopback. */
+static int
+check_address(enum proxy_address which, const struct seal_endpoint *endpoint, const char *text,
+	      struct seal_err *err)
 {
-	char *at = NULL;
-
-	if (strstr(targets, "unix:") == NULL)
-		return strchr(targets, '/');
-	for (char *next = strstr(targets, ".sock/"); next != NULL;
-	     next = strstr(next + 1, ".sock/"))
-		at = next + strlen(".sock");
-	return at;
+	if (which == PROXY_CONTROL && !endpoint->is_unix)
+		return seal_fail(err, SEAL_E_FORMAT, "'%s' is neither unix:/path nor off", text);
+	if (which == PROXY_CAPTURE && endpoint->is_unix)
+		return seal_fail(err, SEAL_E_FORMAT, "'%s' is no TCP address", text);
+	if (!endpoint->is_unix && endpoint->port == 0)
+		return seal_fail(err, SEAL_E_FORMAT, "'%s': port 0 cannot be meant", text);
+	if (!endpoint->is_unix && !proxy_host_is_literal(endpoint->host))
+		return seal_fail(err, SEAL_E_FORMAT, "'%s' is a name; give the address to bind",
+				 text);
+	if (which == PROXY_CAPTURE && seal_endpoint_is_local(endpoint))
+		return seal_fail(err, SEAL_E_FORMAT,
+				 "'%s' is loopback, where nothing is redirected to: write the port "
+				 "alone",
+				 text);
+	return 0;
 }
 
-static int
-read_targets(struct proxy_listener_config *listener, const char *text, struct seal_err *err)
+/* Where an address is kept. */
+struct slot {
+	bool *has;
+	struct seal_endpoint *endpoint;
+	char **origin;
+};
+
+static struct slot
+find_slot(struct proxy_config *config, enum proxy_address which)
 {
-	SEAL_SCOPED(seal_strv_release) struct seal_strv targets = { 0 };
-	int r = seal_strv_split(&targets, text, ',', err);
-
-	if (r == 0 && targets.count == 0)
-		r = seal_fail(err, SEAL_E_FORMAT, "no target");
-	for (size_t i = 0; r == 0 && i < targets.count; i++)
-		r = proxy_listener_add_target(listener, targets.items[i], err);
-	return r;
-}
-
-static int
-read_peers(struct proxy_listener_config *listener, const char *text, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_strv_release) struct seal_strv peers = { 0 };
-	int r = seal_strv_split(&peers, text, ',', err);
-
-	if (r == 0 && peers.count == 0)
-		r = seal_fail(err, SEAL_E_FORMAT, "no peer behind the '/'");
-	for (size_t i = 0; r == 0 && i < peers.count; i++)
-		r = proxy_listener_add_peer(listener, peers.items[i], err);
-	return r;
-}
-
-/* Takes text apart in place. */
-static int
-read_spec(struct proxy_listener_config *listener, char *text, struct seal_err *err)
-{
-	char *targets = strchr(text, '=');
-	char *peers;
-	int r;
-
-	if (targets == NULL)
-		return seal_fail(err, SEAL_E_FORMAT, "no '=' between where to listen and %s",
-				 listener->direction == PROXY_INBOUND ? "where to forward"
-								      : "where to connect");
-	*targets++ = '\0';
-	peers = find_peers(targets);
-	if (peers != NULL)
-		*peers++ = '\0';
-	r = proxy_listener_set_listen(listener, text, err);
-	if (r == 0)
-		r = read_targets(listener, targets, err);
-	if (r == 0 && peers != NULL)
-		r = read_peers(listener, peers, err);
-	return r;
+	switch (which) {
+	case PROXY_HEALTH:
+		return (struct slot){ &config->has_health, &config->health,
+				      &config->health_origin };
+	case PROXY_METRICS:
+		return (struct slot){ &config->has_metrics, &config->metrics,
+				      &config->metrics_origin };
+	case PROXY_CONTROL:
+		return (struct slot){ &config->has_control, &config->control,
+				      &config->control_origin };
+	case PROXY_CAPTURE:
+		break;
+	}
+	return (struct slot){ &config->capture.enabled, &config->capture.listen,
+			      &config->capture.origin };
 }
 
 static void
-free_strp(char **str)
+set_listen6(struct proxy_capture_config *capture, bool has_listen6)
 {
-	free(*str);
+	capture->has_listen6 = has_listen6;
+	capture->listen6 = (struct seal_endpoint){ .host = "::", .port = capture->listen.port };
 }
 
-static int
-add_spec(struct proxy_config *config, enum proxy_direction direction, const char *spec,
-	 struct seal_err *err)
+int
+proxy_config_set_address(struct proxy_config *config, enum proxy_address which, const char *text,
+			 const char *origin, struct seal_err *err)
 {
-	const char *flag = direction == PROXY_INBOUND ? "--inbound" : "--outbound";
-	SEAL_SCOPED(proxy_listener_release)
-	struct proxy_listener_config listener = { .direction = direction };
-	SEAL_SCOPED(free_strp) char *text = seal_strndup(spec, strlen(spec));
-	struct seal_bytes origin = SEAL_BYTES(4096);
+	const char *default_host = which == PROXY_CAPTURE ? "0.0.0.0" : "127.0.0.1";
+	struct slot slot = find_slot(config, which);
+	struct seal_endpoint endpoint = { 0 };
+	char *copy;
 	int r;
 
-	if (text == NULL)
-		return seal_fail_memory(err);
-	r = seal_bytes_append_fmt(&origin, err, "%s '%s'", flag, spec);
-	if (r == 0) {
-		listener.origin = seal_strndup(seal_bytes_str(&origin), origin.len);
-		r = listener.origin == NULL ? seal_fail_memory(err) : 0;
+	if (which == PROXY_CONTROL && strcmp(text, "off") == 0) {
+		config->has_control = false;
+		config->control_explicit = true;
+		return 0;
 	}
-	seal_bytes_release(&origin);
+	r = seal_endpoint_parse(&endpoint, text, default_host, err);
 	if (r == 0)
-		r = read_spec(&listener, text, err);
-	if (r == 0)
-		r = proxy_config_add(config, &listener, err);
-	return r < 0 ? seal_note(err, r, "%s '%s'", flag, spec) : 0;
+		r = check_address(which, &endpoint, text, err);
+	if (r < 0)
+		return r;
+	copy = seal_strndup(origin, strlen(origin));
+	if (copy == NULL)
+		return seal_fail_memory(err);
+	*slot.has = true;
+	*slot.endpoint = endpoint;
+	free(*slot.origin);
+	*slot.origin = copy;
+	if (which == PROXY_CONTROL)
+		config->control_explicit = true;
+	if (which == PROXY_CAPTURE)
+		set_listen6(&config->capture, strchr(text, ':') == NULL);
+	return 0;
 }
 
 int
-proxy_config_add_inbound(struct proxy_config *config, const char *spec, struct seal_err *err)
+proxy_capture_add_allow(struct proxy_capture_config *capture, const char *text,
+			struct seal_err *err)
 {
-	return add_spec(config, PROXY_INBOUND, spec, err);
+	uint64_t port = 0;
+	uint16_t *grown;
+	int r = seal_number_parse(text, 1, UINT16_MAX, &port, err);
+
+	if (r < 0)
+		return seal_note(err, r, "allow");
+	for (size_t i = 0; i < capture->allow_count; i++)
+		if (capture->allow[i] == port)
+			return seal_fail(err, SEAL_E_CONFLICT, "allow: %s is named twice", text);
+	if (capture->allow_count >= PROXY_MAX_LISTENERS)
+		return seal_fail(err, SEAL_E_LIMIT, "allow: more than %d ports",
+				 PROXY_MAX_LISTENERS);
+	grown = realloc(capture->allow, (capture->allow_count + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return seal_fail_memory(err);
+	grown[capture->allow_count] = (uint16_t)port;
+	capture->allow = grown;
+	capture->allow_count++;
+	return 0;
 }
 
 int
-proxy_config_add_outbound(struct proxy_config *config, const char *spec, struct seal_err *err)
+proxy_idle_parse(const char *text, uint32_t *ret_ms, struct seal_err *err)
 {
-	return add_spec(config, PROXY_OUTBOUND, spec, err);
+	uint64_t seconds = 0;
+	int r = 0;
+
+	if (strcmp(text, "off") != 0)
+		r = seal_duration_parse(text, 1, PROXY_MAX_IDLE_S, &seconds, err);
+	if (r < 0)
+		return seal_note(err, r, "off, or a time");
+	*ret_ms = (uint32_t)(seconds * 1000);
+	return 0;
 }
 
 int
-proxy_config_check(const struct proxy_config *config, bool need_peers, struct seal_err *err)
+proxy_memory_parse(const char *text, uint64_t *ret_bytes, struct seal_err *err)
 {
-	if (config->listener_count == 0)
-		return seal_fail(err, SEAL_E_FORMAT,
-				 "no listener: give --inbound, --outbound or --config");
-	for (size_t i = 0; need_peers && i < config->listener_count; i++)
-		if (config->listeners[i].peers.count == 0)
-			return seal_fail(
-				err, SEAL_E_REFUSED,
-				"%s: with --credentials every listener must name its peers",
-				config->listeners[i].origin);
+	if (strcmp(text, "0") != 0)
+		return seal_size_parse(text, PROXY_MIN_MEMORY, PROXY_MAX_MEMORY, ret_bytes, err);
+	*ret_bytes = 0;
 	return 0;
 }

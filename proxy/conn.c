@@ -7,6 +7,8 @@
  *   inbound:  accept ─▶ HANDSHAKE ─tls up─▶ ADMIT ─allowed─▶ DIAL ─joined─▶ RELAY ─eof─▶ DRAIN
  *   outbound: accept ─▶ DIAL ─wire up─▶ HANDSHAKE ─tls up─▶ ADMIT ─joined─▶ RELAY ─eof─▶ DRAIN
  *
+ *   outbound: HANDSHAKE ─retry─▶ DIAL   (this target broke, another is left, nothing was sent)
+ *
  *   HANDSHAKE, DIAL, RELAY, DRAIN ─failed, deadline, withdrawn─▶ CLOSED
  *   ADMIT ─denied, withdrawn─▶ CLOSED        RELAY, DRAIN ─flushed─▶ CLOSED
  *
@@ -23,6 +25,7 @@
 #define REFUSED_BURST 100
 #define FAILED_BURST  5
 
+static void try_elsewhere(struct proxy_conn *conn, const char *why);
 static void end_handshake(struct proxy_conn *conn, const char *why);
 static void end_denied(struct proxy_conn *conn, const char *why);
 static void end_failed(struct proxy_conn *conn, const char *why);
@@ -35,11 +38,13 @@ static const struct conn_rule rules[CONN_N_STATES][CONN_N_EVENTS] = {
 	[CONN_NONE] = {
 		[CONN_EV_FROM_WIRE] = { CONN_HANDSHAKE, proxy_conn_begin_handshake },
 		[CONN_EV_FROM_APP]  = { CONN_DIAL, proxy_conn_begin_dial },
+		[CONN_EV_DENIED]    = { CONN_CLOSED, end_denied },
 		[CONN_EV_FAILED]    = { CONN_CLOSED, end_failed },
 	},
 	[CONN_HANDSHAKE] = {
 		[CONN_EV_TLS_UP]    = { CONN_ADMIT, proxy_conn_begin_admit },
 		[CONN_EV_FAILED]    = { CONN_CLOSED, end_handshake },
+		[CONN_EV_RETRY]     = { CONN_DIAL, try_elsewhere },
 		[CONN_EV_DEADLINE]  = { CONN_CLOSED, end_slow },
 		[CONN_EV_WITHDRAWN] = { CONN_CLOSED, end_withdrawn },
 	},
@@ -94,7 +99,8 @@ static const char *const event_names[CONN_N_EVENTS] = {
 	[CONN_EV_ALLOWED] = "allowed",     [CONN_EV_JOINED] = "joined",
 	[CONN_EV_DENIED] = "denied",       [CONN_EV_EOF] = "eof",
 	[CONN_EV_FLUSHED] = "flushed",     [CONN_EV_FAILED] = "failed",
-	[CONN_EV_DEADLINE] = "deadline",   [CONN_EV_WITHDRAWN] = "withdrawn",
+	[CONN_EV_RETRY] = "retry",         [CONN_EV_DEADLINE] = "deadline",
+	[CONN_EV_WITHDRAWN] = "withdrawn",
 };
 
 const struct conn_rule *
@@ -119,15 +125,19 @@ proxy_conn_event_name(enum proxy_conn_event event)
 static void
 log_end(const struct proxy_conn *conn, const char *why)
 {
-	enum conn_leg from = proxy_conn_is_inbound(conn) ? LEG_WIRE : LEG_APP;
+	enum conn_leg from = proxy_conn_comes_in(conn) ? LEG_WIRE : LEG_APP;
 	uint64_t now = seal_loop_now_ms(conn->conns->loop);
+	char address[SEAL_ADDR_TEXT_MAX];
 
+	if (!seal_log_enabled(SEAL_LOG_INFO))
+		return;
+	proxy_conn_address(conn, address);
 	seal_log(SEAL_LOG_INFO, "connection", SEAL_U64("conn", conn->id),
-		 SEAL_STR("direction", proxy_conn_is_inbound(conn) ? "inbound" : "outbound"),
+		 SEAL_STR("direction", proxy_direction_name(proxy_conn_direction(conn))),
 		 SEAL_STR("listener", conn->listener->name),
-		 SEAL_STR("peer", conn->verified ? conn->peer.name : ""),
-		 SEAL_STR("address", conn->address),
-		 SEAL_U64("bytes_up", conn->relay.ways[from].bytes),
+		 SEAL_STR("peer", proxy_conn_peer_name(conn)),
+		 SEAL_STR("workload", conn->peer != NULL ? conn->identity->workload : ""),
+		 SEAL_STR("address", address), SEAL_U64("bytes_up", conn->relay.ways[from].bytes),
 		 SEAL_U64("bytes_down", conn->relay.ways[!from].bytes),
 		 SEAL_U64("duration_ms", now - conn->started_ms),
 		 SEAL_STR("state", state_names[conn->reached]), SEAL_STR("reason", why));
@@ -153,8 +163,6 @@ enter(struct proxy_conn *conn, enum proxy_conn_state next, const char *why)
 	if (next != CONN_CLOSED)
 		return;
 	conn->reached = from;
-	conn->conns->counters.bytes_to_app += conn->relay.ways[LEG_WIRE].bytes;
-	conn->conns->counters.bytes_to_wire += conn->relay.ways[LEG_APP].bytes;
 	proxy_conn_unhook(conn);
 	log_end(conn, why);
 }
@@ -196,15 +204,31 @@ proxy_conn_step(struct proxy_conn *conn, enum proxy_conn_event event, const char
 static void
 log_refused(struct proxy_conn *conn, const char *why)
 {
+	char address[SEAL_ADDR_TEXT_MAX];
 	uint64_t missed;
 
-	conn->conns->counters.refused++;
+	if (conn->limited)
+		conn->listener->counters.limited++;
+	else
+		conn->listener->counters.refused++;
 	if (!seal_log_may(&conn->conns->refused_limit, REFUSED_BURST, &missed))
 		return;
-	seal_log(SEAL_LOG_WARN, "peer_refused", SEAL_U64("conn", conn->id),
-		 SEAL_STR("direction", proxy_conn_is_inbound(conn) ? "inbound" : "outbound"),
-		 SEAL_STR("listener", conn->listener->name), SEAL_STR("address", conn->address),
+	proxy_conn_address(conn, address);
+	seal_log(SEAL_LOG_WARN, conn->limited ? "limit_reached" : "peer_refused",
+		 SEAL_U64("conn", conn->id),
+		 SEAL_STR("direction", proxy_direction_name(proxy_conn_direction(conn))),
+		 SEAL_STR("listener", conn->listener->name), SEAL_STR("address", address),
 		 SEAL_STR("reason", why), SEAL_U64("missed", missed));
+}
+
+static void
+try_elsewhere(struct proxy_conn *conn, const char *why)
+{
+	conn->listener->counters.retried++;
+	if (conn->refused)
+		log_refused(conn, why);
+	conn->refused = false;
+	proxy_conn_begin_again(conn, why);
 }
 
 static void
@@ -213,7 +237,7 @@ end_handshake(struct proxy_conn *conn, const char *why)
 	if (conn->refused)
 		log_refused(conn, why);
 	else
-		conn->conns->counters.failed++;
+		conn->listener->counters.failed++;
 }
 
 static void
@@ -226,7 +250,7 @@ static void
 end_failed(struct proxy_conn *conn, const char *why)
 {
 	(void)why;
-	conn->conns->counters.failed++;
+	conn->listener->counters.failed++;
 }
 
 static void
@@ -234,7 +258,9 @@ end_slow(struct proxy_conn *conn, const char *why)
 {
 	(void)why;
 	conn->cut = true;
-	conn->conns->counters.slow++;
+	conn->listener->counters.slow++;
+	if (conn->pool != NULL && !conn->admitted)
+		proxy_pool_failed(conn->pool, conn->target);
 }
 
 static void
@@ -242,7 +268,10 @@ end_withdrawn(struct proxy_conn *conn, const char *why)
 {
 	(void)why;
 	conn->cut = true;
-	conn->conns->counters.withdrawn++;
+	if (conn->limited)
+		conn->listener->counters.limited++;
+	else
+		conn->listener->counters.withdrawn++;
 }
 
 static void
@@ -250,5 +279,5 @@ end_in_order(struct proxy_conn *conn, const char *why)
 {
 	(void)why;
 	conn->clean = true;
-	conn->conns->counters.finished++;
+	conn->listener->counters.finished++;
 }

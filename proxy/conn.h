@@ -15,7 +15,9 @@
 #include "base/err/err.h"
 #include "base/loop/loop.h"
 #include "base/stream/stream.h"
+#include "proxy/pool.h"
 #include "proxy/proxy.h"
+#include "proxy/public.h"
 
 enum proxy_conn_state {
 	CONN_NONE, /* as a state: not begun; as the next state in a rule: cannot happen */
@@ -39,32 +41,68 @@ enum proxy_conn_event {
 	CONN_EV_EOF,       /* both sides have ended; unsent bytes remain */
 	CONN_EV_FLUSHED,   /* nothing remains */
 	CONN_EV_FAILED,    /* something broke */
+	CONN_EV_RETRY,     /* outbound: this target's handshake broke, another may do */
 	CONN_EV_DEADLINE,  /* the state's time is up */
 	CONN_EV_WITHDRAWN, /* what was allowed no longer is, or the worker ends */
 	CONN_N_EVENTS
 };
 
-/* Totals since the start, for one worker; read in its thread. */
+/* Handshake times: upper bounds of the buckets, microseconds; the last bucket has none. */
+#define PROXY_HANDSHAKE_BUCKETS 10
+extern const uint32_t proxy_handshake_bounds_us[PROXY_HANDSHAKE_BUCKETS - 1];
+
+const char *proxy_conn_state_name(enum proxy_conn_state state);
+
+/* Totals of one listener since the start; read in its thread. */
 struct proxy_counters {
 	uint64_t accepted;
 	uint64_t admitted;
 	uint64_t refused;     /* by verification or policy */
+	uint64_t limited;     /* by a limit: connections, source, peer, handshakes, descriptors */
 	uint64_t no_identity; /* accepted and closed at once: no valid certificate of our own */
 	uint64_t failed;      /* broken before or after admission */
 	uint64_t slow;        /* missed a deadline */
 	uint64_t withdrawn;
-	uint64_t finished;     /* ended in order */
-	uint64_t bytes_to_app; /* of ended connections */
+	uint64_t finished; /* ended in order */
+	uint64_t resumed;  /* handshakes that resumed a session */
+	uint64_t retried;  /* outbound: another target was tried after a handshake failed */
+	uint64_t bytes_to_app;
 	uint64_t bytes_to_wire;
 	uint64_t open; /* now */
+	uint64_t handshakes[PROXY_HANDSHAKE_BUCKETS];
+	uint64_t handshake_us; /* the sum */
 };
 
-/* A listener as connections see it; outlives them. */
+void proxy_counters_add(struct proxy_counters *sum, const struct proxy_counters *more);
+
+/*
+ * A listener as connections see it.  Reference counted within its thread: it outlives its removal by a
+ * reload until its last connection has ended.
+ */
 struct proxy_listener {
-	const struct proxy_listener_config *config;
+	unsigned refs;
+	struct proxy_config *origin;                /* referenced; holds config */
+	const struct proxy_listener_config *config; /* as of the last reload */
+	struct proxy_pool *pool;
+	struct proxy_public *public; /* public listeners */
 	char name[SEAL_HOSTNAME_MAX + 16];
-	size_t next_target; /* round robin */
+	struct proxy_counters counters;
+	struct proxy_counters *gone; /* where they are added when it ends */
+	bool removed;
 };
+
+/* What is told about a connection. */
+struct proxy_conn_info {
+	uint64_t id;
+	const struct proxy_listener *listener;
+	enum proxy_conn_state state;
+	const char *peer; /* "" before it is verified */
+	const char *address;
+	uint64_t bytes_up;
+	uint64_t bytes_down;
+	uint64_t age_ms;
+};
+typedef void (*proxy_conn_info_fn)(void *arg, const struct proxy_conn_info *info);
 
 struct proxy_conn;
 
@@ -75,6 +113,10 @@ SEAL_CHECKED int proxy_conns_new(struct proxy_conns **ret_conns, struct seal_loo
 /* Ends every connection. */
 void proxy_conns_free(struct proxy_conns *conns);
 
+/*
+ * Is there room for one more connection?  Makes some where slow handshakes hold it; says why not.
+ */
+bool proxy_conns_make_room(struct proxy_conns *conns, const char **ret_why);
 /*
  * Begin a connection on an accepted socket, which is taken over in any case.  What goes wrong is
  * logged here.  Requires a state (proxy_conns_set_state).
@@ -88,11 +130,19 @@ void proxy_conns_accept(struct proxy_conns *conns, struct proxy_listener *listen
 void proxy_conns_set_state(struct proxy_conns *conns, struct proxy_identity_state *state);
 /* Borrowed; NULL before the first. */
 const struct proxy_identity_state *proxy_conns_state(const struct proxy_conns *conns);
+/*
+ * Limits and deadlines of this configuration from now on; live connections are held against what their
+ * listeners say now.
+ */
+void proxy_conns_set_config(struct proxy_conns *conns, const struct proxy_config *config);
 /* Close every connection, with the reason in its line. */
 void proxy_conns_end_all(struct proxy_conns *conns, const char *reason);
 /* Call fn in the loop each time the last connection has gone. */
 void proxy_conns_on_empty(struct proxy_conns *conns, seal_timer_fn fn, void *arg);
+void proxy_conns_each(const struct proxy_conns *conns, proxy_conn_info_fn fn, void *arg);
 struct seal_staging *proxy_conns_staging(const struct proxy_conns *conns);
-struct proxy_counters *proxy_conns_counters(struct proxy_conns *conns);
+/* Now. */
+size_t proxy_conns_open(const struct proxy_conns *conns);
+size_t proxy_conns_handshakes(const struct proxy_conns *conns);
 
 #endif

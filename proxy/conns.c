@@ -7,20 +7,49 @@
  */
 #include "proxy/conn_internal.h"
 
+#include "base/secret/secret.h"
 #include "proxy/admit.h"
 
 #define NO_DEADLINE UINT64_MAX
+/* Handshake steps in one turn of the loop: about 2 ms, in which bytes of others wait. */
+#define SHAKES_A_TURN 8u
+/* When so many have come or gone, and this much time has passed, free memory goes back to the system. */
+#define TIDY_COUNT 64u
+#define TIDY_MS    1000u
+
+/* Resumed ones on loopback take the first, those between continents the last but one. */
+const uint32_t proxy_handshake_bounds_us[PROXY_HANDSHAKE_BUCKETS - 1] = {
+	250, 500, 1000, 2500, 5000, 10000, 50000, 250000, 1000000,
+};
 
 static void on_deadline(void *arg);
 static void after_turn(void *arg);
+static void on_tidy(void *arg);
 
-static void
-set_deadlines(struct proxy_conns *conns, const struct proxy_config *config)
+static enum proxy_conn_state
+state_of_list(size_t list)
 {
-	conns->deadlines[CONN_HANDSHAKE] = config->handshake_ms;
-	conns->deadlines[CONN_DIAL] = config->connect_ms;
-	conns->deadlines[CONN_RELAY] = config->idle_ms;
-	conns->deadlines[CONN_DRAIN] = config->drain_ms;
+	return list == CONN_LIST_OWN_HANDSHAKES ? CONN_HANDSHAKE : (enum proxy_conn_state)list;
+}
+
+static struct conn_list *
+list_of(struct proxy_conns *conns, const struct proxy_conn *conn, enum proxy_conn_state state)
+{
+	if (state == CONN_HANDSHAKE && !proxy_conn_comes_in(conn))
+		return &conns->lists[CONN_LIST_OWN_HANDSHAKES];
+	return &conns->lists[state];
+}
+
+static int
+new_timers(struct proxy_conns *conns, struct seal_err *err)
+{
+	int r = seal_timer_new(&conns->deadline, conns->loop, on_deadline, conns, err);
+
+	if (r == 0)
+		r = seal_timer_new(&conns->after, conns->loop, after_turn, conns, err);
+	if (r == 0)
+		r = seal_timer_new(&conns->tidy, conns->loop, on_tidy, conns, err);
+	return r;
 }
 
 int
@@ -33,21 +62,23 @@ proxy_conns_new(struct proxy_conns **ret_conns, struct seal_loop *loop,
 	if (conns == NULL)
 		return seal_fail_memory(err);
 	conns->loop = loop;
-	conns->config = config;
 	conns->deadline_armed_ms = NO_DEADLINE;
-	set_deadlines(conns, config);
+	conns->budget = SHAKES_A_TURN;
 	TAILQ_INIT(&conns->more);
 	for (size_t i = 0; i < SEAL_COUNT(conns->lists); i++)
 		TAILQ_INIT(&conns->lists[i]);
 	r = seal_staging_new(&conns->staging, err);
 	if (r == 0)
-		r = seal_timer_new(&conns->deadline, loop, on_deadline, conns, err);
+		r = new_timers(conns, err);
 	if (r == 0)
-		r = seal_timer_new(&conns->after, loop, after_turn, conns, err);
+		r = proxy_tally_new(&conns->sources, err);
+	if (r == 0)
+		r = proxy_tally_new(&conns->peers, err);
 	if (r < 0) {
 		proxy_conns_free(conns);
 		return r;
 	}
+	proxy_conns_set_config(conns, config);
 	*ret_conns = conns;
 	return 0;
 }
@@ -64,10 +95,31 @@ reap(struct proxy_conns *conns)
 		TAILQ_REMOVE(closed, conn, link);
 		if (conn->has_more)
 			TAILQ_REMOVE(&conns->more, conn, more);
-		conns->counters.open--;
+		conns->open--;
+		conn->listener->counters.open--;
 		proxy_conn_free(conn);
 	}
-	return any && conns->counters.open == 0;
+	return any && conns->open == 0;
+}
+
+/*
+ * A handshake needs three times the memory that a connection at rest does.  The allocator keeps what is
+ * freed, in holes between what stays; they are worth more than all that stays.
+ */
+static void
+on_tidy(void *arg)
+{
+	struct proxy_conns *conns = arg;
+
+	conns->churn = 0;
+	seal_memory_tidy();
+}
+
+static void
+count_churn(struct proxy_conns *conns)
+{
+	if (++conns->churn == TIDY_COUNT)
+		seal_timer_arm(conns->tidy, TIDY_MS);
 }
 
 void
@@ -79,9 +131,12 @@ proxy_conns_free(struct proxy_conns *conns)
 		proxy_conns_end_all(conns, "the proxy ends");
 		(void)reap(conns);
 	}
+	seal_timer_free(conns->tidy);
 	seal_timer_free(conns->after);
 	seal_timer_free(conns->deadline);
 	seal_staging_free(conns->staging);
+	proxy_tally_free(conns->sources);
+	proxy_tally_free(conns->peers);
 	proxy_state_unref(conns->identity);
 	free(conns);
 }
@@ -103,17 +158,33 @@ append(struct proxy_conns *conns, struct proxy_conn *conn)
 	uint32_t wait = conns->deadlines[conn->state];
 
 	conn->deadline_ms = wait == 0 ? NO_DEADLINE : seal_loop_now_ms(conns->loop) + wait;
-	TAILQ_INSERT_TAIL(&conns->lists[conn->state], conn, link);
+	TAILQ_INSERT_TAIL(list_of(conns, conn, conn->state), conn, link);
 	arm_deadline(conns, conn->deadline_ms);
+}
+
+static void
+count_move(struct proxy_conns *conns, struct proxy_conn *conn, enum proxy_conn_state from)
+{
+	bool comes_in = proxy_conn_comes_in(conn);
+
+	if (from == CONN_NONE) {
+		conns->open++;
+		conn->listener->counters.open++;
+	}
+	if (comes_in && conn->state == CONN_HANDSHAKE)
+		conns->handshakes++;
+	if (comes_in && from == CONN_HANDSHAKE)
+		conns->handshakes--;
+	if (from == CONN_HANDSHAKE || conn->state == CONN_CLOSED)
+		count_churn(conns);
 }
 
 void
 proxy_conns_move(struct proxy_conns *conns, struct proxy_conn *conn, enum proxy_conn_state from)
 {
-	if (from == CONN_NONE)
-		conns->counters.open++;
-	else
-		TAILQ_REMOVE(&conns->lists[from], conn, link);
+	count_move(conns, conn, from);
+	if (from != CONN_NONE)
+		TAILQ_REMOVE(list_of(conns, conn, from), conn, link);
 	append(conns, conn);
 	if (conn->state == CONN_CLOSED)
 		seal_timer_arm(conns->after, 0);
@@ -124,7 +195,7 @@ proxy_conns_touch(struct proxy_conns *conns, struct proxy_conn *conn)
 {
 	if (conn->deadline_ms == NO_DEADLINE)
 		return;
-	TAILQ_REMOVE(&conns->lists[conn->state], conn, link);
+	TAILQ_REMOVE(list_of(conns, conn, conn->state), conn, link);
 	append(conns, conn);
 }
 
@@ -138,15 +209,62 @@ proxy_conns_add_more(struct proxy_conns *conns, struct proxy_conn *conn)
 	seal_timer_arm(conns->after, 0);
 }
 
-/* End those in a state whose time is up.  Returns the nearest deadline left. */
+/* The first step of a turn also asks for the end of the turn, which brings new ones. */
+bool
+proxy_conns_may_shake(struct proxy_conns *conns)
+{
+	if (conns->budget == 0)
+		return false;
+	if (conns->budget == SHAKES_A_TURN)
+		seal_timer_arm(conns->after, 0);
+	conns->budget--;
+	return true;
+}
+
+/*
+ * Who completes a handshake at once never waits long enough to be the one that gives way; who drips it
+ * in, a byte a second and from many places, makes room for whoever comes next.
+ */
+static bool
+give_way(struct proxy_conns *conns)
+{
+	struct proxy_conn *slowest = TAILQ_FIRST(&conns->lists[CONN_HANDSHAKE]);
+
+	if (slowest == NULL)
+		return false;
+	slowest->limited = true;
+	proxy_conn_step(slowest, CONN_EV_WITHDRAWN, "too many handshakes: the slowest gave way");
+	return true;
+}
+
+bool
+proxy_conns_make_room(struct proxy_conns *conns, const char **ret_why)
+{
+	const struct proxy_limits *limits = &conns->limits;
+
+	*ret_why = "too many connections";
+	if (limits->connections != 0 && conns->open >= limits->connections && !give_way(conns))
+		return false;
+	if (limits->handshakes != 0 && conns->handshakes >= limits->handshakes)
+		(void)give_way(conns); /* there is one: they are counted */
+	return true;
+}
+
+/* End those whose time is up.  Returns the nearest deadline left. */
 static uint64_t
-expire(struct proxy_conns *conns, enum proxy_conn_state state, uint64_t now)
+expire(struct proxy_conns *conns, size_t list, uint64_t now)
 {
 	struct proxy_conn *conn;
 
-	while ((conn = TAILQ_FIRST(&conns->lists[state])) != NULL && conn->deadline_ms <= now)
+	while ((conn = TAILQ_FIRST(&conns->lists[list])) != NULL && conn->deadline_ms <= now)
 		proxy_conn_step(conn, CONN_EV_DEADLINE, "deadline");
 	return conn == NULL ? NO_DEADLINE : conn->deadline_ms;
+}
+
+static bool
+is_live_list(size_t list)
+{
+	return list != CONN_NONE && list != CONN_CLOSED;
 }
 
 static void
@@ -157,8 +275,8 @@ on_deadline(void *arg)
 	uint64_t nearest = NO_DEADLINE;
 
 	conns->deadline_armed_ms = NO_DEADLINE;
-	for (enum proxy_conn_state state = CONN_HANDSHAKE; state < CONN_CLOSED; state++) {
-		uint64_t at = expire(conns, state, now);
+	for (size_t i = 0; i < CONN_N_LISTS; i++) {
+		uint64_t at = is_live_list(i) ? expire(conns, i, now) : NO_DEADLINE;
 
 		nearest = at < nearest ? at : nearest;
 	}
@@ -172,6 +290,7 @@ after_turn(void *arg)
 	struct conn_list turn = TAILQ_HEAD_INITIALIZER(turn);
 	struct proxy_conn *conn;
 
+	conns->budget = SHAKES_A_TURN;
 	TAILQ_CONCAT(&turn, &conns->more, more);
 	while ((conn = TAILQ_FIRST(&turn)) != NULL) {
 		TAILQ_REMOVE(&turn, conn, more);
@@ -182,33 +301,78 @@ after_turn(void *arg)
 		conns->on_empty(conns->on_empty_arg);
 }
 
-/* Refuse a connection whose peer the new state no longer allows. */
+/* Refuse a connection whose peer the state, or its listener, no longer allows. */
 static void
 recheck(struct proxy_conn *conn, const struct proxy_identity_state *state)
 {
 	struct seal_err why = { 0 };
 
-	if (!conn->verified)
-		return; /* its handshake is under way: ADMIT asks the new state */
-	if (proxy_admit_recheck(&conn->peer, conn->listener->config, conn->identity, state,
+	if (conn->peer == NULL)
+		return; /* the public, or a handshake under way: ADMIT asks the new state */
+	if (proxy_admit_recheck(&conn->peer->peer, conn->listener->config, conn->identity, state,
 				conn->admitted_at, &why) < 0)
 		proxy_conn_step(conn, CONN_EV_WITHDRAWN, why.text);
+}
+
+static void
+recheck_all(struct proxy_conns *conns)
+{
+	struct proxy_conn *next;
+
+	for (size_t i = 0; i < CONN_N_LISTS; i++)
+		for (struct proxy_conn *conn = TAILQ_FIRST(&conns->lists[i]);
+		     is_live_list(i) && conn != NULL; conn = next) {
+			next = TAILQ_NEXT(conn, link);
+			recheck(conn, conns->identity);
+		}
 }
 
 void
 proxy_conns_set_state(struct proxy_conns *conns, struct proxy_identity_state *state)
 {
-	struct proxy_conn *next;
-
 	(void)proxy_state_ref(state);
 	proxy_state_unref(conns->identity);
 	conns->identity = state;
-	for (enum proxy_conn_state i = CONN_HANDSHAKE; i < CONN_CLOSED; i++)
-		for (struct proxy_conn *conn = TAILQ_FIRST(&conns->lists[i]); conn != NULL;
-		     conn = next) {
-			next = TAILQ_NEXT(conn, link);
-			recheck(conn, state);
-		}
+	recheck_all(conns);
+}
+
+/* Lists are ordered because all in one have the same time: a new time is given to all at once. */
+static void
+rearm_all(struct proxy_conns *conns)
+{
+	uint64_t now = seal_loop_now_ms(conns->loop);
+
+	for (size_t i = 0; i < CONN_N_LISTS; i++) {
+		uint32_t wait = conns->deadlines[state_of_list(i)];
+		uint64_t at = wait == 0 ? NO_DEADLINE : now + wait;
+		struct proxy_conn *conn;
+
+		TAILQ_FOREACH(conn, &conns->lists[i], link)
+		conn->deadline_ms = at;
+		if (!TAILQ_EMPTY(&conns->lists[i]))
+			arm_deadline(conns, at);
+	}
+}
+
+void
+proxy_conns_set_config(struct proxy_conns *conns, const struct proxy_config *config)
+{
+	uint32_t deadlines[CONN_N_STATES] = {
+		[CONN_HANDSHAKE] = config->handshake_ms,
+		[CONN_DIAL] = config->connect_ms,
+		[CONN_RELAY] = config->idle_ms,
+		[CONN_DRAIN] = config->drain_ms,
+	};
+
+	conns->limits = config->limits;
+	conns->connect_ms = config->connect_ms;
+	seal_staging_set_limit(conns->staging, config->limits.memory);
+	if (memcmp(conns->deadlines, deadlines, sizeof(deadlines)) != 0) {
+		memcpy(conns->deadlines, deadlines, sizeof(deadlines));
+		rearm_all(conns);
+	}
+	if (conns->identity != NULL)
+		recheck_all(conns);
 }
 
 const struct proxy_identity_state *
@@ -222,8 +386,8 @@ proxy_conns_end_all(struct proxy_conns *conns, const char *reason)
 {
 	struct proxy_conn *conn;
 
-	for (enum proxy_conn_state i = CONN_HANDSHAKE; i < CONN_CLOSED; i++)
-		while ((conn = TAILQ_FIRST(&conns->lists[i])) != NULL)
+	for (size_t i = 0; i < CONN_N_LISTS; i++)
+		while (is_live_list(i) && (conn = TAILQ_FIRST(&conns->lists[i])) != NULL)
 			proxy_conn_step(conn, CONN_EV_WITHDRAWN, reason);
 }
 
@@ -234,14 +398,51 @@ proxy_conns_on_empty(struct proxy_conns *conns, seal_timer_fn fn, void *arg)
 	conns->on_empty_arg = arg;
 }
 
-struct proxy_counters *
-proxy_conns_counters(struct proxy_conns *conns)
+static void
+tell(const struct proxy_conn *conn, proxy_conn_info_fn fn, void *arg)
 {
-	return &conns->counters;
+	enum conn_leg from = proxy_conn_comes_in(conn) ? LEG_WIRE : LEG_APP;
+	char address[SEAL_ADDR_TEXT_MAX];
+	const struct proxy_conn_info info = {
+		.id = conn->id,
+		.listener = conn->listener,
+		.state = conn->state,
+		.peer = proxy_conn_peer_name(conn),
+		.address = address,
+		.bytes_up = conn->relay.ways[from].bytes,
+		.bytes_down = conn->relay.ways[!from].bytes,
+		.age_ms = seal_loop_now_ms(conn->conns->loop) - conn->started_ms,
+	};
+
+	proxy_conn_address(conn, address);
+	fn(arg, &info);
+}
+
+void
+proxy_conns_each(const struct proxy_conns *conns, proxy_conn_info_fn fn, void *arg)
+{
+	const struct proxy_conn *conn;
+
+	for (size_t i = 0; i < CONN_N_LISTS; i++)
+		if (is_live_list(i))
+			TAILQ_FOREACH(conn, &conns->lists[i], link)
+	tell(conn, fn, arg);
 }
 
 struct seal_staging *
 proxy_conns_staging(const struct proxy_conns *conns)
 {
 	return conns->staging;
+}
+
+size_t
+proxy_conns_open(const struct proxy_conns *conns)
+{
+	return conns->open;
+}
+
+size_t
+proxy_conns_handshakes(const struct proxy_conns *conns)
+{
+	return conns->handshakes;
 }

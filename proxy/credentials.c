@@ -32,6 +32,7 @@ struct proxy_credentials {
 	char *dir;
 	struct mark marks[FILE_COUNT];
 	uint64_t generation;
+	uint32_t max_sessions;
 	bool failed; /* the last look: say it once, look again */
 	char said[SEAL_ERR_TEXT_LEN];
 };
@@ -62,8 +63,8 @@ load_key(struct seal_key **ret_key, int dirfd, const char *name, struct seal_err
 }
 
 static int
-load_state(struct proxy_identity_state **ret_state, int dirfd, uint64_t generation,
-	   struct seal_err *err)
+load_state(struct proxy_identity_state **ret_state, int dirfd, uint32_t max_sessions,
+	   uint64_t generation, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_strv_release) struct seal_strv everyone = { 0 };
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *anchors = NULL;
@@ -72,6 +73,7 @@ load_state(struct proxy_identity_state **ret_state, int dirfd, uint64_t generati
 	struct proxy_state_parts parts = { .clients = &everyone,
 					   .servers = &everyone,
 					   .generation = generation,
+					   .max_sessions = max_sessions,
 					   .now = seal_clock_now() };
 	int r = load_certs(&anchors, dirfd, file_names[FILE_CA], MAX_BUNDLE, err);
 
@@ -91,25 +93,26 @@ load_state(struct proxy_identity_state **ret_state, int dirfd, uint64_t generati
 
 int
 proxy_credentials_load(struct proxy_identity_state **ret_state, const char *dir,
-		       uint64_t generation, struct seal_err *err)
+		       uint32_t max_sessions, uint64_t generation, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_closep) int dirfd = seal_fs_open_dir(dir, SEAL_FS_ANY, err);
 	int r;
 
 	if (dirfd < 0)
 		return dirfd;
-	r = load_state(ret_state, dirfd, generation, err);
+	r = load_state(ret_state, dirfd, max_sessions, generation, err);
 	return r < 0 ? seal_note(err, r, "credentials in '%s'", dir) : 0;
 }
 
 int
 proxy_credentials_new(struct proxy_credentials **ret_credentials, const char *dir,
-		      struct seal_err *err)
+		      uint32_t max_sessions, struct seal_err *err)
 {
 	struct proxy_credentials *credentials = calloc(1, sizeof(*credentials));
 
 	if (credentials == NULL)
 		return seal_fail_memory(err);
+	credentials->max_sessions = max_sessions;
 	credentials->dir = seal_strndup(dir, strlen(dir));
 	if (credentials->dir == NULL) {
 		free(credentials);
@@ -169,8 +172,8 @@ proxy_credentials_turn(struct proxy_credentials *credentials,
 	if (!credentials->failed && credentials->generation > 0 &&
 	    memcmp(marks, credentials->marks, sizeof(marks)) == 0)
 		return LOOK_MS;
-	if (proxy_credentials_load(ret_state, credentials->dir, credentials->generation + 1, &err) <
-	    0) {
+	if (proxy_credentials_load(ret_state, credentials->dir, credentials->max_sessions,
+				   credentials->generation + 1, &err) < 0) {
 		warn_once(credentials, &err);
 		credentials->failed = true;
 		return LOOK_MS;

@@ -11,12 +11,13 @@
 
 /* Read and check the three files. */
 SEAL_CHECKED int proxy_credentials_load(struct proxy_identity_state **ret_state, const char *dir,
-					uint64_t generation, struct seal_err *err);
+					uint32_t max_sessions, uint64_t generation,
+					struct seal_err *err);
 
 /* Following the files as they change. */
 struct proxy_credentials;
 SEAL_CHECKED int proxy_credentials_new(struct proxy_credentials **ret_credentials, const char *dir,
-				       struct seal_err *err);
+				       uint32_t max_sessions, struct seal_err *err);
 void proxy_credentials_free(struct proxy_credentials *credentials);
 /*
  * Look once.  The first look, and one after a change, yields a new state; files that do not fit

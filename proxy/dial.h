@@ -3,9 +3,11 @@
 #define SEAL_PROXY_DIAL_H
 
 /*
- * Connect to one of several targets: names are resolved, addresses and targets tried one after
- * another, all within one time.  Each attempt gets its fair share of what is left, so that one silent
- * address cannot use up the time of the others.
+ * Connect to one target of a pool, all within one time: the pool says which, names are resolved, and
+ * the addresses of a name are tried as RFC 8305 has it, both families in turn, the next one starting
+ * before a silent one is given up.  A target that cannot be reached is reported to the pool and the
+ * next one tried; when all have failed, they are tried again after a pause that doubles, as long as
+ * there is time.
  */
 
 #include <stdint.h>
@@ -13,23 +15,31 @@
 #include "base/err/err.h"
 #include "base/loop/loop.h"
 #include "base/loop/net.h"
+#include "proxy/pool.h"
 
 struct proxy_dial;
 
 struct proxy_dial_result {
-	int fd;                             /* connected and now the callee's, or -1 */
-	const struct seal_endpoint *target; /* which one answered; NULL when none did */
-	char address[SEAL_ADDR_TEXT_MAX];   /* and at which address */
-	struct seal_err why;                /* the last failure, with its target */
+	int fd;          /* connected and now the callee's, or -1 */
+	unsigned target; /* which one answered; its count is the callee's to release */
+	char address[SEAL_ADDR_TEXT_MAX]; /* and at which address */
+	struct seal_err why;              /* the last failure, with its target */
 };
 
 /* Called once, from the loop, never before proxy_dial_new returns; may free the dial. */
 typedef void (*proxy_dial_fn)(void *arg, const struct proxy_dial_result *result);
 
+/*
+ * Most targets are on this machine and answer, or refuse, while connect is being called.  Try one such
+ * target of the pool: true when it answered, with its descriptor and count the callee's.  False
+ * says nothing: dial.
+ */
+bool proxy_dial_at_once(struct proxy_pool *pool, uint32_t tried,
+			struct proxy_dial_result *ret_result);
+
 struct proxy_dial_config {
-	const struct seal_endpoint *targets; /* borrowed for the life of the dial */
-	size_t target_count;
-	size_t first; /* where to begin in the ring of targets */
+	struct proxy_pool *pool; /* the dial takes a reference of its own */
+	uint32_t tried;          /* targets not to be tried before all others have been */
 	uint32_t timeout_ms;
 };
 

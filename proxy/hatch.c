@@ -39,11 +39,13 @@ struct proxy_hatch {
 	bool renew_refused;
 	uint64_t retry_at_ms; /* monotonic */
 	uint64_t generation;
+	uint32_t max_sessions;
 };
 
 int
 proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg, const char *path,
-		const struct seal_strv *hostnames, const atomic_bool *abort, struct seal_err *err)
+		const struct seal_strv *hostnames, uint32_t max_sessions, const atomic_bool *abort,
+		struct seal_err *err)
 {
 	struct proxy_hatch *hatch = calloc(1, sizeof(*hatch));
 	struct seal_identity identity = { 0 };
@@ -51,6 +53,7 @@ proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg, const char *pa
 
 	if (hatch == NULL)
 		return seal_fail_memory(err);
+	hatch->max_sessions = max_sessions;
 	hatch->abort = abort;
 	r = seal_cert_identity(seal_certs_at(egg_cert(*egg), 0), &identity, err);
 	if (r == 0)
@@ -217,6 +220,7 @@ accept_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentia
 					   .clients = &credentials->clients,
 					   .servers = &credentials->servers,
 					   .generation = hatch->generation + 1,
+					   .max_sessions = hatch->max_sessions,
 					   .now = seal_clock_now() };
 	int r = read_chains(credentials, &chain, &anchors, err);
 

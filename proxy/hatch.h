@@ -20,8 +20,8 @@ struct proxy_hatch;
  * the first hatch where the file system allows.  Calls end early when *abort becomes true.
  */
 SEAL_CHECKED int proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg, const char *path,
-				 const struct seal_strv *hostnames, const atomic_bool *abort,
-				 struct seal_err *err);
+				 const struct seal_strv *hostnames, uint32_t max_sessions,
+				 const atomic_bool *abort, struct seal_err *err);
 void proxy_hatch_free(struct proxy_hatch *hatch);
 
 /*

@@ -16,11 +16,14 @@ struct proxy_identity {
 	struct proxy_credentials *credentials;
 	proxy_publish_fn publish;
 	void *arg;
+	uint64_t (*also)(void *also_arg);
+	void *also_arg;
+	bool poked; /* under the lock */
 	atomic_bool stop;
 	bool running;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* stop has been set */
+	pthread_cond_t changed; /* stop or poked has been set */
 };
 
 static struct timespec
@@ -46,8 +49,9 @@ wait_ms(struct proxy_identity *identity, uint64_t wait)
 	int r = 0;
 
 	pthread_mutex_lock(&identity->lock);
-	while (!atomic_load(&identity->stop) && r != ETIMEDOUT)
+	while (!atomic_load(&identity->stop) && !identity->poked && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&identity->changed, &identity->lock, &until);
+	identity->poked = false;
 	pthread_mutex_unlock(&identity->lock);
 	return !atomic_load(&identity->stop);
 }
@@ -67,6 +71,11 @@ run(void *arg)
 			wait = proxy_credentials_turn(identity->credentials, &state);
 		if (state != NULL)
 			identity->publish(identity->arg, state);
+		if (identity->also != NULL) {
+			uint64_t also = identity->also(identity->also_arg);
+
+			wait = also < wait ? also : wait;
+		}
 	} while (wait_ms(identity, wait));
 	return NULL;
 }
@@ -115,6 +124,8 @@ proxy_identity_start(struct proxy_identity **ret_identity,
 		return seal_fail_memory(err);
 	identity->publish = config->publish;
 	identity->arg = config->arg;
+	identity->also = config->also;
+	identity->also_arg = config->also_arg;
 	r = init_waiting(identity, err);
 	if (r < 0) {
 		free(identity);
@@ -122,9 +133,10 @@ proxy_identity_start(struct proxy_identity **ret_identity,
 	}
 	if (config->egg != NULL)
 		r = proxy_hatch_new(&identity->hatch, config->egg, config->egg_path,
-				    config->hostnames, &identity->stop, err);
+				    config->hostnames, config->max_sessions, &identity->stop, err);
 	else
-		r = proxy_credentials_new(&identity->credentials, config->credentials, err);
+		r = proxy_credentials_new(&identity->credentials, config->credentials,
+					  config->max_sessions, err);
 	if (r == 0)
 		r = start_thread(identity, err);
 	if (r < 0) {
@@ -133,6 +145,15 @@ proxy_identity_start(struct proxy_identity **ret_identity,
 	}
 	*ret_identity = identity;
 	return 0;
+}
+
+void
+proxy_identity_poke(struct proxy_identity *identity)
+{
+	pthread_mutex_lock(&identity->lock);
+	identity->poked = true;
+	pthread_cond_signal(&identity->changed);
+	pthread_mutex_unlock(&identity->lock);
 }
 
 void

@@ -19,13 +19,19 @@ struct proxy_identity_config {
 	const char *credentials;
 	const char *egg_path;              /* removed after the first hatch; may be NULL */
 	const struct seal_strv *hostnames; /* to ask for, with an egg */
+	uint32_t max_sessions;             /* kept for resumption, on each side */
 	proxy_publish_fn publish;
 	void *arg;
+	/* Something else to look at in this thread: returns the milliseconds until the next time. */
+	uint64_t (*also)(void *also_arg);
+	void *also_arg;
 };
 
 SEAL_CHECKED int proxy_identity_start(struct proxy_identity **ret_identity,
 				      const struct proxy_identity_config *config,
 				      struct seal_err *err);
+/* Look now: something was changed that the thread would notice later.  From any thread. */
+void proxy_identity_poke(struct proxy_identity *identity);
 /* Ends the thread, aborting a call that is under way. */
 void proxy_identity_free(struct proxy_identity *identity);
 

@@ -13,9 +13,14 @@
 #include "base/fs/fs.h"
 #include "base/http/health.h"
 #include "base/secret/secret.h"
+#include "proxy/capture.h"
+#include "proxy/control.h"
 #include "proxy/credentials.h"
+#include "proxy/follow.h"
 #include "proxy/identity.h"
+#include "proxy/limits.h"
 #include "proxy/options.h"
+#include "proxy/sandbox.h"
 #include "proxy/worker.h"
 
 #define EGG_PATH "/etc/seal/egg"
@@ -24,13 +29,16 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 
 struct app {
 	struct proxy_options options;
-	struct proxy_config *config;
+	struct proxy_config *config; /* referenced: the one that is served */
+	struct proxy_room room;
 	struct egg *egg; /* NULL with --credentials */
 	struct seal_loop *loop;
 	struct proxy_worker *worker;
+	struct proxy_control *control;
+	struct proxy_follow *follow;
 	struct seal_health *health;
 	struct proxy_identity *identity;
-	struct seal_signal *signals[2];
+	struct seal_signal *signals[3];
 	bool draining;
 	struct seal_err failed; /* what made the worker give up */
 };
@@ -70,7 +78,7 @@ check_source(struct app *app, struct seal_err *err)
 	int r;
 
 	if (app->options.credentials != NULL) {
-		r = proxy_credentials_load(&state, app->options.credentials, 0, err);
+		r = proxy_credentials_load(&state, app->options.credentials, 0, 0, err);
 		proxy_state_unref(state);
 		return r;
 	}
@@ -80,6 +88,20 @@ check_source(struct app *app, struct seal_err *err)
 			      "this egg takes listeners from sealed values only, not from flags or "
 			      "files: mint it with --allow-plain-config to allow them");
 	return r;
+}
+
+/* The configuration as it can be served here. */
+static int
+read_config(struct app *app, struct proxy_config **ret_config, struct seal_err *err)
+{
+	struct proxy_config *config = NULL;
+	int r = proxy_options_configure(&app->options, &config, err);
+
+	if (r < 0)
+		return r;
+	config->limits = proxy_limits_fit(&config->limits, &app->room);
+	*ret_config = config;
+	return 0;
 }
 
 static void
@@ -92,13 +114,14 @@ on_drained(void *arg)
 
 /* The first asks to end in order, the second to end. */
 static void
-on_signal(void *arg, int number)
+on_end(void *arg, int number)
 {
 	struct app *app = arg;
+	struct proxy_counters totals;
 
+	proxy_worker_totals(app->worker, &totals);
 	seal_log(SEAL_LOG_NOTICE, app->draining ? "stopping" : "draining",
-		 SEAL_U64("signal", (uint64_t)number),
-		 SEAL_U64("connections", proxy_worker_counters(app->worker)->open));
+		 SEAL_U64("signal", (uint64_t)number), SEAL_U64("connections", totals.open));
 	if (app->draining) {
 		seal_loop_stop(app->loop);
 		return;
@@ -135,8 +158,11 @@ start_identity(struct app *app, struct seal_err *err)
 		.credentials = app->options.credentials,
 		.egg_path = EGG_PATH,
 		.hostnames = &hostnames,
+		.max_sessions = app->config->limits.sessions,
 		.publish = publish,
 		.arg = app,
+		.also = proxy_follow_turn,
+		.also_arg = app->follow,
 	};
 
 	if (variable != NULL && seal_strv_split(&hostnames, variable, ',', err) < 0)
@@ -164,28 +190,107 @@ start_health(struct app *app, struct seal_err *err)
 		.arg = app,
 	};
 
-	return seal_health_new(&app->health, app->loop, &config, err);
+	return app->config->has_health ? seal_health_new(&app->health, app->loop, &config, err) : 0;
+}
+
+/* ---- Another configuration ---- */
+
+static void
+on_reload(void *arg, int number)
+{
+	SEAL_SCOPED(proxy_config_freep) struct proxy_config *config = NULL;
+	struct app *app = arg;
+	struct seal_err err = { 0 };
+	int r = read_config(app, &config, &err);
+
+	(void)number;
+	if (r == 0)
+		r = proxy_config_check_reload(app->config, config, &err);
+	if (r == 0)
+		r = proxy_worker_reload(app->worker, config, &err);
+	if (r < 0) {
+		seal_log(SEAL_LOG_WARN, "reload_refused", SEAL_STR("reason", err.text),
+			 SEAL_BOOL("keeping_old", true));
+		return;
+	}
+	proxy_config_free(app->config);
+	app->config = SEAL_TAKE(config);
+	seal_log_setup("seal-proxy", app->config->log_level, app->config->log_json);
+	proxy_follow_set_config(app->follow, app->config);
+	proxy_identity_poke(app->identity);
+	seal_log(SEAL_LOG_NOTICE, "reloaded", SEAL_U64("listeners", app->config->listener_count));
+}
+
+/* ---- Beginning and end ---- */
+
+/* What is bound and read is open by now; what comes later is in the paths. */
+static int
+enter_sandbox(struct app *app, struct seal_err *err)
+{
+	const struct proxy_sandbox_sources sources = {
+		.config = app->config,
+		.config_file = app->options.config,
+		.credentials = app->options.credentials,
+		.egg = app->egg == NULL ? NULL : EGG_PATH,
+	};
+	SEAL_SCOPED(proxy_sandbox_paths_release) struct proxy_sandbox_paths paths = { 0 };
+	struct proxy_sandbox_report report = { 0 };
+	int r = proxy_sandbox_collect(&paths, &sources, err);
+
+	if (r == 0)
+		r = proxy_sandbox_enter(&paths, &report, err);
+	if (r < 0)
+		return seal_note(err, r, "sandbox");
+	seal_log(SEAL_LOG_NOTICE, "confined", SEAL_BOOL("seccomp", report.seccomp),
+		 SEAL_U64("landlock", (uint64_t)report.landlock_abi),
+		 SEAL_BOOL("capabilities_dropped", report.capabilities_dropped));
+	return 0;
+}
+
+static int
+start_parts(struct app *app, struct seal_err *err)
+{
+	int r = seal_loop_new(&app->loop, err);
+
+	if (r == 0)
+		r = proxy_worker_new(&app->worker, app->loop, app->config, on_failed, app, err);
+	if (r == 0)
+		r = start_health(app, err);
+	if (r == 0)
+		r = proxy_control_new(&app->control, app->loop, app->worker, err);
+	if (r == 0)
+		r = proxy_follow_new(&app->follow, app->worker, err);
+	if (r == 0)
+		proxy_follow_set_config(app->follow, app->config);
+	return r;
 }
 
 static int
 start(struct app *app, struct seal_err *err)
 {
-	static const int numbers[] = { SIGTERM, SIGINT };
-	int r = seal_loop_new(&app->loop, err);
+	static const struct {
+		int number;
+		seal_signal_fn fn;
+	} signals[] = { { SIGTERM, on_end }, { SIGINT, on_end }, { SIGHUP, on_reload } };
+	int r = start_parts(app, err);
 
 	if (r == 0)
-		r = proxy_worker_new(&app->worker, app->loop, app->config, on_failed, app, err);
-	if (r == 0 && app->config->has_health)
-		r = start_health(app, err);
-	for (size_t i = 0; r == 0 && i < SEAL_COUNT(numbers); i++)
-		r = seal_signal_new(&app->signals[i], app->loop, numbers[i], on_signal, app, err);
-	return r == 0 ? start_identity(app, err) : r;
+		r = enter_sandbox(app, err);
+	if (r == 0)
+		r = start_identity(app, err);
+	/* Last: until then a signal ends us, as it should. */
+	for (size_t i = 0; r == 0 && i < SEAL_COUNT(signals); i++)
+		r = seal_signal_new(&app->signals[i], app->loop, signals[i].number, signals[i].fn,
+				    app, err);
+	return r;
 }
 
 static void
 stop(struct app *app)
 {
 	proxy_identity_free(app->identity); /* first: it publishes to the worker */
+	proxy_follow_free(app->follow);
+	proxy_control_free(app->control);
 	seal_health_free(app->health);
 	proxy_worker_free(app->worker);
 	for (size_t i = 0; i < SEAL_COUNT(app->signals); i++)
@@ -198,15 +303,14 @@ stop(struct app *app)
 static int
 serve(struct app *app, struct seal_err *err)
 {
-	int r;
+	int r = check_source(app, err);
 
-	raise_descriptor_limit();
-	r = check_source(app, err);
 	if (r == 0)
 		r = start(app, err);
 	if (r == 0) {
 		seal_log(SEAL_LOG_NOTICE, "started", SEAL_STR("version", SEAL_VERSION),
-			 SEAL_U64("listeners", app->config->listener_count));
+			 SEAL_U64("listeners", app->config->listener_count),
+			 SEAL_U64("max_connections", app->config->limits.connections));
 		r = seal_loop_run(app->loop, err);
 	}
 	if (r == 0 && app->failed.code != 0) {
@@ -218,11 +322,78 @@ serve(struct app *app, struct seal_err *err)
 	return r;
 }
 
+/* ---- Commands ---- */
+
+/* Everything that can be found out without binding an address. */
+static int
+check_only(const struct app *app, struct seal_err *err)
+{
+	for (size_t i = 0; i < app->config->listener_count; i++) {
+		const struct proxy_listener_config *listener = &app->config->listeners[i];
+		struct proxy_public *public = NULL;
+		int r = 0;
+
+		if (listener->direction == PROXY_PUBLIC)
+			r = proxy_public_load(&public, listener, seal_clock_now(), err);
+		proxy_public_unref(public);
+		if (r < 0)
+			return seal_note(err, r, "%s", listener->origin);
+	}
+	(void)puts("ok"); /* main looks at stdout's health */
+	return 0;
+}
+
+static int
+run_configured(struct app *app, struct seal_err *err)
+{
+	int r;
+
+	raise_descriptor_limit();
+	proxy_room_measure(&app->room);
+	r = read_config(app, &app->config, err);
+	if (r < 0)
+		return r;
+	seal_log_setup("seal-proxy", app->config->log_level, app->config->log_json);
+	if (app->options.command == PROXY_CAPTURE_RULES) {
+		proxy_capture_rules(app->config, stdout);
+		return 0;
+	}
+	return app->options.check ? check_only(app, err) : serve(app, err);
+}
+
+static int
+run_command(struct app *app, struct seal_err *err)
+{
+	const struct proxy_options *options = &app->options;
+	struct seal_endpoint control = { 0 };
+	const struct proxy_status_query query = {
+		.socket_path = control.host,
+		.json = strcmp(options->output, "json") == 0,
+		.connections = options->connections,
+	};
+	int r;
+
+	switch (options->command) {
+	case PROXY_STATUS:
+		r = proxy_options_control(options, &control, err);
+		return r < 0 ? r : proxy_control_status(&query, stdout, err);
+	case PROXY_LOG_LEVEL:
+		r = proxy_options_control(options, &control, err);
+		return r < 0 ? r : proxy_control_log_level(control.host, options->level_word, err);
+	case PROXY_SANDBOX_TEST:
+		return proxy_sandbox_test(stdout, err);
+	case PROXY_CAPTURE_RULES:
+	case PROXY_SERVE:
+		break;
+	}
+	return run_configured(app, err);
+}
+
 static int
 run(struct app *app, int argc, char **argv, struct seal_err *err)
 {
-	enum seal_level level = SEAL_LOG_INFO;
-	bool json = false;
+	enum seal_level level;
+	bool json;
 	int r = proxy_options_parse(&app->options, argc, argv, err);
 
 	if (r < 0)
@@ -239,14 +410,7 @@ run(struct app *app, int argc, char **argv, struct seal_err *err)
 	if (r < 0)
 		return r;
 	seal_log_setup("seal-proxy", level, json);
-	r = proxy_options_configure(&app->options, &app->config, err);
-	if (r < 0)
-		return r;
-	if (app->options.check) {
-		(void)puts("ok");
-		return 0;
-	}
-	return serve(app, err);
+	return run_command(app, err);
 }
 
 int

@@ -63,10 +63,10 @@ pass_on_end(struct proxy_way *way, struct seal_stream *to, struct seal_err *err)
 
 static enum step
 read_some(struct proxy_way *way, struct seal_stream *from, uint8_t *area, size_t *ret_len,
-	  struct seal_err *err)
+	  size_t room, struct seal_err *err)
 {
 	way->wants_write = false;
-	switch (seal_stream_read(from, area, SEAL_STAGING_LEN, ret_len, err)) {
+	switch (seal_stream_read(from, area, room, ret_len, err)) {
 	case SEAL_IO_DONE:
 		return STEP_ON;
 	case SEAL_IO_EOF:
@@ -76,6 +76,7 @@ read_some(struct proxy_way *way, struct seal_stream *from, uint8_t *area, size_t
 		way->wants_write = true;
 		return STEP_WAIT;
 	case SEAL_IO_READ:
+		way->ready = false;
 		return STEP_WAIT;
 	default:
 		return fail_side(from, err);
@@ -84,9 +85,11 @@ read_some(struct proxy_way *way, struct seal_stream *from, uint8_t *area, size_t
 
 /* One step of one direction: flush, or pass the end on, or read and write once. */
 static enum step
-step_way(struct proxy_way *way, struct seal_stream *from, struct seal_stream *to, uint8_t *area,
-	 bool *ret_moved, struct seal_err *err)
+step_way(struct proxy_way *way, struct seal_stream *from, struct seal_stream *to,
+	 struct seal_staging *staging, bool *ret_moved, struct seal_err *err)
 {
+	uint8_t *area = seal_staging_plain(staging);
+	size_t room = seal_staging_room(staging);
 	size_t len = 0;
 	enum step step = flush(to, ret_moved, err);
 
@@ -94,7 +97,9 @@ step_way(struct proxy_way *way, struct seal_stream *from, struct seal_stream *to
 		return step;
 	if (way->read_to_end)
 		return pass_on_end(way, to, err);
-	step = read_some(way, from, area, &len, err);
+	if (!way->ready && !way->wants_write && !seal_stream_pending(from))
+		return STEP_WAIT;
+	step = read_some(way, from, area, &len, room, err);
 	if (step != STEP_ON || len == 0)
 		return step;
 	*ret_moved = true;
@@ -102,11 +107,14 @@ step_way(struct proxy_way *way, struct seal_stream *from, struct seal_stream *to
 	if (seal_stream_write(to, area, len, err) == SEAL_IO_FAIL)
 		return fail_side(to, err);
 	/* A short read has emptied the socket: asking again would cost a system call for nothing. */
-	return len < SEAL_STAGING_LEN && !seal_stream_pending(from) ? STEP_WAIT : STEP_ON;
+	if (len == room || seal_stream_may_have_more(from) || seal_stream_pending(from))
+		return STEP_ON;
+	way->ready = false;
+	return STEP_WAIT;
 }
 
 static enum step
-run_way(struct proxy_relay *relay, unsigned side, uint8_t *area, bool *ret_moved,
+run_way(struct proxy_relay *relay, unsigned side, struct seal_staging *staging, bool *ret_moved,
 	struct seal_err *err)
 {
 	struct proxy_way *way = &relay->ways[side];
@@ -114,7 +122,8 @@ run_way(struct proxy_relay *relay, unsigned side, uint8_t *area, bool *ret_moved
 	enum step step = STEP_ON;
 
 	while (step == STEP_ON && way->bytes < stop)
-		step = step_way(way, relay->sides[side], relay->sides[!side], area, ret_moved, err);
+		step = step_way(way, relay->sides[side], relay->sides[!side], staging, ret_moved,
+				err);
 	return step;
 }
 
@@ -151,13 +160,12 @@ enum proxy_relay_result
 proxy_relay_turn(struct proxy_relay *relay, struct seal_staging *staging, bool *ret_moved,
 		 struct seal_err *err)
 {
-	uint8_t *area = seal_staging_plain(staging);
 	const struct proxy_way *ways = relay->ways;
 
 	*ret_moved = false;
 	for (unsigned side = 0; side < 2; side++)
-		if (run_way(relay, side, area, ret_moved, err) == STEP_FAIL) {
-			rescue(relay, !side, area);
+		if (run_way(relay, side, staging, ret_moved, err) == STEP_FAIL) {
+			rescue(relay, !side, seal_staging_plain(staging));
 			return PROXY_RELAY_FAIL;
 		}
 	if (ways[0].passed_on && ways[1].passed_on)

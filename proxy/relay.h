@@ -20,6 +20,7 @@
 /* The direction numbered i reads from the side numbered i and writes to the other. */
 struct proxy_way {
 	uint64_t bytes;
+	bool ready;       /* the side may have something to read: set by the owner, cleared here */
 	bool read_to_end; /* the side has ended its direction */
 	bool passed_on;   /* and the other side has been told, behind the last byte */
 	bool wants_write; /* reading waits for the side to become writable (TLS) */
@@ -38,7 +39,11 @@ enum proxy_relay_result {
 	PROXY_RELAY_FAIL,  /* one side broke; err says which and why */
 };
 
-/* Move what can be moved within one turn.  *ret_moved tells whether anything was. */
+/*
+ * Move what can be moved within one turn.  Only ways that are ready, or have bytes at hand already, are
+ * read: asking a socket that has nothing costs as much as one that has.  *ret_moved tells whether anything
+ * was.
+ */
 enum proxy_relay_result proxy_relay_turn(struct proxy_relay *relay, struct seal_staging *staging,
 					 bool *ret_moved, struct seal_err *err);
 /* What to wait for on a side. */

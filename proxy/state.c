@@ -5,6 +5,9 @@
  */
 #include "proxy/proxy.h"
 
+/* Certificates of peers remembered as verified; more peers than that cost a verification again. */
+#define MAX_VERIFIED 1024u
+
 static int
 check_leaf(struct proxy_identity_state *state, const struct proxy_state_parts *parts,
 	   struct seal_err *err)
@@ -69,7 +72,10 @@ static int
 make_tls(struct seal_tls **ret_tls, const struct proxy_state_parts *parts, enum seal_side side,
 	 struct seal_err *err)
 {
-	struct seal_tls_config config = { .side = side, .chain = parts->chain, .key = parts->key };
+	struct seal_tls_config config = { .side = side,
+					  .chain = parts->chain,
+					  .key = parts->key,
+					  .max_sessions = parts->max_sessions };
 
 	return seal_tls_new(ret_tls, &config, err);
 }
@@ -95,6 +101,8 @@ proxy_state_new(struct proxy_identity_state **ret_state, const struct proxy_stat
 		r = seal_strv_copy(&state->clients, parts->clients, err);
 	if (r == 0)
 		r = seal_strv_copy(&state->servers, parts->servers, err);
+	if (r == 0)
+		r = seal_peer_cache_new(&state->verified, MAX_VERIFIED, err);
 	if (r == 0)
 		r = make_tls(&state->as_client, parts, SEAL_SIDE_CLIENT, err);
 	if (r == 0)
@@ -122,6 +130,7 @@ proxy_state_unref(struct proxy_identity_state *state)
 		return;
 	seal_tls_unref(state->as_client);
 	seal_tls_unref(state->as_server);
+	seal_peer_cache_free(state->verified);
 	seal_certs_free(state->anchors);
 	seal_strv_release(&state->clients);
 	seal_strv_release(&state->servers);

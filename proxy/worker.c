@@ -1,43 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listeners: bound first, listening once there is an identity, silent for a moment when the system has
- * no descriptor left, closed when the worker drains.  What happens on a connection is conn.c's.
+ * A worker: whoever knocks is let in, turned away or told to wait; identities and configurations are
+ * swapped while connections go on.  Doors are doors.c's, what happens on a connection is conn.c's.
  */
 #include "proxy/worker.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 
 #include "base/fs/fs.h"
 #include "base/log/log.h"
 #include "base/loop/net.h"
+#include "proxy/admit.h"
+#include "proxy/capture.h"
+#include "proxy/doors.h"
 
 /* Accepted per readiness: a flood of arrivals must not starve the connections there are. */
-#define ACCEPT_BATCH 64
-/* How long a listener rests when accepting fails (no descriptors, no memory). */
+#define ACCEPT_BATCH 16
+/* How long a door rests when accepting fails (no descriptors, no memory). */
 #define ACCEPT_REST_MS 100
-/*
- * Every process of the pod may connect to a loopback port; a unix socket is open to the same ones,
- * and its directory can narrow that.
- */
-#define UNIX_MODE 0666
-
-struct worker_listener {
-	struct proxy_worker *worker;
-	struct proxy_listener listener;
-	int fd;
-	struct seal_watch *watch;
-	struct seal_timer *rest;
-};
+/* How often a drain tells how far it is. */
+#define PROGRESS_MS 1000
 
 struct proxy_worker {
 	struct seal_loop *loop;
-	const struct proxy_config *config;
 	struct proxy_conns *conns;
-	struct worker_listener *listeners;
-	size_t listener_count;
+	struct proxy_doors *doors;
+	struct proxy_counters gone; /* of listeners that have ended */
 	struct seal_wake *wake;
 	_Atomic(struct proxy_identity_state *) published; /* not yet taken by the worker */
+	_Atomic(struct news *) news;                      /* the latest first */
+	int reserve; /* a descriptor to give up when there is none left to accept with */
 	struct seal_timer *drain;
+	struct seal_timer *progress;
 	seal_timer_fn on_drained;
 	void *on_drained_arg;
 	proxy_worker_failed_fn on_failed;
@@ -45,139 +40,205 @@ struct proxy_worker {
 	bool open; /* listening */
 	bool draining;
 	struct seal_log_limit accept_limit;
-	struct seal_log_limit identity_limit;
+	struct seal_log_limit turned_limit;
 };
 
-static void
-close_listener(struct worker_listener *listener)
+/* A certificate for a public listener, on its way from another thread. */
+struct news {
+	struct news *next;
+	struct proxy_config *config; /* referenced */
+	size_t index;
+	struct proxy_public *public; /* referenced */
+};
+
+static const char *
+door_name(const struct proxy_door *door)
 {
-	seal_timer_free(SEAL_TAKE(listener->rest));
-	seal_watch_free(SEAL_TAKE(listener->watch));
-	seal_closep(&listener->fd);
+	return proxy_door_is_capture(door) ? "capture" : door->listener->name;
 }
 
+/* A connection that is not taken is reset: its peer knows at once, and nothing lingers. */
 static void
-log_shortage(struct worker_listener *listener, const struct seal_err *err)
+turn_away(struct proxy_worker *worker, struct proxy_door *door, int fd, const char *event,
+	  const char *why)
 {
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char from[SEAL_ADDR_TEXT_MAX] = "";
 	uint64_t missed;
 
-	if (seal_log_may(&listener->worker->accept_limit, 1, &missed))
-		seal_log(SEAL_LOG_WARN, "accept_failed",
-			 SEAL_STR("listener", listener->listener.name),
-			 SEAL_STR("reason", err->text), SEAL_U64("missed", missed));
-}
-
-/* Fail closed: without a valid certificate of our own nobody is served, and nobody waits. */
-static void
-turn_away(struct worker_listener *listener, int fd)
-{
-	struct proxy_worker *worker = listener->worker;
-	uint64_t missed;
-
-	seal_close(fd);
-	proxy_conns_counters(worker->conns)->no_identity++;
-	if (seal_log_may(&worker->identity_limit, 1, &missed))
-		seal_log(SEAL_LOG_WARN, "no_identity",
-			 SEAL_STR("listener", listener->listener.name),
-			 SEAL_STR("reason", "our certificate is not valid now"),
+	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0)
+		seal_addr_format((const struct sockaddr *)&addr, len, from);
+	seal_reset(fd);
+	if (seal_log_may(&worker->turned_limit, 5, &missed))
+		seal_log(SEAL_LOG_WARN, event, SEAL_STR("listener", door_name(door)),
+			 SEAL_STR("address", from), SEAL_STR("reason", why),
 			 SEAL_U64("missed", missed));
 }
 
+/*
+ * No descriptor is left.  The one in reserve is given up to accept and turn away whoever waits, so that
+ * nobody hangs in the queue; then the door rests.
+ */
 static void
-on_acceptable(void *arg, bool readable, bool writable)
+accept_in_shortage(struct proxy_worker *worker, struct proxy_door *door, const struct seal_err *why)
 {
-	struct worker_listener *listener = arg;
-	struct proxy_worker *worker = listener->worker;
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof(addr);
+	int fd;
 
-	(void)readable;
-	(void)writable;
+	seal_closep(&worker->reserve);
+	fd = seal_accept(door->fd, &addr, &len, NULL);
+	if (fd >= 0) {
+		if (door->listener != NULL)
+			door->listener->counters.limited++;
+		turn_away(worker, door, fd, "limit_reached", why->text);
+	}
+	worker->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+fail_accept(struct proxy_worker *worker, struct proxy_door *door, const struct seal_err *err)
+{
+	uint64_t missed;
+
+	if (worker->reserve >= 0)
+		accept_in_shortage(worker, door, err);
+	if (seal_log_may(&worker->accept_limit, 1, &missed))
+		seal_log(SEAL_LOG_WARN, "accept_failed", SEAL_STR("listener", door_name(door)),
+			 SEAL_STR("reason", err->text), SEAL_U64("missed", missed));
+	proxy_door_rest(door, ACCEPT_REST_MS);
+}
+
+/* Whom a connection is for; NULL when it was turned away. */
+static struct proxy_listener *
+route(struct proxy_worker *worker, struct proxy_door *door, int fd)
+{
+	struct seal_err err = { 0 };
+	size_t at = 0;
+
+	if (!proxy_door_is_capture(door))
+		return door->listener;
+	if (proxy_capture_route(proxy_doors_config(worker->doors), fd, &at, &err) == 0)
+		return proxy_doors_at(worker->doors, at)->listener;
+	worker->gone.accepted++;
+	worker->gone.refused++;
+	turn_away(worker, door, fd, "capture_refused", err.text);
+	return NULL;
+}
+
+static void
+let_in(struct proxy_worker *worker, struct proxy_door *door, int fd,
+       const struct sockaddr_storage *addr, socklen_t len)
+{
+	struct proxy_listener *listener = route(worker, door, fd);
+	const char *why = NULL;
+
+	if (listener == NULL)
+		return;
+	/* Fail closed: without a valid certificate of our own nobody is served, and nobody waits. */
+	if (!proxy_state_is_valid(proxy_conns_state(worker->conns), seal_clock_now())) {
+		listener->counters.no_identity++;
+		turn_away(worker, door, fd, "no_identity", "our certificate is not valid now");
+		return;
+	}
+	if (!proxy_conns_make_room(worker->conns, &why)) {
+		listener->counters.limited++;
+		turn_away(worker, door, fd, "limit_reached", why);
+		return;
+	}
+	proxy_conns_accept(worker->conns, listener, fd, (const struct sockaddr *)addr, len);
+}
+
+static void
+on_knock(void *arg, struct proxy_door *door)
+{
+	struct proxy_worker *worker = arg;
+
 	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
-		struct sockaddr_storage addr = { 0 };
+		struct sockaddr_storage addr;
 		socklen_t len = sizeof(addr);
 		struct seal_err err = { 0 };
-		int fd = seal_accept(listener->fd, &addr, &len, &err);
+		int fd = seal_accept(door->fd, &addr, &len, &err);
 
 		if (fd == SEAL_E_TIMEOUT)
 			return;
 		if (fd < 0) {
-			log_shortage(listener, &err);
-			seal_watch_want(listener->watch, false, false);
-			seal_timer_arm(listener->rest, ACCEPT_REST_MS);
+			fail_accept(worker, door, &err);
 			return;
 		}
-		if (proxy_state_is_valid(proxy_conns_state(worker->conns), seal_clock_now()))
-			proxy_conns_accept(worker->conns, &listener->listener, fd,
-					   (const struct sockaddr *)&addr, len);
-		else
-			turn_away(listener, fd);
+		let_in(worker, door, fd, &addr, len);
 	}
-}
-
-static void
-on_rested(void *arg)
-{
-	struct worker_listener *listener = arg;
-
-	seal_watch_want(listener->watch, true, false);
 }
 
 static int
-open_listener(struct worker_listener *listener, struct proxy_worker *worker,
-	      const struct proxy_listener_config *config, struct seal_err *err)
+make_doors(struct proxy_worker *worker, struct proxy_config *config, struct proxy_doors **ret_doors,
+	   struct seal_err *err)
 {
-	int r;
+	const struct proxy_doors_config wanted = {
+		.loop = worker->loop,
+		.config = config,
+		.gone = &worker->gone,
+		.on_knock = on_knock,
+		.arg = worker,
+	};
 
-	listener->worker = worker;
-	listener->listener.config = config;
-	seal_endpoint_format(&config->listen, listener->listener.name);
-	listener->fd = seal_bind(&config->listen, UNIX_MODE, err);
-	if (listener->fd < 0)
-		return listener->fd;
-	r = seal_watch_new(&listener->watch, worker->loop, listener->fd, on_acceptable, listener,
-			   err);
-	if (r == 0)
-		r = seal_timer_new(&listener->rest, worker->loop, on_rested, listener, err);
-	return r;
+	return proxy_doors_new(ret_doors, &wanted, worker->doors, worker->open, err);
 }
 
-static int
-open_listeners(struct proxy_worker *worker, struct seal_err *err)
-{
-	const struct proxy_config *config = worker->config;
-
-	worker->listeners = calloc(config->listener_count, sizeof(*worker->listeners));
-	if (worker->listeners == NULL)
-		return seal_fail_memory(err);
-	for (size_t i = 0; i < config->listener_count; i++)
-		worker->listeners[i].fd = -1;
-	worker->listener_count = config->listener_count;
-	for (size_t i = 0; i < config->listener_count; i++) {
-		int r = open_listener(&worker->listeners[i], worker, &config->listeners[i], err);
-
-		if (r < 0)
-			return config->listeners[i].origin == NULL
-				       ? r
-				       : seal_note(err, r, "%s", config->listeners[i].origin);
-	}
-	return 0;
-}
-
-/* From here on peers and applications can connect. */
 static void
-open_doors(struct proxy_worker *worker)
+free_news(struct news *news)
 {
-	for (size_t i = 0; i < worker->listener_count; i++) {
-		struct worker_listener *listener = &worker->listeners[i];
-		struct seal_err err = { 0 };
-		int r = seal_bind_listen(&listener->listener.config->listen, listener->fd, &err);
+	proxy_config_free(news->config);
+	proxy_public_unref(news->public);
+	free(news);
+}
 
-		if (r < 0) {
-			worker->on_failed(worker->on_failed_arg, &err);
-			return;
-		}
-		seal_watch_want(listener->watch, true, false);
+/* Of several for one listener the first in the list is the latest; older ones must not replace it. */
+static void
+take_news(struct proxy_worker *worker)
+{
+	struct news *news = atomic_exchange(&worker->news, NULL);
+	struct news *oldest_first = NULL;
+	struct news *next;
+
+	for (; news != NULL; news = next) {
+		next = news->next;
+		news->next = oldest_first;
+		oldest_first = news;
 	}
-	worker->open = true;
+	for (news = oldest_first; news != NULL; news = next) {
+		next = news->next;
+		if (news->config == proxy_doors_config(worker->doors)) {
+			struct proxy_listener *listener =
+				proxy_doors_at(worker->doors, news->index)->listener;
+			struct proxy_public *before = listener->public;
+
+			listener->public = news->public;
+			news->public = before;
+		}
+		free_news(news);
+	}
+}
+
+/* What is configured and can never happen was meant otherwise: said when either side of it changes. */
+static void
+warn_of_strangers(const struct proxy_worker *worker)
+{
+	const struct proxy_identity_state *state = proxy_conns_state(worker->conns);
+
+	for (size_t i = 0; state != NULL && i < proxy_doors_count(worker->doors); i++) {
+		const struct proxy_listener *listener = proxy_doors_at(worker->doors, i)->listener;
+		const struct seal_strv *peers = &listener->config->peers;
+
+		for (size_t k = 0; k < peers->count; k++)
+			if (!proxy_admit_can_match(peers->items[k], listener->config, state))
+				seal_log(SEAL_LOG_WARN, "peer_never_allowed",
+					 SEAL_STR("listener", listener->name),
+					 SEAL_STR("peer", peers->items[k]),
+					 SEAL_STR("reason", "the root of trust allows no such "
+							    "pair: seal peer allow"));
+	}
 }
 
 static void
@@ -186,21 +247,41 @@ on_published(void *arg)
 	struct proxy_worker *worker = arg;
 	struct proxy_identity_state *state = atomic_exchange(&worker->published, NULL);
 	bool first = proxy_conns_state(worker->conns) == NULL;
+	struct seal_err err = { 0 };
 
+	take_news(worker);
 	if (state == NULL)
 		return;
 	proxy_conns_set_state(worker->conns, state);
 	proxy_state_unref(state);
-	if (first && !worker->draining)
-		open_doors(worker);
+	warn_of_strangers(worker);
+	if (!first || worker->draining)
+		return;
+	if (proxy_doors_open(worker->doors, &err) < 0)
+		worker->on_failed(worker->on_failed_arg, &err);
+	else
+		worker->open = true;
 }
+
+/* ---- Ends ---- */
 
 static void
 on_drain_deadline(void *arg)
 {
 	struct proxy_worker *worker = arg;
 
+	proxy_doors_close(worker->doors, true);
 	proxy_conns_end_all(worker->conns, "drain deadline");
+}
+
+static void
+on_progress(void *arg)
+{
+	struct proxy_worker *worker = arg;
+
+	seal_log(SEAL_LOG_NOTICE, "draining",
+		 SEAL_U64("connections", proxy_conns_open(worker->conns)));
+	seal_timer_arm(worker->progress, PROGRESS_MS);
 }
 
 static void
@@ -212,13 +293,72 @@ on_empty(void *arg)
 	if (!worker->draining || fn == NULL)
 		return;
 	worker->on_drained = NULL;
+	proxy_doors_close(worker->doors, true);
+	seal_timer_disarm(worker->progress);
 	seal_timer_disarm(worker->drain);
 	fn(worker->on_drained_arg);
 }
 
+/*
+ * Nobody new from the wire.  Our own applications may still call out: they are told to end at the same
+ * time as we are, and some say goodbye.
+ */
+void
+proxy_worker_drain(struct proxy_worker *worker, seal_timer_fn fn, void *arg)
+{
+	if (worker->draining)
+		return;
+	worker->draining = true;
+	worker->on_drained = fn;
+	worker->on_drained_arg = arg;
+	proxy_doors_close(worker->doors, !worker->open);
+	if (proxy_conns_open(worker->conns) == 0) {
+		on_empty(worker);
+		return;
+	}
+	seal_timer_arm(worker->drain, proxy_worker_config(worker)->drain_ms);
+	seal_timer_arm(worker->progress, PROGRESS_MS);
+}
+
+int
+proxy_worker_reload(struct proxy_worker *worker, struct proxy_config *config, struct seal_err *err)
+{
+	struct proxy_doors *doors = NULL;
+	int r;
+
+	if (worker->draining)
+		return seal_fail(err, SEAL_E_REFUSED, "the proxy is ending");
+	r = make_doors(worker, config, &doors, err);
+	if (r < 0)
+		return r;
+	proxy_doors_take_over(doors, worker->doors);
+	worker->doors = doors;
+	proxy_conns_set_config(worker->conns, config);
+	warn_of_strangers(worker);
+	return 0;
+}
+
+/* ---- Beginning ---- */
+
+static int
+make_parts(struct proxy_worker *worker, struct proxy_config *config, struct seal_err *err)
+{
+	int r = proxy_conns_new(&worker->conns, worker->loop, config, err);
+
+	if (r == 0)
+		r = seal_wake_new(&worker->wake, worker->loop, on_published, worker, err);
+	if (r == 0)
+		r = seal_timer_new(&worker->drain, worker->loop, on_drain_deadline, worker, err);
+	if (r == 0)
+		r = seal_timer_new(&worker->progress, worker->loop, on_progress, worker, err);
+	if (r == 0)
+		r = make_doors(worker, config, &worker->doors, err);
+	return r;
+}
+
 int
 proxy_worker_new(struct proxy_worker **ret_worker, struct seal_loop *loop,
-		 const struct proxy_config *config, proxy_worker_failed_fn on_failed, void *arg,
+		 struct proxy_config *config, proxy_worker_failed_fn on_failed, void *arg,
 		 struct seal_err *err)
 {
 	SEAL_SCOPED(proxy_worker_freep)
@@ -228,22 +368,28 @@ proxy_worker_new(struct proxy_worker **ret_worker, struct seal_loop *loop,
 	if (worker == NULL)
 		return seal_fail_memory(err);
 	worker->loop = loop;
-	worker->config = config;
 	worker->on_failed = on_failed;
 	worker->on_failed_arg = arg;
+	worker->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	atomic_init(&worker->published, NULL);
-	r = proxy_conns_new(&worker->conns, loop, config, err);
-	if (r == 0)
-		r = seal_wake_new(&worker->wake, loop, on_published, worker, err);
-	if (r == 0)
-		r = seal_timer_new(&worker->drain, loop, on_drain_deadline, worker, err);
-	if (r == 0)
-		r = open_listeners(worker, err);
+	atomic_init(&worker->news, NULL);
+	r = make_parts(worker, config, err);
 	if (r < 0)
 		return r;
 	proxy_conns_on_empty(worker->conns, on_empty, worker);
 	*ret_worker = SEAL_TAKE(worker);
 	return 0;
+}
+
+static void
+free_all_news(struct proxy_worker *worker)
+{
+	struct news *next;
+
+	for (struct news *news = atomic_exchange(&worker->news, NULL); news != NULL; news = next) {
+		next = news->next;
+		free_news(news);
+	}
 }
 
 void
@@ -252,13 +398,14 @@ proxy_worker_free(struct proxy_worker *worker)
 	if (worker == NULL)
 		return;
 	worker->on_drained = NULL;
-	for (size_t i = 0; i < worker->listener_count; i++)
-		close_listener(&worker->listeners[i]);
 	proxy_conns_free(worker->conns);
+	proxy_doors_free(worker->doors);
+	seal_timer_free(worker->progress);
 	seal_timer_free(worker->drain);
 	seal_wake_free(worker->wake);
 	proxy_state_unref(atomic_exchange(&worker->published, NULL));
-	free(worker->listeners);
+	free_all_news(worker);
+	seal_closep(&worker->reserve);
 	free(worker);
 }
 
@@ -278,20 +425,25 @@ proxy_worker_publish(struct proxy_worker *worker, struct proxy_identity_state *s
 }
 
 void
-proxy_worker_drain(struct proxy_worker *worker, seal_timer_fn fn, void *arg)
+proxy_worker_publish_public(struct proxy_worker *worker, struct proxy_config *config, size_t index,
+			    struct proxy_public *public)
 {
-	if (worker->draining)
+	struct news *news = malloc(sizeof(*news));
+
+	if (news == NULL) {
+		proxy_public_unref(public); /* the old certificate serves on */
 		return;
-	worker->draining = true;
-	worker->on_drained = fn;
-	worker->on_drained_arg = arg;
-	for (size_t i = 0; i < worker->listener_count; i++)
-		close_listener(&worker->listeners[i]);
-	if (proxy_conns_counters(worker->conns)->open == 0)
-		on_empty(worker);
-	else
-		seal_timer_arm(worker->drain, worker->config->drain_ms);
+	}
+	*news = (struct news){ .config = proxy_config_ref(config),
+			       .index = index,
+			       .public = public,
+			       .next = atomic_load(&worker->news) };
+	while (!atomic_compare_exchange_weak(&worker->news, &news->next, news))
+		;
+	seal_wake_now(worker->wake);
 }
+
+/* ---- What there is ---- */
 
 bool
 proxy_worker_is_ready(const struct proxy_worker *worker)
@@ -300,16 +452,56 @@ proxy_worker_is_ready(const struct proxy_worker *worker)
 	       proxy_state_is_valid(proxy_conns_state(worker->conns), seal_clock_now());
 }
 
+bool
+proxy_worker_is_draining(const struct proxy_worker *worker)
+{
+	return worker->draining;
+}
+
 uint16_t
 proxy_worker_port(const struct proxy_worker *worker, size_t listener)
 {
-	return seal_listen_port(worker->listeners[listener].fd);
+	return seal_listen_port(proxy_doors_at(worker->doors, listener)->fd);
 }
 
-const struct proxy_counters *
-proxy_worker_counters(const struct proxy_worker *worker)
+const struct proxy_config *
+proxy_worker_config(const struct proxy_worker *worker)
 {
-	return proxy_conns_counters(worker->conns);
+	return proxy_doors_config(worker->doors);
+}
+
+const struct proxy_identity_state *
+proxy_worker_state(const struct proxy_worker *worker)
+{
+	return proxy_conns_state(worker->conns);
+}
+
+size_t
+proxy_worker_listener_count(const struct proxy_worker *worker)
+{
+	return proxy_doors_count(worker->doors);
+}
+
+const struct proxy_listener *
+proxy_worker_listener(const struct proxy_worker *worker, size_t index)
+{
+	return proxy_doors_at(worker->doors, index)->listener;
+}
+
+void
+proxy_worker_totals(const struct proxy_worker *worker, struct proxy_counters *ret_totals)
+{
+	*ret_totals = worker->gone;
+	for (size_t i = 0; i < proxy_doors_count(worker->doors); i++)
+		proxy_counters_add(ret_totals,
+				   &proxy_doors_at(worker->doors, i)->listener->counters);
+	ret_totals->open = proxy_conns_open(worker->conns);
+}
+
+void
+proxy_worker_each_conn(const struct proxy_worker *worker, proxy_conn_info_fn fn, void *arg)
+{
+	proxy_conns_each(worker->conns, fn, arg);
 }
 
 struct seal_staging *

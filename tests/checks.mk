@@ -3,9 +3,10 @@
 
 EXTRA_DIST += tests/run tests/packages tests/WEAKNESSES.md tests/checks.mk .ci/run .shellcheckrc autogen.sh \
 	examples/quickstart tests/support/pod-root.sh tests/support/coverage.sh tests/support/packages.sh \
+	tests/support/announced.py tests/support/oddpackets.py \
 	tests/support/crash.py tests/support/eggs.py tests/support/fake_rot.py tests/support/forge.py \
 	tests/support/halfclose.py tests/support/hatch.py tests/support/hostile_bodies.py \
-	tests/support/identities.py tests/support/kill_rot.py tests/support/leaks.py tests/support/renew.py \
+	tests/support/identities.py tests/support/kill_rot.py tests/support/leaks.py tests/support/metrics.py tests/support/renew.py \
 	tests/support/soak.py tests/support/ticker.py tests/support/tls.py tests/support/witness.py
 
 CONFIGURE_AGAIN = "$(abs_top_srcdir)/configure" --quiet --enable-developer CC="$(CC)"

@@ -8,5 +8,6 @@ include tests/unit/rot/local.mk
 include tests/unit/proxy/local.mk
 endif
 include tests/fuzz/local.mk
+include tests/bench/local.mk
 include tests/e2e/local.mk
 include tests/checks.mk

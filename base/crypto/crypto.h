@@ -4,7 +4,8 @@
 
 /*
  * Keys, sealing, derivation, digests, randomness, signing requests.  ECDSA P-256, AES-256-GCM,
- * HKDF-SHA-256, SHA-256 and nothing else.  The only door to OpenSSL's EVP.
+ * HKDF-SHA-256, SHA-256 and nothing else, but for keys that a public CA certified.  The only door to
+ * OpenSSL's EVP.
  */
 
 #include <stddef.h>
@@ -61,6 +62,12 @@ SEAL_CHECKED int seal_key_copy(struct seal_key **ret_key, const struct seal_key 
 /* PKCS#8 PEM, unencrypted.  Only P-256 private keys are accepted. */
 SEAL_CHECKED int seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem,
 				   struct seal_err *err);
+/*
+ * The same for the key of a certificate that others issued, to show to the public: ECDSA P-256 or P-384,
+ * RSA of 2048 to 4096 bits; PKCS#8 or the older forms.
+ */
+SEAL_CHECKED int seal_key_from_site_pem(struct seal_key **ret_key, const struct seal_secret *pem,
+					struct seal_err *err);
 SEAL_CHECKED int seal_key_to_pem(const struct seal_key *key, struct seal_secret **ret_pem,
 				 struct seal_err *err);
 /* The SubjectPublicKeyInfo (RFC 5280 section 4.1), DER, appended to out. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ECDSA P-256 key pairs.  A struct seal_key is OpenSSL's EVP_PKEY under a name of ours, so that no
- * header of theirs is needed by callers; private parts lie in the locked arena.
+ * Key pairs: ECDSA P-256 for all that is ours, and what public CAs sign besides.  A struct seal_key is
+ * OpenSSL's EVP_PKEY under a name of ours, so that no header of theirs is needed by callers; private
+ * parts lie in the locked arena.
  */
 #include <limits.h>
 #include <openssl/bio.h>
@@ -15,7 +16,10 @@
 
 #include "base/crypto/crypto.h"
 
-#define PEM_MAX_LEN 8192
+#define PEM_MAX_LEN  8192
+#define CURVE_LEN    32
+#define RSA_MIN_BITS 2048
+#define RSA_MAX_BITS 4096
 
 void *
 seal_key_native(const struct seal_key *key)
@@ -61,23 +65,26 @@ seal_key_new(struct seal_key **ret_key, struct seal_err *err)
 	return 0;
 }
 
-/*
- * P-256 by name.  Explicit parameters that happen to describe P-256 are refused too: nothing honest
- * writes them.
- */
-static int
-check_p256(EVP_PKEY *key, struct seal_err *err)
+/* The name of an elliptic key's curve, or "" for keys of other kinds. */
+static void
+read_curve(EVP_PKEY *key, char curve[static CURVE_LEN])
 {
-	char group[32] = "";
-	char form[32] = "";
 	size_t len = 0;
 
 	if (!EVP_PKEY_is_a(key, "EC") ||
-	    EVP_PKEY_get_group_name(key, group, sizeof(group), &len) != 1 ||
-	    strcmp(group, "prime256v1") != 0) {
+	    EVP_PKEY_get_group_name(key, curve, CURVE_LEN, &len) != 1) {
 		ERR_clear_error();
-		return seal_fail(err, SEAL_E_REFUSED, "the key is not an ECDSA P-256 key");
+		curve[0] = '\0';
 	}
+}
+
+/* Explicit parameters that happen to describe a curve are refused: nothing honest writes them. */
+static int
+check_named(EVP_PKEY *key, struct seal_err *err)
+{
+	char form[32] = "";
+	size_t len = 0;
+
 	if (EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, form, sizeof(form),
 					   &len) != 1 ||
 	    strcmp(form, OSSL_PKEY_EC_ENCODING_GROUP) != 0) {
@@ -85,6 +92,34 @@ check_p256(EVP_PKEY *key, struct seal_err *err)
 		return seal_fail(err, SEAL_E_REFUSED, "the key does not name its curve");
 	}
 	return 0;
+}
+
+static int
+check_p256(EVP_PKEY *key, struct seal_err *err)
+{
+	char curve[CURVE_LEN] = "";
+
+	read_curve(key, curve);
+	if (strcmp(curve, "prime256v1") != 0)
+		return seal_fail(err, SEAL_E_REFUSED, "the key is not an ECDSA P-256 key");
+	return check_named(key, err);
+}
+
+/* What public CAs sign, and browsers take.  Longer RSA keys would only cost us. */
+static int
+check_site(EVP_PKEY *key, struct seal_err *err)
+{
+	char curve[CURVE_LEN] = "";
+
+	if (EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) >= RSA_MIN_BITS &&
+	    EVP_PKEY_get_bits(key) <= RSA_MAX_BITS)
+		return 0;
+	read_curve(key, curve);
+	if (strcmp(curve, "prime256v1") != 0 && strcmp(curve, "secp384r1") != 0)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "the key is neither ECDSA P-256 or P-384 nor RSA of %d to %d bits",
+				 RSA_MIN_BITS, RSA_MAX_BITS);
+	return check_named(key, err);
 }
 
 static int
@@ -109,12 +144,36 @@ check_pair(EVP_PKEY *key, struct seal_err *err)
 	return sound ? 0 : seal_fail(err, SEAL_E_FORMAT, "the private key is damaged");
 }
 
-int
-seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem, struct seal_err *err)
+/*
+ * The same asked by use: what the private half signs, the public half verifies.  The library's own
+ * check proves the primes of RSA once more, which takes a third of a second.
+ */
+static int
+check_signs(EVP_PKEY *key, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
+	static const uint8_t text[] = "one key pair";
+	EVP_MD_CTX *signing = EVP_MD_CTX_new();
+	EVP_MD_CTX *verifying = EVP_MD_CTX_new();
+	uint8_t signature[RSA_MAX_BITS / 8];
+	size_t len = sizeof(signature);
+	bool sound;
+
+	sound = signing != NULL && verifying != NULL &&
+		EVP_DigestSignInit(signing, NULL, EVP_sha256(), NULL, key) == 1 &&
+		EVP_DigestSign(signing, signature, &len, text, sizeof(text)) == 1 &&
+		EVP_DigestVerifyInit(verifying, NULL, EVP_sha256(), NULL, key) == 1 &&
+		EVP_DigestVerify(verifying, signature, len, text, sizeof(text)) == 1;
+	EVP_MD_CTX_free(signing);
+	EVP_MD_CTX_free(verifying);
+	ERR_clear_error();
+	return sound ? 0 : seal_fail(err, SEAL_E_FORMAT, "the private key is damaged");
+}
+
+static int
+read_pem(struct seal_key **ret_key, const struct seal_secret *pem, struct seal_err *err)
+{
+	struct seal_key *key;
 	BIO *bio;
-	int r;
 
 	if (seal_secret_len(pem) > PEM_MAX_LEN)
 		return seal_fail(err, SEAL_E_LIMIT, "a key file is at most %d bytes", PEM_MAX_LEN);
@@ -127,9 +186,39 @@ seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem, stru
 		ERR_clear_error();
 		return seal_fail(err, SEAL_E_FORMAT, "not an unencrypted private key in PEM");
 	}
-	r = check_p256(seal_key_native(key), err);
+	*ret_key = key;
+	return 0;
+}
+
+int
+seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
+	int r;
+
+	r = read_pem(&key, pem, err);
+	if (r == 0)
+		r = check_p256(seal_key_native(key), err);
 	if (r == 0)
 		r = check_pair(seal_key_native(key), err);
+	if (r < 0)
+		return r;
+	*ret_key = SEAL_TAKE(key);
+	return 0;
+}
+
+int
+seal_key_from_site_pem(struct seal_key **ret_key, const struct seal_secret *pem,
+		       struct seal_err *err)
+{
+	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
+	int r;
+
+	r = read_pem(&key, pem, err);
+	if (r == 0)
+		r = check_site(seal_key_native(key), err);
+	if (r == 0)
+		r = check_signs(seal_key_native(key), err);
 	if (r < 0)
 		return r;
 	*ret_key = SEAL_TAKE(key);

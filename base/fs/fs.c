@@ -126,8 +126,36 @@ check_unwritable(const struct stat *st, const char *name, struct seal_err *err)
 	return 0;
 }
 
+static bool
+is_same_version(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* The descriptor tells of writing into the file, the name of another file put in its place. */
 static int
-read_whole(struct seal_bytes *out, int dirfd, const char *name, size_t max, bool by_owner_only,
+check_stable(int fd, int dirfd, const struct stat *before, size_t len, const char *name,
+	     struct seal_err *err)
+{
+	struct stat now;
+	struct stat named;
+
+	if (fstat(fd, &now) < 0)
+		return seal_fail_errno(err, errno, "cannot look at '%s'", name);
+	if (fstatat(dirfd, name, &named, 0) < 0 || !is_same_version(before, &now) ||
+	    !is_same_version(before, &named) || (uintmax_t)before->st_size != len)
+		return seal_fail(err, SEAL_E_CONFLICT, "'%s' changed while being read: try again",
+				 name);
+	return 0;
+}
+
+/* Who is satisfied with what kind of file. */
+enum reading { READ_ANY, READ_BY_OWNER_ONLY, READ_STABLE };
+
+static int
+read_whole(struct seal_bytes *out, int dirfd, const char *name, size_t max, enum reading reading,
 	   struct seal_err *err)
 {
 	SEAL_SCOPED(seal_closep) int fd = openat(dirfd, name, READ_FLAGS);
@@ -139,11 +167,13 @@ read_whole(struct seal_bytes *out, int dirfd, const char *name, size_t max, bool
 	if (fd < 0)
 		return seal_fail_errno(err, errno, "cannot open '%s'", name);
 	r = check_regular(fd, &st, name, err);
-	if (r == 0 && by_owner_only)
+	if (r == 0 && reading == READ_BY_OWNER_ONLY)
 		r = check_unwritable(&st, name, err);
 	/* Sizes are not believed: files under /proc say 0, and others grow. */
 	while (r == 0 && count > 0)
 		r = read_chunk(out, fd, max - (out->len - start), &count, name, err);
+	if (r == 0 && reading == READ_STABLE)
+		r = check_stable(fd, dirfd, &st, out->len - start, name, err);
 	if (r < 0 && out->len > start) {
 		seal_wipe(out->data + start, out->len - start);
 		out->len = start;
@@ -154,14 +184,21 @@ read_whole(struct seal_bytes *out, int dirfd, const char *name, size_t max, bool
 int
 seal_fs_read(struct seal_bytes *out, int dirfd, const char *name, size_t max, struct seal_err *err)
 {
-	return read_whole(out, dirfd, name, max, false, err);
+	return read_whole(out, dirfd, name, max, READ_ANY, err);
 }
 
 int
 seal_fs_read_public(struct seal_bytes *out, int dirfd, const char *name, size_t max,
 		    struct seal_err *err)
 {
-	return read_whole(out, dirfd, name, max, true, err);
+	return read_whole(out, dirfd, name, max, READ_BY_OWNER_ONLY, err);
+}
+
+int
+seal_fs_read_stable(struct seal_bytes *out, int dirfd, const char *name, size_t max,
+		    struct seal_err *err)
+{
+	return read_whole(out, dirfd, name, max, READ_STABLE, err);
 }
 
 static int
@@ -243,6 +280,17 @@ seal_fs_read_secret(struct seal_secret **ret_secret, int dirfd, const char *name
 	if (fd < 0 && errno == ELOOP)
 		return seal_fail(err, SEAL_E_REFUSED,
 				 "'%s' is a symbolic link: name the file itself", name);
+	if (fd < 0)
+		return seal_fail_errno(err, errno, "cannot open '%s'", name);
+	return seal_fs_read_secret_fd(ret_secret, fd, name, max, err);
+}
+
+int
+seal_fs_read_secret_linked(struct seal_secret **ret_secret, int dirfd, const char *name, size_t max,
+			   struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int fd = openat(dirfd, name, READ_FLAGS);
+
 	if (fd < 0)
 		return seal_fail_errno(err, errno, "cannot open '%s'", name);
 	return seal_fs_read_secret_fd(ret_secret, fd, name, max, err);

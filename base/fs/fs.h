@@ -28,7 +28,14 @@ SEAL_CHECKED int seal_fs_read(struct seal_bytes *out, int dirfd, const char *nam
 			      struct seal_err *err);
 
 /*
- * The same for a file that others may read but must not be able to change (certificates): owned by
+ * The same for a file that people edit under our eyes: what was read is one version of it, whole, and
+ * the one that has the name now.  SEAL_E_CONFLICT when it changed or was replaced meanwhile.
+ */
+SEAL_CHECKED int seal_fs_read_stable(struct seal_bytes *out, int dirfd, const char *name,
+				     size_t max, struct seal_err *err);
+
+/*
+ * The same as seal_fs_read for a file that others may read but must not be able to change (certificates): owned by
  * us or root, and not writable by group or others.  SEAL_E_REFUSED otherwise.
  */
 SEAL_CHECKED int seal_fs_read_public(struct seal_bytes *out, int dirfd, const char *name,
@@ -41,6 +48,13 @@ SEAL_CHECKED int seal_fs_read_public(struct seal_bytes *out, int dirfd, const ch
  */
 SEAL_CHECKED int seal_fs_read_secret(struct seal_secret **ret_secret, int dirfd, const char *name,
 				     size_t max, struct seal_err *err);
+
+/*
+ * The same for a file whose name may be a symbolic link, as all are in a volume of Kubernetes, which
+ * replaces them by turning one link (..data).  What the links lead to is judged by the same rules.
+ */
+SEAL_CHECKED int seal_fs_read_secret_linked(struct seal_secret **ret_secret, int dirfd,
+					    const char *name, size_t max, struct seal_err *err);
 
 /* The same rules and reading for a descriptor that is already open; name is for the sentence. */
 SEAL_CHECKED int seal_fs_read_secret_fd(struct seal_secret **ret_secret, int fd, const char *name,

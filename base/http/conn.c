@@ -255,11 +255,13 @@ on_deadline(void *arg)
 }
 
 static int
-verify_client(void *arg, const struct seal_certs *presented, struct seal_err *err)
+verify_client(void *arg, struct seal_certs *presented, struct seal_peer *ret_peer,
+	      struct seal_err *err)
 {
 	struct http_conn *conn = arg;
 	const struct seal_http_config *config = &conn->http->config;
 
+	(void)ret_peer; /* callers keep what they found in a value of their own */
 	if (conn->client != NULL)
 		return seal_fail(err, SEAL_E_BUG, "a client was verified twice");
 	return config->verify(config->arg, presented, &conn->client, err);
@@ -295,6 +297,7 @@ http_conn_start(struct seal_http *http, int fd, const struct sockaddr_storage *a
 		struct seal_tls *tls, struct seal_err *err)
 {
 	struct http_conn *conn = calloc(1, sizeof(*conn));
+	struct seal_tls_session_config tls_config = { .verify = verify_client, .arg = conn };
 	int r;
 
 	if (conn == NULL)
@@ -308,8 +311,8 @@ http_conn_start(struct seal_http *http, int fd, const struct sockaddr_storage *a
 	if (r == 0 && tls == NULL)
 		r = seal_stream_new(&conn->stream, fd, http->config.staging, err);
 	else if (r == 0)
-		r = seal_stream_new_tls(&conn->stream, fd, http->config.staging, tls, NULL,
-					verify_client, conn, err);
+		r = seal_stream_new_tls(&conn->stream, fd, http->config.staging, tls, &tls_config,
+					err);
 	if (r < 0) {
 		seal_watch_free(conn->watch);
 		seal_timer_free(conn->deadline);

@@ -30,7 +30,7 @@ struct seal_http_request; /* borrowed by the handler until it replies */
  */
 typedef void (*seal_http_fn)(void *arg, struct seal_http_request *request);
 /* Verifies a client's certificates; on success may leave a value for seal_http_client. */
-typedef int (*seal_http_verify_fn)(void *arg, const struct seal_certs *presented, void **ret_client,
+typedef int (*seal_http_verify_fn)(void *arg, struct seal_certs *presented, void **ret_client,
 				   struct seal_err *err);
 
 struct seal_http_config {

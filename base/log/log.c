@@ -47,10 +47,22 @@ seal_log_set_level(enum seal_level level)
 	atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
 }
 
+enum seal_level
+seal_log_level(void)
+{
+	return (enum seal_level)atomic_load_explicit(&current_level, memory_order_relaxed);
+}
+
 bool
 seal_log_enabled(enum seal_level level)
 {
-	return (int)level <= atomic_load_explicit(&current_level, memory_order_relaxed);
+	return level <= seal_log_level();
+}
+
+const char *
+seal_level_name(enum seal_level level)
+{
+	return level_names[level];
 }
 
 int

@@ -49,12 +49,15 @@ void seal_log_fields(enum seal_level level, const struct seal_field *fields);
 
 /* program is the name that opens every line; it is kept, not copied. */
 void seal_log_setup(const char *program, enum seal_level level, bool json);
+/* From any thread, at any time. */
 void seal_log_set_level(enum seal_level level);
+enum seal_level seal_log_level(void);
 bool seal_log_enabled(enum seal_level level);
 
 /* "error", "warn", "notice", "info", "debug".  SEAL_E_FORMAT for anything else. */
 SEAL_CHECKED int seal_level_parse(enum seal_level *ret_level, const char *name,
 				  struct seal_err *err);
+const char *seal_level_name(enum seal_level level);
 
 /*
  * A limiter for one kind of event.  Returns true when the event may be logged now; at most burst

@@ -8,8 +8,8 @@
 #include "base/loop/loop.h"
 
 #include <errno.h>
-#include <event2/dns.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -27,9 +27,10 @@ struct seal_timer {
 	void *arg;
 };
 
+/* One block of memory: a connection has two of these for as long as it rests. */
 struct seal_watch {
-	struct event *read;
-	struct event *write;
+	struct event read;
+	struct event write;
 	seal_watch_fn fn;
 	void *arg;
 	bool wants_read;
@@ -85,6 +86,7 @@ seal_loop_new(struct seal_loop **ret_loop, struct seal_err *err)
 	/* A peer that goes away is an error of the write, never a signal. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return seal_fail_errno(err, errno, "cannot ignore SIGPIPE");
+	seal_cells_setup();
 	event_set_log_callback(drop_remark);
 
 	loop = calloc(1, sizeof(*loop));
@@ -95,6 +97,7 @@ seal_loop_new(struct seal_loop **ret_loop, struct seal_err *err)
 		free(loop);
 		return seal_fail(err, SEAL_E_SYSTEM, "cannot make an event loop (epoll)");
 	}
+	seal_resolve_setup(loop, "/etc/resolv.conf", "/etc/hosts");
 	*ret_loop = loop;
 	return 0;
 }
@@ -145,6 +148,15 @@ seal_loop_now_ms(const struct seal_loop *loop)
 	(void)loop;
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* cannot fail for a known clock */
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t
+seal_loop_now_us(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for a known clock */
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 int64_t
@@ -234,11 +246,12 @@ seal_watch_new(struct seal_watch **ret_watch, struct seal_loop *loop, int fd, se
 		return seal_fail_memory(err);
 	watch->fn = fn;
 	watch->arg = arg;
-	watch->read = event_new(loop->base, fd, EV_READ | EV_PERSIST, watch_fired, watch);
-	watch->write = event_new(loop->base, fd, EV_WRITE | EV_PERSIST, watch_fired, watch);
-	if (watch->read == NULL || watch->write == NULL) {
-		seal_watch_free(watch);
-		return seal_fail_memory(err);
+	if (event_assign(&watch->read, loop->base, fd, EV_READ | EV_PERSIST, watch_fired, watch) <
+		    0 ||
+	    event_assign(&watch->write, loop->base, fd, EV_WRITE | EV_PERSIST, watch_fired, watch) <
+		    0) {
+		free(watch);
+		return seal_fail(err, SEAL_E_BUG, "cannot watch descriptor %d", fd);
 	}
 	*ret_watch = watch;
 	return 0;
@@ -265,8 +278,8 @@ want(struct event *event, short what, bool *was, bool now)
 void
 seal_watch_want(struct seal_watch *watch, bool readable, bool writable)
 {
-	want(watch->read, EV_READ, &watch->wants_read, readable);
-	want(watch->write, EV_WRITE, &watch->wants_write, writable);
+	want(&watch->read, EV_READ, &watch->wants_read, readable);
+	want(&watch->write, EV_WRITE, &watch->wants_write, writable);
 }
 
 void
@@ -274,10 +287,8 @@ seal_watch_free(struct seal_watch *watch)
 {
 	if (watch == NULL)
 		return;
-	if (watch->read != NULL)
-		event_free(watch->read);
-	if (watch->write != NULL)
-		event_free(watch->write);
+	(void)event_del(&watch->read); /* fails for events of no base only */
+	(void)event_del(&watch->write);
 	free(watch);
 }
 

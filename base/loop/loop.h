@@ -24,6 +24,8 @@ SEAL_CHECKED int seal_loop_run(struct seal_loop *loop, struct seal_err *err);
 void seal_loop_stop(struct seal_loop *loop);
 /* Monotonic milliseconds, as fine as the kernel's tick.  Cheap. */
 uint64_t seal_loop_now_ms(const struct seal_loop *loop);
+/* Monotonic microseconds, for measuring. */
+uint64_t seal_loop_now_us(void);
 /* Seconds since the epoch by the system clock; 0 when it cannot be read. */
 int64_t seal_clock_now(void);
 
@@ -60,13 +62,20 @@ void seal_wake_free(struct seal_wake *wake);
 
 /*
  * Resolve host (a name or a literal address) to at most SEAL_RESOLVE_MAX stream addresses, without
- * blocking.  fn is called exactly once, later or before the function returns, unless cancelled; on
- * failure count is 0 and why says the reason.
+ * blocking: the hosts file first, then the servers of resolv.conf, both as they are at this moment.
+ * fn is called exactly once, later or before the function returns, unless cancelled; on failure the
+ * count is 0 and why says the reason.  Nothing is remembered here: who asks often keeps the answer.
  */
-#define SEAL_RESOLVE_MAX 8
+#define SEAL_RESOLVE_MAX       8
+#define SEAL_RESOLVE_TTL_MAX_S 3600
+struct seal_addresses {
+	/* Both families in turn, IPv6 first (RFC 8305 section 4); localhost: IPv4 first. */
+	struct sockaddr_storage at[SEAL_RESOLVE_MAX];
+	unsigned count;
+	uint32_t ttl_s; /* for how long they hold: 1 to SEAL_RESOLVE_TTL_MAX_S; 0: for ever */
+};
 struct seal_resolve;
-typedef void (*seal_resolve_fn)(void *arg, const struct sockaddr_storage *addrs, unsigned count,
-				const char *why);
+typedef void (*seal_resolve_fn)(void *arg, const struct seal_addresses *found, const char *why);
 SEAL_CHECKED int seal_resolve_new(struct seal_resolve **ret_resolve, struct seal_loop *loop,
 				  const char *host, uint16_t port, seal_resolve_fn fn, void *arg,
 				  struct seal_err *err);

@@ -383,6 +383,8 @@ seal_connect(const struct sockaddr *addr, socklen_t len, struct seal_err *err)
 	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int r;
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		return seal_fail(err, SEAL_E_LIMIT, "no descriptor is left for a socket");
 	if (fd < 0)
 		return seal_fail_errno(err, errno, "cannot make a socket");
 	if (addr->sa_family != AF_UNIX && !set_flag(fd, IPPROTO_TCP, TCP_NODELAY))
@@ -447,6 +449,16 @@ seal_accept(int fd, struct sockaddr_storage *ret_addr, socklen_t *ret_len, struc
 			return seal_fail_errno(err, errno, "cannot accept");
 	}
 	return SEAL_E_TIMEOUT; /* the descriptor stays readable, the loop comes back */
+}
+
+void
+seal_reset(int fd)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now,
+			 sizeof(now)); /* a unix socket just closes */
+	(void)close(fd);
 }
 
 void

@@ -50,13 +50,18 @@ SEAL_CHECKED int seal_bind(const struct seal_endpoint *endpoint, unsigned mode,
 			   struct seal_err *err);
 SEAL_CHECKED int seal_bind_listen(const struct seal_endpoint *endpoint, int fd,
 				  struct seal_err *err);
-/* Start connecting; returns the descriptor, writable once connected or failed. */
+/*
+ * Start connecting; returns the descriptor, writable once connected or failed.  SEAL_E_LIMIT and
+ * SEAL_E_MEMORY are our own shortage and say nothing about the other side.
+ */
 SEAL_CHECKED int seal_connect(const struct sockaddr *addr, socklen_t len, struct seal_err *err);
 /* The outcome of a connection attempt: 0, or the failure. */
 SEAL_CHECKED int seal_connect_result(int fd, struct seal_err *err);
 /* Accept; returns the descriptor, or SEAL_E_TIMEOUT when nobody is waiting (not recorded in err). */
 SEAL_CHECKED int seal_accept(int fd, struct sockaddr_storage *ret_addr, socklen_t *ret_len,
 			     struct seal_err *err);
+/* Close a connected socket so that its peer sees a reset. */
+void seal_reset(int fd);
 void seal_addr_format(const struct sockaddr *addr, socklen_t len,
 		      char text[static SEAL_ADDR_TEXT_MAX]);
 /* The port a listening descriptor was given (for port 0). */

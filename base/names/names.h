@@ -47,6 +47,9 @@ SEAL_CHECKED int seal_url_split(const char *url, char host[static SEAL_HOSTNAME_
 /* "90s", "15m", "24h", "30d", or plain seconds.  SEAL_E_LIMIT outside min..max seconds. */
 SEAL_CHECKED int seal_duration_parse(const char *text, uint64_t min, uint64_t max,
 				     uint64_t *ret_seconds, struct seal_err *err);
+/* "65536", "64KiB", "16MiB", "2GiB": bytes.  SEAL_E_LIMIT outside min..max bytes. */
+SEAL_CHECKED int seal_size_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret_bytes,
+				 struct seal_err *err);
 /* A decimal number without sign or white space.  SEAL_E_LIMIT outside min..max. */
 SEAL_CHECKED int seal_number_parse(const char *text, uint64_t min, uint64_t max,
 				   uint64_t *ret_value, struct seal_err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers for numbers and durations as people write them: decimal, no sign, no white space, no
+ * Answers for numbers, durations and sizes as people write them: decimal, no sign, no white space, no
  * leading zero (010 means eight to some readers and ten to others).
  */
 
@@ -79,5 +79,50 @@ seal_duration_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret_
 		return seal_fail(err, SEAL_E_LIMIT, "'%.32s' is not between %llu and %llu seconds",
 				 text, (unsigned long long)min, (unsigned long long)max);
 	*ret_seconds = value;
+	return 0;
+}
+
+/* How far to shift for the unit at the end of text, and how long the unit is; 0 and 0 without one. */
+static unsigned
+unit_shift(const char *text, size_t len, size_t *ret_unit_len)
+{
+	static const struct {
+		const char *name;
+		unsigned shift;
+	} units[] = { { "KiB", 10 }, { "MiB", 20 }, { "GiB", 30 } };
+
+	*ret_unit_len = 0;
+	for (size_t i = 0; i < SEAL_COUNT(units); i++) {
+		size_t unit_len = strlen(units[i].name);
+
+		if (len < unit_len || strcmp(text + len - unit_len, units[i].name) != 0)
+			continue;
+		*ret_unit_len = unit_len;
+		return units[i].shift;
+	}
+	return 0;
+}
+
+int
+seal_size_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret_bytes,
+		struct seal_err *err)
+{
+	size_t len = strlen(text);
+	size_t unit_len;
+	unsigned shift = unit_shift(text, len, &unit_len);
+	uint64_t value = 0;
+	int r = parse_digits(text, len - unit_len, &value, err);
+
+	if (r == SEAL_E_FORMAT)
+		return seal_fail(
+			err, r,
+			"'%.32s' is no size: a number of bytes, or one with KiB, MiB or GiB "
+			"behind it",
+			text);
+	if (r < 0 || __builtin_mul_overflow(value, UINT64_C(1) << shift, &value) || value < min ||
+	    value > max)
+		return seal_fail(err, SEAL_E_LIMIT, "'%.32s' is not between %llu and %llu bytes",
+				 text, (unsigned long long)min, (unsigned long long)max);
+	*ret_bytes = value;
 	return 0;
 }

@@ -8,9 +8,10 @@
  * locks, which the child therefore renews.
  */
 
-#include "base/secret/secret.h"
+#include "base/secret/secret_internal.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -50,6 +51,21 @@ relock_after_fork(void)
 	lock(arena, ARENA_LEN);
 }
 
+/*
+ * Asking for the whole arena has touched, and so filled, every page of it.  All but the first, in which
+ * the library keeps the one free block's place in its list, are empty: they come back when needed.
+ */
+static void
+give_back_pages(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *rest = (char *)arena + page;
+
+	(void)munlock(rest, ARENA_LEN - page);                /* fails where it was not locked */
+	(void)madvise(rest, ARENA_LEN - page, MADV_DONTNEED); /* or they stay */
+	lock(arena, ARENA_LEN);
+}
+
 static int
 make_arena(struct seal_err *err)
 {
@@ -64,6 +80,7 @@ make_arena(struct seal_err *err)
 	if (arena == NULL)
 		return seal_fail(err, SEAL_E_MEMORY, "cannot set up protected memory for keys");
 	OPENSSL_secure_free(arena);
+	give_back_pages();
 	if (madvise(arena, ARENA_LEN, MADV_DONTDUMP) < 0)
 		return seal_fail_errno(err, errno, "cannot keep keys out of core dumps");
 	errno = pthread_atfork(NULL, NULL, relock_after_fork);
@@ -105,10 +122,18 @@ seal_process_harden(struct seal_err *err)
 		return seal_fail_errno(err, errno, "cannot make this process undumpable");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return seal_fail_errno(err, errno, "cannot give up new privileges");
+	seal_slots_setup();
 	r = shut_out_host(err);
 	if (r < 0)
 		return r;
 	return make_arena(err);
+}
+
+void
+seal_memory_tidy(void)
+{
+	seal_slots_tidy();
+	(void)malloc_trim(0); /* tells whether anything went */
 }
 
 static bool

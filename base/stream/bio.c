@@ -33,6 +33,7 @@ receive(struct seal_stream *stream)
 	stream->recv_room = 0;
 	staging->in_at = 0;
 	staging->in_len = got > 0 ? (size_t)got : 0;
+	stream->barren += staging->in_len;
 	if (got == 0)
 		stream->eof = true;
 	else if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -52,6 +53,7 @@ bio_read(BIO *bio, char *out, size_t room, size_t *ret_len)
 		*ret_len = take((uint8_t *)out, room, stream->kept_in.data, &stream->kept_in_at,
 				stream->kept_in.len);
 		if (stream->kept_in_at == stream->kept_in.len) {
+			staging->kept -= stream->kept_in.len;
 			seal_bytes_release(&stream->kept_in);
 			stream->kept_in_at = 0;
 		}

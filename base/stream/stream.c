@@ -16,6 +16,13 @@
 
 /* The largest write that may be kept whole; owners stop far below (see stream.h). */
 #define KEPT_OUT_MAX (8u * 1024 * 1024)
+/* RFC 8446 section 5.1; reading from TLS needs room for one. */
+#define RECORD_LEN (16u * 1024)
+/*
+ * Records without data are legal (RFC 8446 section 4.6: tickets, key updates) and cost as much as those
+ * with it.  Who sends nothing else is not using the connection.
+ */
+#define BARREN_MAX (32u * 1024)
 /* Handshake flights are small; more would only have to be kept. */
 #define HANDSHAKE_RECV (16u * 1024)
 
@@ -29,6 +36,8 @@ seal_staging_new(struct seal_staging **ret_staging, struct seal_err *err)
 	staging->in_at = 0;
 	staging->in_len = 0;
 	staging->out_len = 0;
+	staging->kept = 0;
+	staging->limit = 0;
 	*ret_staging = staging;
 	return 0;
 }
@@ -40,6 +49,26 @@ seal_staging_free(struct seal_staging *staging)
 		return;
 	OPENSSL_cleanse(staging, sizeof(*staging)); /* other people's bytes have passed here */
 	free(staging);
+}
+
+size_t
+seal_staging_kept(const struct seal_staging *staging)
+{
+	return staging->kept;
+}
+
+void
+seal_staging_set_limit(struct seal_staging *staging, uint64_t limit)
+{
+	staging->limit = limit;
+}
+
+size_t
+seal_staging_room(const struct seal_staging *staging)
+{
+	bool is_short = staging->limit != 0 && staging->kept >= staging->limit;
+
+	return is_short ? RECORD_LEN : SEAL_STAGING_LEN;
 }
 
 uint8_t *
@@ -66,8 +95,8 @@ seal_stream_new(struct seal_stream **ret_stream, int fd, struct seal_staging *st
 
 int
 seal_stream_new_tls(struct seal_stream **ret_stream, int fd, struct seal_staging *staging,
-		    struct seal_tls *tls, const char *server_name, seal_tls_verify_fn verify,
-		    void *arg, struct seal_err *err)
+		    struct seal_tls *tls, const struct seal_tls_session_config *config,
+		    struct seal_err *err)
 {
 	struct seal_stream *stream = NULL;
 	void *ssl = NULL;
@@ -79,7 +108,7 @@ seal_stream_new_tls(struct seal_stream **ret_stream, int fd, struct seal_staging
 		return r;
 	r = seal_stream_bio(&bio, stream, err);
 	if (r == 0)
-		r = seal_tls_session(&ssl, tls, server_name, verify, arg, &stream->verify_err, err);
+		r = seal_tls_session(&ssl, tls, config, err);
 	if (r < 0) {
 		BIO_free(bio);
 		seal_stream_free(stream, false);
@@ -88,6 +117,7 @@ seal_stream_new_tls(struct seal_stream **ret_stream, int fd, struct seal_staging
 	SSL_set_bio(ssl, bio, bio);
 	stream->ssl = ssl;
 	stream->fd = fd;
+	stream->reach = RECORD_LEN;
 	*ret_stream = stream;
 	return 0;
 }
@@ -106,8 +136,10 @@ seal_stream_free(struct seal_stream *stream, bool reset)
 					 sizeof(abort_now)); /* a unix socket just closes */
 		(void)close(stream->fd);
 	}
+	stream->staging->kept -= stream->kept_in.len + stream->kept_out.len;
 	seal_bytes_release(&stream->kept_in);
 	seal_bytes_release(&stream->kept_out);
+	free(stream->alpn);
 	free(stream);
 }
 
@@ -136,6 +168,12 @@ seal_stream_pending(const struct seal_stream *stream)
 	       (stream->ssl != NULL && SSL_pending(stream->ssl) > 0);
 }
 
+bool
+seal_stream_may_have_more(const struct seal_stream *stream)
+{
+	return stream->filled;
+}
+
 /* How many of len bytes the kernel took; negative when the socket is broken. */
 static ssize_t
 send_some(int fd, const uint8_t *data, size_t len, struct seal_err *err)
@@ -156,6 +194,17 @@ send_some(int fd, const uint8_t *data, size_t len, struct seal_err *err)
 	return (ssize_t)sent;
 }
 
+static int
+keep(struct seal_stream *stream, struct seal_bytes *kept, const uint8_t *data, size_t len,
+     struct seal_err *err)
+{
+	int r = seal_bytes_append(kept, data, len, err);
+
+	if (r == 0)
+		stream->staging->kept += len;
+	return r;
+}
+
 int
 seal_stream_send(struct seal_stream *stream, const void *data, size_t len, struct seal_err *err)
 {
@@ -170,8 +219,8 @@ seal_stream_send(struct seal_stream *stream, const void *data, size_t len, struc
 	}
 	if ((size_t)sent == len)
 		return 0;
-	return seal_bytes_append(&stream->kept_out, (const uint8_t *)data + sent,
-				 len - (size_t)sent, err);
+	return keep(stream, &stream->kept_out, (const uint8_t *)data + sent, len - (size_t)sent,
+		    err);
 }
 
 /* Our direction ends: nothing of ours is kept any more. */
@@ -200,6 +249,7 @@ seal_stream_flush(struct seal_stream *stream, struct seal_err *err)
 		stream->kept_out_at += (size_t)sent;
 		if ((size_t)sent < left)
 			return SEAL_IO_WRITE;
+		stream->staging->kept -= stream->kept_out.len;
 		seal_bytes_release(&stream->kept_out);
 		stream->kept_out_at = 0;
 	}
@@ -225,7 +275,7 @@ leave(struct seal_stream *stream, struct seal_err *err)
 	int r = 0;
 
 	if (unread > 0)
-		r = seal_bytes_append(&stream->kept_in, staging->in + staging->in_at, unread, err);
+		r = keep(stream, &stream->kept_in, staging->in + staging->in_at, unread, err);
 	staging->in_at = 0;
 	staging->in_len = 0;
 	staging->out_len = 0;
@@ -238,9 +288,10 @@ leave(struct seal_stream *stream, struct seal_err *err)
 static enum seal_io
 fail_tls(struct seal_stream *stream, const char *what, struct seal_err *err)
 {
-	if (stream->verify_err.code != 0)
-		(void)seal_fail(err, (enum seal_code)stream->verify_err.code, "%s",
-				stream->verify_err.text);
+	struct seal_err verdict = seal_tls_verdict(stream->ssl);
+
+	if (verdict.code != 0)
+		(void)seal_fail(err, (enum seal_code)verdict.code, "%s", verdict.text);
 	else if (stream->recv_errno != 0)
 		(void)seal_fail_errno(err, stream->recv_errno, "%s", what);
 	else if (stream->eof)
@@ -269,12 +320,48 @@ seal_stream_handshake(struct seal_stream *stream, struct seal_err *err)
 		io = fail_tls(stream, "TLS handshake", err);
 	else if (done != 1)
 		io = SEAL_IO_READ;
+	else if (seal_tls_finish(stream->ssl, err) < 0)
+		io = SEAL_IO_FAIL;
+	stream->barren = 0;
 	/* After a failure too: the alert has to go out. */
 	if (leave(stream, io == SEAL_IO_FAIL ? NULL : err) < 0)
 		return SEAL_IO_FAIL;
 	if (io == SEAL_IO_READ && seal_stream_unsent(stream) > 0)
 		return SEAL_IO_WRITE;
 	return io;
+}
+
+const struct seal_peer *
+seal_stream_peer(const struct seal_stream *stream)
+{
+	return stream->ssl == NULL ? NULL : seal_tls_peer(stream->ssl);
+}
+
+void
+seal_stream_facts(struct seal_stream *stream, struct seal_tls_facts *ret_facts)
+{
+	const char *alpn = NULL;
+	size_t len = 0;
+
+	*ret_facts = (struct seal_tls_facts){
+		.version = "", .cipher = "", .alpn = "", .server_name = ""
+	};
+	if (stream->ssl == NULL)
+		return;
+	seal_tls_facts(stream->ssl, ret_facts, &alpn, &len);
+	if (stream->alpn == NULL && len > 0)
+		stream->alpn = seal_strndup(alpn, len);
+	if (stream->alpn != NULL)
+		ret_facts->alpn = stream->alpn;
+}
+
+void
+seal_stream_settle(struct seal_stream *stream)
+{
+	free(stream->alpn);
+	stream->alpn = NULL;
+	if (stream->ssl != NULL)
+		seal_tls_settle(stream->ssl);
 }
 
 static enum seal_io
@@ -298,6 +385,17 @@ read_plain(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_len
 	return SEAL_IO_FAIL;
 }
 
+/* The next read may receive twice the data that this one brought, but at least a record. */
+static void
+adapt(struct seal_stream *stream, size_t data)
+{
+	stream->filled = data > 0 && stream->barren >= stream->reach;
+	if (data > 0)
+		stream->barren = 0;
+	if (data > 0)
+		stream->reach = data < RECORD_LEN / 2 ? RECORD_LEN : 2 * data;
+}
+
 /* Decrypt all that is at hand.  Bytes that came before an end or a failure are delivered first. */
 static enum seal_io
 read_records(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_len,
@@ -309,11 +407,16 @@ read_records(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_l
 
 	while (total < cap && SSL_read_ex(stream->ssl, buf + total, cap - total, &got) == 1)
 		total += got;
+	adapt(stream, total);
 	why = total < cap ? SSL_get_error(stream->ssl, 0) : SSL_ERROR_NONE;
 	stream->more = total > 0 && why != SSL_ERROR_WANT_READ;
 	if (total > 0) {
 		*ret_len = total;
 		return SEAL_IO_DONE;
+	}
+	if (why == SSL_ERROR_WANT_READ && stream->barren > BARREN_MAX) {
+		(void)seal_fail(err, SEAL_E_LIMIT, "the peer sends records without data");
+		return SEAL_IO_FAIL;
 	}
 	if (why == SSL_ERROR_WANT_READ)
 		return SEAL_IO_READ;
@@ -330,7 +433,7 @@ seal_stream_read(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *r
 
 	if (stream->ssl == NULL)
 		return read_plain(stream, buf, cap, ret_len, err);
-	enter(stream, cap);
+	enter(stream, cap < stream->reach ? cap : stream->reach);
 	io = read_records(stream, buf, cap, ret_len, err);
 	if (leave(stream, io == SEAL_IO_FAIL ? NULL : err) < 0)
 		return SEAL_IO_FAIL;

@@ -26,6 +26,15 @@
 struct seal_staging;
 SEAL_CHECKED int seal_staging_new(struct seal_staging **ret_staging, struct seal_err *err);
 void seal_staging_free(struct seal_staging *staging);
+/* Bytes that all streams on this staging hold for slow readers. */
+size_t seal_staging_kept(const struct seal_staging *staging);
+/*
+ * What they may hold in all before each is held to a single record (16 KiB) per read: slow readers then
+ * share what there is.  0: no limit.
+ */
+void seal_staging_set_limit(struct seal_staging *staging, uint64_t limit);
+/* How much to read at once now: the area's length, or a record's. */
+size_t seal_staging_room(const struct seal_staging *staging);
 /* The area for plain bytes, SEAL_STAGING_LEN long: free for the owner's use within one turn. */
 uint8_t *seal_staging_plain(struct seal_staging *staging);
 
@@ -43,12 +52,12 @@ struct seal_stream;
 SEAL_CHECKED int seal_stream_new(struct seal_stream **ret_stream, int fd,
 				 struct seal_staging *staging, struct seal_err *err);
 /*
- * A TLS stream, before its handshake; takes over fd on success.  server_name is the SNI to send (NULL:
- * none).  verify is asked during the handshake.
+ * A TLS stream, before its handshake; takes over fd on success.  What config points to is borrowed for
+ * the call, its arg for the handshake.
  */
 SEAL_CHECKED int seal_stream_new_tls(struct seal_stream **ret_stream, int fd,
 				     struct seal_staging *staging, struct seal_tls *tls,
-				     const char *server_name, seal_tls_verify_fn verify, void *arg,
+				     const struct seal_tls_session_config *config,
 				     struct seal_err *err);
 /* Closes the socket and wipes.  With reset, the peer sees a TCP reset instead of an orderly end. */
 void seal_stream_free(struct seal_stream *stream, bool reset);
@@ -58,6 +67,11 @@ bool seal_stream_is_tls(const struct seal_stream *stream);
 
 /* Drive the handshake: DONE, READ, WRITE or FAIL (err holds the verifier's sentence if it refused). */
 enum seal_io seal_stream_handshake(struct seal_stream *stream, struct seal_err *err);
+/* After the handshake: who it is, by this handshake or the one resumed (empty name: no peer). */
+const struct seal_peer *seal_stream_peer(const struct seal_stream *stream);
+void seal_stream_facts(struct seal_stream *stream, struct seal_tls_facts *ret_facts);
+/* The handshake is over and admitted or refused: let go of what only it needed (facts, peer). */
+void seal_stream_settle(struct seal_stream *stream);
 
 /*
  * Read up to cap bytes (at least 16 KiB of room for TLS).  DONE with *ret_len > 0, READ, EOF, or
@@ -67,6 +81,9 @@ enum seal_io seal_stream_read(struct seal_stream *stream, uint8_t *buf, size_t c
 			      struct seal_err *err);
 /* True when bytes, an end or a failure are already at hand that no readable event will announce. */
 bool seal_stream_pending(const struct seal_stream *stream);
+
+/* True when the last read stopped for its own reach, not because the socket was empty. */
+bool seal_stream_may_have_more(const struct seal_stream *stream);
 
 /* Take all len bytes: DONE when all are sent, WRITE when some are kept, or FAIL. */
 enum seal_io seal_stream_write(struct seal_stream *stream, const void *data, size_t len,

@@ -19,6 +19,7 @@
 
 #include "base/bytes/bytes.h"
 #include "base/stream/stream.h"
+#include "base/tls/tls_internal.h"
 
 struct seal_staging {
 	uint8_t plain[SEAL_STAGING_LEN];
@@ -27,6 +28,8 @@ struct seal_staging {
 	size_t in_at;
 	size_t in_len;
 	size_t out_len;
+	uint64_t limit; /* of kept; 0: none */
+	size_t kept;    /* by all streams */
 };
 
 struct seal_stream {
@@ -37,8 +40,11 @@ struct seal_stream {
 	size_t kept_in_at;
 	struct seal_bytes kept_out; /* ready to send, not yet taken by the kernel */
 	size_t kept_out_at;
-	struct seal_err verify_err;
+	char *alpn;       /* for who asks; NULL: not asked */
 	size_t recv_room; /* what this call may still receive; 0: nothing */
+	size_t barren;    /* bytes received since the last that carried data */
+	size_t reach;     /* how much a read may receive: more as long as it is data that comes */
+	bool filled;      /* the last read received all it might: there may be more */
 	int recv_errno;   /* why the socket broke */
 	bool eof;         /* the socket ended */
 	bool would_block; /* the socket had nothing */

@@ -1,164 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The TLS policy, set in one place for contexts of ours and of libcurl.  Sessions carry the verifier
- * of their owner; the library's own verification, and with it the system's trust, is never reached.
- *
- * No session tickets and no session cache: a resumed session would carry an identity that was
- * verified earlier, under rules that may have changed.
+ * The two policies, set in one place: for peers (contexts of ours and of libcurl) and for the public.
+ * The library's own verification, and with it the system's trust, is never reached; who decides
+ * instead is session.c's, what is resumed is ticket.c's.
  */
-#include "base/tls/tls.h"
-
 #include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/tls/room.h"
 
 static const char suites[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
 			     "TLS_CHACHA20_POLY1305_SHA256";
 static const char groups[] = "X25519:P-256";
 static const char signatures[] = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512";
+/* For browsers and older clients: still only forward secrecy and authenticated encryption. */
+static const char public_suites_12[] =
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char public_groups[] = "X25519:P-256:P-384";
+static const char public_signatures[] = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:"
+					"RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:"
+					"RSA+SHA256:RSA+SHA384:RSA+SHA512";
 
-struct seal_tls {
-	atomic_uint refs;
-	enum seal_side side;
-	SSL_CTX *ctx;
-};
-
-/* Who decides about the other side, attached to a session or to a context. */
-struct verifier {
-	seal_tls_verify_fn verify;
-	void *arg;
-	struct seal_err *err;
-};
-
-static void
-free_verifier(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
-{
-	(void)parent;
-	(void)data;
-	(void)index;
-	(void)argl;
-	(void)argp;
-	free(ptr);
-}
-
-static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-static int session_index = -1;
-static int context_index = -1;
-
-static void
-make_indexes(void)
-{
-	session_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_verifier);
-	context_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_verifier);
-}
+/* ---- Life of a context ---- */
 
 static int
-prepare(struct seal_err *err)
+new_tls(struct seal_tls **ret_tls, enum seal_side side, size_t max_sessions, struct seal_err *err)
 {
-	if (CRYPTO_THREAD_run_once(&once, make_indexes) != 1 || session_index < 0 ||
-	    context_index < 0)
-		return seal_fail_ssl(err, "cannot prepare TLS");
-	return 0;
-}
+	SEAL_SCOPED(seal_tls_unrefp) struct seal_tls *tls = calloc(1, sizeof(*tls));
+	int r = 0;
 
-static struct verifier *
-new_verifier(seal_tls_verify_fn verify, void *arg, struct seal_err *verify_err)
-{
-	struct verifier *verifier = malloc(sizeof(*verifier));
-
-	if (verifier != NULL)
-		*verifier = (struct verifier){ verify, arg, verify_err };
-	return verifier;
-}
-
-/* Called by OpenSSL with what was presented; the stack holds the leaf first. */
-static int
-ask_verifier(X509_STORE_CTX *store, void *unused)
-{
-	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct verifier *verifier = SSL_get_ex_data(ssl, session_index);
-	const struct seal_certs *presented;
-
-	(void)unused;
-	if (verifier == NULL)
-		verifier = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), context_index);
-	presented = (const struct seal_certs *)X509_STORE_CTX_get0_untrusted(store);
-	if (verifier != NULL && seal_certs_count(presented) > 0 &&
-	    verifier->verify(verifier->arg, presented, verifier->err) == 0) {
-		X509_STORE_CTX_set_error(store, X509_V_OK);
-		return 1;
-	}
-	/* One alert for every reason. */
-	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
-	return 0;
-}
-
-static int
-use_credential(SSL_CTX *ctx, const struct seal_tls_config *config, struct seal_err *err)
-{
-	const struct seal_cert *leaf = seal_certs_at(config->chain, 0);
-
-	if (leaf == NULL)
-		return seal_fail(err, SEAL_E_BUG, "no certificate to present");
-	if (SSL_CTX_use_certificate(ctx, seal_cert_native(leaf)) != 1 ||
-	    SSL_CTX_use_PrivateKey(ctx, seal_key_native(config->key)) != 1 ||
-	    SSL_CTX_check_private_key(ctx) != 1)
-		return seal_fail_ssl(err, "the certificate and the key do not belong together");
-	for (size_t i = 1; i < seal_certs_count(config->chain); i++)
-		if (SSL_CTX_add1_chain_cert(ctx,
-					    seal_cert_native(seal_certs_at(config->chain, i))) != 1)
-			return seal_fail_ssl(err, "cannot use the certificate chain");
-	return 0;
-}
-
-static int
-set_policy(SSL_CTX *ctx, const struct seal_tls_config *config, struct seal_err *err)
-{
-	int mode = SSL_VERIFY_PEER;
-
-	if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-	    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-	    SSL_CTX_set_ciphersuites(ctx, suites) != 1 ||
-	    SSL_CTX_set1_groups_list(ctx, groups) != 1 ||
-	    SSL_CTX_set1_sigalgs_list(ctx, signatures) != 1 || SSL_CTX_set_num_tickets(ctx, 0) != 1)
-		return seal_fail_ssl(err, "cannot set the TLS policy");
-	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
-					 SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-	/*
-	 * No automatic chain: our anchors are pinned by the peer, sending or rebuilding them costs a
-	 * fifth of a handshake.  Released buffers: an idle session holds none.
-	 */
-	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_max_cert_list(ctx, SEAL_CHAIN_MAX_LEN);
-	if (config->side == SEAL_SIDE_SERVER)
-		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-	SSL_CTX_set_verify(ctx, mode, NULL);
-	SSL_CTX_set_cert_verify_callback(ctx, ask_verifier, NULL);
-	return use_credential(ctx, config, err);
-}
-
-int
-seal_tls_new(struct seal_tls **ret_tls, const struct seal_tls_config *config, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_tls_unrefp) struct seal_tls *tls = NULL;
-	int r;
-
-	r = prepare(err);
-	if (r < 0)
-		return r;
-	tls = calloc(1, sizeof(*tls));
 	if (tls == NULL)
 		return seal_fail_memory(err);
 	atomic_init(&tls->refs, 1);
-	tls->side = config->side;
-	tls->ctx = SSL_CTX_new(config->side == SEAL_SIDE_SERVER ? TLS_server_method()
-								: TLS_client_method());
+	tls->side = side;
+	tls->not_after = INT64_MAX;
+	tls->ctx =
+		SSL_CTX_new(side == SEAL_SIDE_SERVER ? TLS_server_method() : TLS_client_method());
 	if (tls->ctx == NULL)
 		return seal_fail_ssl(err, "cannot make a TLS context");
-	r = set_policy(tls->ctx, config, err);
+	if (max_sessions > 0)
+		r = tls_memory_new(&tls->memory, max_sessions, err);
+	if (r == 0)
+		r = tls_use_memory(tls, err);
 	if (r < 0)
 		return r;
 	*ret_tls = SEAL_TAKE(tls);
@@ -178,6 +63,12 @@ seal_tls_unref(struct seal_tls *tls)
 	if (tls == NULL || atomic_fetch_sub(&tls->refs, 1) != 1)
 		return;
 	SSL_CTX_free(tls->ctx);
+	tls_memory_free(tls->memory);
+	for (size_t i = 0; i < tls->credential_count; i++) {
+		seal_certs_free(tls->credentials[i].chain);
+		seal_key_free(tls->credentials[i].key);
+	}
+	free(tls->credentials);
 	free(tls);
 }
 
@@ -187,63 +78,272 @@ seal_tls_unrefp(struct seal_tls **tls)
 	seal_tls_unref(*tls);
 }
 
+/* ---- What both policies have in common ---- */
+
+static int
+use_credential(SSL_CTX *ctx, const struct seal_certs *chain, const struct seal_key *key,
+	       struct seal_err *err)
+{
+	const struct seal_cert *leaf = seal_certs_at(chain, 0);
+
+	if (leaf == NULL)
+		return seal_fail(err, SEAL_E_BUG, "no certificate to present");
+	if (SSL_CTX_use_certificate(ctx, seal_cert_native(leaf)) != 1 ||
+	    SSL_CTX_use_PrivateKey(ctx, seal_key_native(key)) != 1 ||
+	    SSL_CTX_check_private_key(ctx) != 1)
+		return seal_fail_ssl(err, "the certificate and the key do not belong together");
+	for (size_t i = 1; i < seal_certs_count(chain); i++)
+		if (SSL_CTX_add1_chain_cert(ctx, seal_cert_native(seal_certs_at(chain, i))) != 1)
+			return seal_fail_ssl(err, "cannot use the certificate chain");
+	return 0;
+}
+
+static int
+note_end(struct seal_tls *tls, const struct seal_cert *leaf, struct seal_err *err)
+{
+	int64_t from = 0;
+	int64_t to = 0;
+	int r = seal_cert_times(leaf, &from, &to, err);
+
+	if (r == 0 && to < tls->not_after)
+		tls->not_after = to;
+	return r;
+}
+
+/*
+ * No tickets that carry state: a session is named to the client and kept here.  No automatic chain: the
+ * anchors are pinned by the peer, and sending or rebuilding them costs a fifth of a handshake.
+ * Released buffers: an idle session holds none.
+ */
+static void
+set_habits(SSL_CTX *ctx)
+{
+	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
+					 SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_max_cert_list(ctx, SEAL_CHAIN_MAX_LEN);
+	(void)SSL_CTX_set_num_tickets(ctx, 0); /* session.c asks for one; always succeeds */
+}
+
+/* ---- Peers ---- */
+
+static int
+set_peer_policy(SSL_CTX *ctx, const struct seal_tls_config *config, struct seal_err *err)
+{
+	int mode = SSL_VERIFY_PEER;
+
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
+	    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
+	    SSL_CTX_set_ciphersuites(ctx, suites) != 1 ||
+	    SSL_CTX_set1_groups_list(ctx, groups) != 1 ||
+	    SSL_CTX_set1_sigalgs_list(ctx, signatures) != 1)
+		return seal_fail_ssl(err, "cannot set the TLS policy");
+	set_habits(ctx);
+	if (config->side == SEAL_SIDE_SERVER)
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	SSL_CTX_set_verify(ctx, mode, NULL);
+	return use_credential(ctx, config->chain, config->key, err);
+}
+
+int
+seal_tls_new(struct seal_tls **ret_tls, const struct seal_tls_config *config, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_tls_unrefp) struct seal_tls *tls = NULL;
+	int r = new_tls(&tls, config->side, config->max_sessions, err);
+
+	if (r < 0)
+		return r;
+	tls->demands = true;
+	r = set_peer_policy(tls->ctx, config, err);
+	if (r == 0)
+		r = note_end(tls, seal_certs_at(config->chain, 0), err);
+	if (r < 0)
+		return r;
+	SSL_CTX_set_cert_verify_callback(tls->ctx, tls_ask_verifier, NULL);
+	SSL_CTX_set_alpn_select_cb(tls->ctx, tls_select_alpn, NULL);
+	*ret_tls = SEAL_TAKE(tls);
+	return 0;
+}
+
+/* ---- Contexts that a library made for itself ---- */
+
+/* Who decides about the other side of all sessions of a context. */
+struct verifier {
+	seal_tls_verify_fn verify;
+	void *arg;
+	struct seal_err *err;
+};
+
+static void
+free_verifier(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
+{
+	(void)parent;
+	(void)data;
+	(void)index;
+	(void)argl;
+	(void)argp;
+	free(ptr);
+}
+
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+static int context_index = -1;
+
+static void
+make_index(void)
+{
+	context_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_verifier);
+}
+
+static int
+ask_context(X509_STORE_CTX *store, void *arg)
+{
+	const struct verifier *verifier = arg;
+	struct seal_certs *presented = (struct seal_certs *)X509_STORE_CTX_get0_untrusted(store);
+	struct seal_peer ignored = { 0 };
+
+	if (seal_certs_count(presented) > 0 &&
+	    verifier->verify(verifier->arg, presented, &ignored, verifier->err) == 0) {
+		X509_STORE_CTX_set_error(store, X509_V_OK);
+		return 1;
+	}
+	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+	return 0;
+}
+
 int
 seal_tls_apply(void *native_ctx, const struct seal_tls_config *config, seal_tls_verify_fn verify,
 	       void *arg, struct seal_err *verify_err, struct seal_err *err)
 {
-	struct verifier *verifier;
-	int r;
+	struct verifier *verifier = malloc(sizeof(*verifier));
 
-	r = prepare(err);
-	if (r < 0)
-		return r;
-	verifier = new_verifier(verify, arg, verify_err);
 	if (verifier == NULL)
 		return seal_fail_memory(err);
+	*verifier = (struct verifier){ verify, arg, verify_err };
+	if (CRYPTO_THREAD_run_once(&once, make_index) != 1 || context_index < 0) {
+		free(verifier);
+		return seal_fail_ssl(err, "cannot prepare TLS");
+	}
 	free(SSL_CTX_get_ex_data(native_ctx, context_index));
 	if (SSL_CTX_set_ex_data(native_ctx, context_index, verifier) != 1) {
 		free(verifier);
 		return seal_fail_ssl(err, "cannot attach the verifier");
 	}
-	return set_policy(native_ctx, config, err);
+	SSL_CTX_set_cert_verify_callback(native_ctx, ask_context, verifier);
+	SSL_CTX_set_session_cache_mode(native_ctx, SSL_SESS_CACHE_OFF);
+	return set_peer_policy(native_ctx, config, err);
+}
+
+/* ---- The public ---- */
+
+static int
+copy_credentials(struct seal_tls *tls, const struct seal_tls_public_config *config,
+		 struct seal_err *err)
+{
+	if (config->credential_count == 0)
+		return seal_fail(err, SEAL_E_BUG, "no certificate to present");
+	tls->credentials = calloc(config->credential_count, sizeof(*tls->credentials));
+	if (tls->credentials == NULL)
+		return seal_fail_memory(err);
+	for (size_t i = 0; i < config->credential_count; i++) {
+		struct tls_credential *credential = &tls->credentials[tls->credential_count++];
+		int r = seal_certs_copy(&credential->chain, config->credentials[i].chain, err);
+
+		if (r == 0)
+			r = seal_key_copy(&credential->key, config->credentials[i].key, err);
+		if (r == 0)
+			r = note_end(tls, seal_certs_at(credential->chain, 0), err);
+		if (r < 0)
+			return r;
+	}
+	return use_credential(tls->ctx, tls->credentials[0].chain, tls->credentials[0].key, err);
+}
+
+/* RFC 6066 section 3: by name, or the first of them.  Clients may write it as they like (RFC 4343). */
+static const struct tls_credential *
+choose_credential(const struct seal_tls *tls, const char *asked)
+{
+	char name[SEAL_HOSTNAME_MAX + 1];
+	size_t len = asked == NULL ? sizeof(name) : strlen(asked);
+
+	if (len >= sizeof(name))
+		return &tls->credentials[0];
+	for (size_t i = 0; i <= len; i++)
+		name[i] = asked[i] >= 'A' && asked[i] <= 'Z' ? (char)(asked[i] - 'A' + 'a')
+							     : asked[i];
+	for (size_t i = 0; i < tls->credential_count; i++)
+		if (seal_cert_has_hostname(seal_certs_at(tls->credentials[i].chain, 0), name))
+			return &tls->credentials[i];
+	return &tls->credentials[0];
 }
 
 static int
-set_up_session(SSL *ssl, const struct seal_tls *tls, const char *server_name,
-	       struct verifier *verifier, struct seal_err *err)
+on_client_hello(SSL *ssl, void *unused)
 {
-	if (SSL_set_ex_data(ssl, session_index, verifier) != 1) {
-		free(verifier);
-		return seal_fail_ssl(err, "cannot attach the verifier");
-	}
-	if (server_name != NULL && SSL_set_tlsext_host_name(ssl, server_name) != 1)
-		return seal_fail_ssl(err, "cannot send the server name '%s'", server_name);
-	if (tls->side == SEAL_SIDE_SERVER)
-		SSL_set_accept_state(ssl);
-	else
-		SSL_set_connect_state(ssl);
+	const struct tls_session *session = tls_session_of(ssl);
+	const struct tls_credential *credential;
+	STACK_OF(X509) * rest;
+	int ok;
+
+	(void)unused;
+	if (session == NULL)
+		return 0;
+	credential =
+		choose_credential(session->tls, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+	if (credential == &session->tls->credentials[0])
+		return 1; /* the context's own */
+	rest = sk_X509_new_null();
+	for (size_t i = 1; rest != NULL && i < seal_certs_count(credential->chain); i++)
+		if (sk_X509_push(rest, seal_cert_native(seal_certs_at(credential->chain, i))) ==
+		    0) {
+			sk_X509_free(rest);
+			return 0;
+		}
+	/* The first one goes: the library would choose among keys of several kinds. */
+	SSL_certs_clear(ssl);
+	ok = rest != NULL &&
+	     SSL_use_cert_and_key(ssl, seal_cert_native(seal_certs_at(credential->chain, 0)),
+				  seal_key_native(credential->key), rest, 1) == 1;
+	sk_X509_free(rest);
+	return ok ? 1 : 0;
+}
+
+static int
+set_public_policy(SSL_CTX *ctx, bool ask_clients, struct seal_err *err)
+{
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+	    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
+	    SSL_CTX_set_ciphersuites(ctx, suites) != 1 ||
+	    SSL_CTX_set_cipher_list(ctx, public_suites_12) != 1 ||
+	    SSL_CTX_set1_groups_list(ctx, public_groups) != 1 ||
+	    SSL_CTX_set1_sigalgs_list(ctx, public_signatures) != 1)
+		return seal_fail_ssl(err, "cannot set the TLS policy");
+	set_habits(ctx);
+	SSL_CTX_set_verify(ctx,
+			   ask_clients ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+				       : SSL_VERIFY_NONE,
+			   NULL);
 	return 0;
 }
 
 int
-seal_tls_session(void **ret_ssl, struct seal_tls *tls, const char *server_name,
-		 seal_tls_verify_fn verify, void *arg, struct seal_err *verify_err,
-		 struct seal_err *err)
+seal_tls_new_public(struct seal_tls **ret_tls, const struct seal_tls_public_config *config,
+		    struct seal_err *err)
 {
-	struct verifier *verifier = new_verifier(verify, arg, verify_err);
-	SSL *ssl = SSL_new(tls->ctx);
-	int r;
+	SEAL_SCOPED(seal_tls_unrefp) struct seal_tls *tls = NULL;
+	int r = new_tls(&tls, SEAL_SIDE_SERVER, config->max_sessions, err);
 
-	if (verifier == NULL || ssl == NULL) {
-		free(verifier);
-		SSL_free(ssl);
-		return seal_fail_memory(err);
-	}
-	r = set_up_session(ssl, tls, server_name, verifier, err);
-	if (r < 0) {
-		SSL_free(ssl);
+	if (r < 0)
 		return r;
-	}
-	*ret_ssl = ssl; /* it holds a reference to the context */
+	tls->demands = config->client_anchors != NULL;
+	r = set_public_policy(tls->ctx, tls->demands, err);
+	if (r == 0)
+		r = copy_credentials(tls, config, err);
+	if (r < 0)
+		return r;
+	SSL_CTX_set_cert_verify_callback(tls->ctx, tls_ask_verifier, NULL);
+	SSL_CTX_set_alpn_select_cb(tls->ctx, tls_select_alpn, NULL);
+	/* Not the server name's own callback: this one comes when the name has been parsed, always. */
+	SSL_CTX_set_cert_cb(tls->ctx, on_client_hello, NULL);
+	*ret_tls = SEAL_TAKE(tls);
 	return 0;
 }

@@ -235,9 +235,42 @@ set_params(X509_STORE_CTX *ctx, const struct seal_chain_opts *opts, struct seal_
 	return 0;
 }
 
+/* When all of a path is valid: from the last of its beginnings to the first of its ends. */
+static int
+read_window(const STACK_OF(X509) * path, struct seal_window *ret_window, struct seal_err *err)
+{
+	struct seal_window window = { .from = INT64_MIN, .to = INT64_MAX };
+
+	for (int i = 0; i < sk_X509_num(path); i++) {
+		const struct seal_cert *cert = (const struct seal_cert *)sk_X509_value(path, i);
+		int64_t from = 0;
+		int64_t to = 0;
+		int r = seal_cert_times(cert, &from, &to, err);
+
+		if (r < 0)
+			return seal_note(err, SEAL_E_UNAUTH, "path");
+		if (from > window.from)
+			window.from = from;
+		if (to < window.to)
+			window.to = to;
+	}
+	*ret_window = window;
+	return 0;
+}
+
 int
 seal_chain_verify(const struct seal_certs *anchors, const struct seal_certs *presented,
 		  const struct seal_chain_opts *opts, struct seal_err *err)
+{
+	struct seal_window ignored = { 0 };
+
+	return seal_chain_verify_window(anchors, presented, opts, &ignored, err);
+}
+
+int
+seal_chain_verify_window(const struct seal_certs *anchors, const struct seal_certs *presented,
+			 const struct seal_chain_opts *opts, struct seal_window *ret_window,
+			 struct seal_err *err)
 {
 	SEAL_SCOPED(free_store_ctx) X509_STORE_CTX *ctx = NULL;
 	X509 *leaf = native_cert(seal_certs_at(presented, 0));
@@ -258,5 +291,6 @@ seal_chain_verify(const struct seal_certs *anchors, const struct seal_certs *pre
 		return r;
 	if (X509_verify_cert(ctx) != 1)
 		return unauth(err, X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
-	return check_path(X509_STORE_CTX_get0_chain(ctx), opts->side, err);
+	r = check_path(X509_STORE_CTX_get0_chain(ctx), opts->side, err);
+	return r < 0 ? r : read_window(X509_STORE_CTX_get0_chain(ctx), ret_window, err);
 }

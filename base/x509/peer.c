@@ -27,9 +27,9 @@ check_ours(X509 *leaf, struct seal_err *err)
 /* Chain, usage and names of a certificate of our own making, whoever it is for. */
 static int
 verify_identity(struct seal_identity *ret_identity, struct seal_alt_names *ret_names,
-		const struct seal_certs *anchors, const char *trust_domain,
-		const struct seal_certs *presented, enum seal_side side, int64_t now,
-		struct seal_err *err)
+		struct seal_window *ret_window, const struct seal_certs *anchors,
+		const char *trust_domain, const struct seal_certs *presented, enum seal_side side,
+		int64_t now, struct seal_err *err)
 {
 	const struct seal_chain_opts opts = { .now = now,
 					      .side = side,
@@ -37,7 +37,7 @@ verify_identity(struct seal_identity *ret_identity, struct seal_alt_names *ret_n
 	const struct seal_cert *leaf = seal_certs_at(presented, 0);
 	int r;
 
-	r = seal_chain_verify(anchors, presented, &opts, err);
+	r = seal_chain_verify_window(anchors, presented, &opts, ret_window, err);
 	if (r == 0)
 		r = check_ours(native_cert(leaf), err);
 	if (r < 0)
@@ -94,6 +94,9 @@ seal_peer_check_policy(const struct seal_peer *peer, const struct seal_peer_rule
 	if (now < SEAL_CLOCK_FLOOR || now > peer->not_after)
 		return seal_fail(err, SEAL_E_UNAUTH, "the certificate of peer '%s' has expired",
 				 peer->name);
+	if (now < peer->not_before)
+		return seal_fail(err, SEAL_E_UNAUTH,
+				 "the certificate of peer '%s' is not valid yet", peer->name);
 	if (rules->revoked != NULL && seal_strv_contains(rules->revoked, peer->serial))
 		return seal_fail(err, SEAL_E_REFUSED, "certificate %s of peer '%s' is revoked",
 				 peer->serial, peer->name);
@@ -110,29 +113,28 @@ static int
 describe(struct seal_peer *peer, const struct seal_identity *identity, const struct seal_cert *leaf,
 	 struct seal_err *err)
 {
-	int64_t not_before = 0;
 	int r;
 
 	memcpy(peer->name, identity->peer, sizeof(peer->name));
 	seal_identity_format(identity, peer->uri);
 	r = seal_cert_serial(leaf, peer->serial, err);
 	if (r == 0)
-		r = seal_cert_times(leaf, &not_before, &peer->not_after, err);
+		r = seal_cert_times(leaf, &peer->not_before, &peer->not_after, err);
 	return r < 0 ? seal_note(err, SEAL_E_UNAUTH, "peer '%s'", peer->name) : 0;
 }
 
-int
-seal_peer_verify(struct seal_peer *ret_peer, const struct seal_peer_rules *rules,
-		 const struct seal_certs *presented, enum seal_side side, int64_t now,
-		 struct seal_err *err)
+/* Everything about the peer that depends neither on policy nor on more of the clock than the window. */
+static int
+establish(struct seal_peer *peer, struct seal_window *window, const struct seal_peer_rules *rules,
+	  const struct seal_certs *presented, enum seal_side side, int64_t now,
+	  struct seal_err *err)
 {
 	SEAL_SCOPED(seal_alt_names_release) struct seal_alt_names names = { 0 };
 	struct seal_identity identity = { 0 };
-	struct seal_peer peer = { 0 };
 	int r;
 
-	r = verify_identity(&identity, &names, rules->anchors, rules->trust_domain, presented, side,
-			    now, err);
+	r = verify_identity(&identity, &names, window, rules->anchors, rules->trust_domain,
+			    presented, side, now, err);
 	if (r < 0)
 		return r;
 	if (identity.role != SEAL_ROLE_POD || strcmp(identity.workload, rules->workload) != 0)
@@ -141,9 +143,25 @@ seal_peer_verify(struct seal_peer *ret_peer, const struct seal_peer_rules *rules
 	r = check_pod_names(&names, identity.peer, err);
 	if (r < 0)
 		return r;
-	r = describe(&peer, &identity, seal_certs_at(presented, 0), err);
-	if (r == 0)
-		r = seal_peer_check_policy(&peer, rules, now, err);
+	return describe(peer, &identity, seal_certs_at(presented, 0), err);
+}
+
+int
+seal_peer_verify(struct seal_peer *ret_peer, const struct seal_peer_rules *rules,
+		 struct seal_certs *presented, enum seal_side side, int64_t now,
+		 struct seal_err *err)
+{
+	struct seal_window window = { 0 };
+	struct seal_peer peer = { 0 };
+	int r;
+
+	if (!seal_peer_recall(&peer, rules, presented, side, now)) {
+		r = establish(&peer, &window, rules, presented, side, now, err);
+		if (r < 0)
+			return r;
+		seal_peer_remember(&peer, &window, rules, presented, side);
+	}
+	r = seal_peer_check_policy(&peer, rules, now, err);
 	if (r < 0)
 		return r;
 	if (rules->hostname != NULL &&
@@ -161,9 +179,11 @@ seal_role_verify(struct seal_identity *ret_identity, const struct seal_certs *an
 {
 	SEAL_SCOPED(seal_alt_names_release) struct seal_alt_names names = { 0 };
 	struct seal_identity identity = { 0 };
+	struct seal_window ignored = { 0 };
 	int r;
 
-	r = verify_identity(&identity, &names, anchors, trust_domain, presented, side, now, err);
+	r = verify_identity(&identity, &names, &ignored, anchors, trust_domain, presented, side,
+			    now, err);
 	if (r < 0)
 		return r;
 	if (identity.role == SEAL_ROLE_POD || identity.role == SEAL_ROLE_NONE ||

@@ -53,6 +53,7 @@ struct seal_peer_rules {
 	const struct seal_strv *narrowed; /* NULL, or the subset this listener accepts */
 	const struct seal_strv *revoked;  /* serial numbers, may be NULL */
 	const char *hostname;             /* NULL, or a DNS name demanded in addition */
+	struct seal_peer_cache *cache;    /* NULL, or one made for exactly these anchors */
 };
 
 /* Who it is, once verified. */
@@ -60,23 +61,36 @@ struct seal_peer {
 	char name[SEAL_PEER_MAX + 1];
 	char uri[SEAL_IDENTITY_URI_MAX];
 	char serial[SEAL_SERIAL_LEN + 1];
+	int64_t not_before;
 	int64_t not_after;
 };
+
+/*
+ * Certificates verified before.  Everything about a certificate that does not depend on the clock or
+ * on policy is established once and then remembered by the digest of the whole certificate, for one
+ * set of anchors, one trust domain and workload, and each side; the clock and policy are asked every
+ * time.  Bounded; the one not met for longest goes first.  For use by several threads.
+ */
+struct seal_peer_cache;
+SEAL_CHECKED int seal_peer_cache_new(struct seal_peer_cache **ret_cache, size_t max,
+				     struct seal_err *err);
+void seal_peer_cache_free(struct seal_peer_cache *cache);
 
 /*
  * The verification of design section 4: directly under a pinned anchor, valid now, key usage and
  * extended key usage for the side it acts as, not revoked; SAN any; exactly one SPIFFE ID, with our
  * trust domain and workload; DNS names consistent with it; and its peer name allowed.
  * SEAL_E_UNAUTH when identity fails, SEAL_E_REFUSED when policy does; *ret_peer changes only on
- * success.
+ * success.  With a cache, a leaf met before is replaced in presented by its equal of then, so that
+ * all sessions of a peer share one.
  */
 SEAL_CHECKED int seal_peer_verify(struct seal_peer *ret_peer, const struct seal_peer_rules *rules,
-				  const struct seal_certs *presented, enum seal_side side,
-				  int64_t now, struct seal_err *err);
+				  struct seal_certs *presented, enum seal_side side, int64_t now,
+				  struct seal_err *err);
 
 /*
  * The policy part alone, for a peer already verified: allowed and not narrowed away, not revoked,
- * not expired.  Run again whenever the rules change.
+ * valid now.  Run again whenever the rules change, and before a session is resumed.
  */
 SEAL_CHECKED int seal_peer_check_policy(const struct seal_peer *peer,
 					const struct seal_peer_rules *rules, int64_t now,

@@ -45,6 +45,14 @@ SEAL_CHECKED int seal_cert_fingerprint(const struct seal_cert *cert,
 SEAL_CHECKED int seal_cert_identity(const struct seal_cert *cert,
 				    struct seal_identity *ret_identity, struct seal_err *err);
 
+/*
+ * The subject's one common name, for people and logs: bytes outside printable ASCII become '?'.  ""
+ * when there is none, more than one, or one that does not fit into size: no name is ever shortened.
+ */
+void seal_cert_common_name(const struct seal_cert *cert, char *name, size_t size);
+/* May it sign certificates: version 3, basic constraints CA, and no key usage against it. */
+bool seal_cert_is_ca(const struct seal_cert *cert);
+
 /* An ordered list of certificates: a chain (leaf first) or a bundle of trust anchors. */
 struct seal_certs;
 

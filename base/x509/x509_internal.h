@@ -37,4 +37,26 @@ void seal_alt_names_release(struct seal_alt_names *names);
 SEAL_CHECKED int seal_alt_names_read(struct seal_alt_names *ret_names, const struct seal_cert *cert,
 				     struct seal_err *err);
 
+/* From when on, and until when, every certificate of a verified path is valid. */
+struct seal_window {
+	int64_t from;
+	int64_t to;
+};
+
+SEAL_CHECKED int seal_chain_verify_window(const struct seal_certs *anchors,
+					  const struct seal_certs *presented,
+					  const struct seal_chain_opts *opts,
+					  struct seal_window *ret_window, struct seal_err *err);
+
+/*
+ * What was established before about the one certificate presented.  false: nothing that holds now.
+ * On success the leaf in presented is the one of then.
+ */
+bool seal_peer_recall(struct seal_peer *ret_peer, const struct seal_peer_rules *rules,
+		      struct seal_certs *presented, enum seal_side side, int64_t now);
+/* Remember what has just been established.  Failing to is no failure. */
+void seal_peer_remember(const struct seal_peer *peer, const struct seal_window *window,
+			const struct seal_peer_rules *rules, const struct seal_certs *presented,
+			enum seal_side side);
+
 #endif

@@ -22,12 +22,14 @@
 #define MAX_HEAD           (16u * 1024) /* status line and headers: ours are a few hundred bytes */
 
 static int
-verify_peer(void *arg, const struct seal_certs *presented, struct seal_err *err)
+verify_peer(void *arg, struct seal_certs *presented, struct seal_peer *ret_peer,
+	    struct seal_err *err)
 {
 	struct rot_client *client = arg;
 	struct seal_identity identity;
 	int r;
 
+	(void)ret_peer; /* the root of trust is no peer */
 	r = seal_role_verify(&identity, client->ca, client->trust_domain, SEAL_ROLE_ROT, presented,
 			     SEAL_SIDE_SERVER, (int64_t)time(NULL), err);
 	client->verified = r == 0;

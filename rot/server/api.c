@@ -137,8 +137,7 @@ log_unknown_client(struct rot_api *api, const struct seal_err *err)
 }
 
 int
-rot_api_verify(void *arg, const struct seal_certs *presented, void **ret_client,
-	       struct seal_err *err)
+rot_api_verify(void *arg, struct seal_certs *presented, void **ret_client, struct seal_err *err)
 {
 	struct rot_api *api = arg;
 	struct rot_caller *caller = NULL;

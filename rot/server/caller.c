@@ -11,9 +11,9 @@
 
 static int verify_system(struct rot_caller *caller, const struct seal_certs *system_ca,
 			 const char *trust_domain, enum seal_role role,
-			 const struct seal_certs *presented, int64_t now, struct seal_err *err);
+			 struct seal_certs *presented, int64_t now, struct seal_err *err);
 static int verify_pod(struct rot_caller *caller, struct rot_store *store, const char *trust_domain,
-		      const char *workload, const struct seal_certs *presented, int64_t now,
+		      const char *workload, struct seal_certs *presented, int64_t now,
 		      struct seal_err *err);
 static int find_right(struct rot_caller *caller, struct seal_err *err);
 static int note_leaf(struct rot_caller *caller, const struct seal_cert *leaf, struct seal_err *err);
@@ -21,7 +21,7 @@ static int note_leaf(struct rot_caller *caller, const struct seal_cert *leaf, st
 int
 rot_caller_verify(struct rot_caller **ret_caller, struct rot_store *store,
 		  const struct seal_certs *system_ca, const char *trust_domain,
-		  const struct seal_certs *presented, int64_t now, struct seal_err *err)
+		  struct seal_certs *presented, int64_t now, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_caller_freep) struct rot_caller *caller = calloc(1, sizeof(*caller));
 	const struct seal_cert *leaf = seal_certs_at(presented, 0);
@@ -89,7 +89,7 @@ rot_caller_name(const struct rot_caller *caller, char name[static ROT_CALLER_NAM
 
 static int
 verify_system(struct rot_caller *caller, const struct seal_certs *system_ca,
-	      const char *trust_domain, enum seal_role role, const struct seal_certs *presented,
+	      const char *trust_domain, enum seal_role role, struct seal_certs *presented,
 	      int64_t now, struct seal_err *err)
 {
 	if (role != SEAL_ROLE_EGG && role != SEAL_ROLE_OPERATOR)
@@ -100,8 +100,7 @@ verify_system(struct rot_caller *caller, const struct seal_certs *system_ca,
 
 static int
 verify_pod(struct rot_caller *caller, struct rot_store *store, const char *trust_domain,
-	   const char *workload, const struct seal_certs *presented, int64_t now,
-	   struct seal_err *err)
+	   const char *workload, struct seal_certs *presented, int64_t now, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(BUNDLE_MAX);
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *anchors = NULL;

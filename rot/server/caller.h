@@ -34,8 +34,7 @@ struct rot_caller {
  */
 SEAL_CHECKED int rot_caller_verify(struct rot_caller **ret_caller, struct rot_store *store,
 				   const struct seal_certs *system_ca, const char *trust_domain,
-				   const struct seal_certs *presented, int64_t now,
-				   struct seal_err *err);
+				   struct seal_certs *presented, int64_t now, struct seal_err *err);
 void rot_caller_free(struct rot_caller *caller);
 void rot_caller_freep(struct rot_caller **caller);
 

@@ -15,6 +15,21 @@ E2E_TESTS = \
 	%D%/11-hardening.sh \
 	%D%/12-connections-soak.sh \
 	%D%/13-command-line.sh \
+	%D%/14-reload.sh \
+	%D%/15-limits.sh \
+	%D%/16-resumption.sh \
+	%D%/17-capture.sh \
+	%D%/18-proxy-protocol.sh \
+	%D%/19-public-certificates.sh \
+	%D%/20-status-and-metrics.sh \
+	%D%/22-sandbox.sh \
+	%D%/30-wire-robustness.sh \
+	%D%/31-testssl.sh \
+	%D%/32-exhaustion.sh \
+	%D%/33-memory.sh \
+	%D%/34-interoperation.sh \
+	%D%/35-clean-refusals.sh \
+	%D%/36-testssl-public.sh \
 	%D%/w01-every-name-comes-from-the-rot.sh \
 	%D%/w02-request-names-are-ignored.sh \
 	%D%/w03-a-statement-belongs-to-its-egg.sh \
@@ -26,8 +41,13 @@ E2E_TESTS = \
 	%D%/w20-certificates-are-tight.sh \
 	%D%/w21-limits-and-keys-at-rest.sh
 
+# The starving sidecar needs what the unit tests need.
+if HAVE_CRITERION
+STARVED_PROXY = tests/support/seal-proxy-starved
+endif
+
 # Each script against this build; as root.  A skip (77) is said and is no failure.
-check-e2e: all
+check-e2e: all $(STARVED_PROXY)
 	@failed=; for script in $(E2E_TESTS); do \
 		printf '%s\n' "$$script"; \
 		SEAL_BUILD=$(abs_builddir) "$(top_srcdir)/$$script"; status=$$?; \
@@ -39,5 +59,10 @@ check-kill: all
 	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(top_srcdir)/tests/e2e/08-kill-rot.sh
 check-soak: all
 	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(top_srcdir)/tests/e2e/12-connections-soak.sh
+check-wire: all
+	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(top_srcdir)/tests/e2e/30-wire-robustness.sh
+check-exhaustion: all $(STARVED_PROXY)
+	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(top_srcdir)/tests/e2e/32-exhaustion.sh
 
+.PHONY: check-wire check-exhaustion
 .PHONY: check-e2e check-kill check-soak

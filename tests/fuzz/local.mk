@@ -9,7 +9,7 @@ FUZZ_MAIN = %D%/replay.c
 FUZZ_LINK =
 endif
 
-FUZZ_TARGETS = json yaml names http certs egg jwe wire signer proxy_config
+FUZZ_TARGETS = json yaml names http certs egg jwe wire signer proxy_config hello
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -71,12 +71,19 @@ check_PROGRAMS += %D%/fuzz_proxy_config
 %C%_fuzz_proxy_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_proxy_config_LDADD = proxy/libproxy.a $(ROT_CLIENT_LIBS)
 
+check_PROGRAMS += %D%/fuzz_hello
+%C%_fuzz_hello_SOURCES = %D%/fuzz_hello.c %D%/hello.c %D%/hello.h tests/support/pki.c tests/support/pki.h $(FUZZ_MAIN)
+%C%_fuzz_hello_CFLAGS = $(AM_CFLAGS) -UNDEBUG -DSEAL_SOURCE_DIR='"$(abs_top_srcdir)"'
+%C%_fuzz_hello_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_hello_LDADD = $(BASE_LIBS)
+
 TESTS += tests/fuzz/replay.sh
 EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus
 
 # make fuzz: every target for FUZZ_SECONDS, new inputs kept in the corpus (or in FUZZ_NEW); make
 # fuzz-json for one.
 FUZZ_SECONDS = 60
+FUZZ_FLAGS =
 FUZZ_NEW = $(abs_top_srcdir)/tests/fuzz/corpus
 FUZZ_DIR = fuzz.dir
 fuzz-build:
@@ -88,7 +95,7 @@ fuzz: $(FUZZ_TARGETS:%=fuzz-%)
 $(FUZZ_TARGETS:%=fuzz-%): fuzz-build
 	$(MKDIR_P) "$(FUZZ_NEW)/$(@:fuzz-%=%)"
 	$(FUZZ_DIR)/tests/fuzz/fuzz_$(@:fuzz-%=%) -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
-		-max_len=20000 -print_final_stats=1 -artifact_prefix=$(FUZZ_DIR)/ \
+		-max_len=20000 -print_final_stats=1 $(FUZZ_FLAGS) -artifact_prefix=$(FUZZ_DIR)/ \
 		"$(FUZZ_NEW)/$(@:fuzz-%=%)" \
 		"$(abs_top_srcdir)/tests/fuzz/corpus/$(@:fuzz-%=%)"
 

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 check_LIBRARIES = %D%/libsupport.a
 TEST_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) -DSEAL_SOURCE_DIR='"$(abs_top_srcdir)"'
-%C%_libsupport_a_SOURCES = %D%/pki.c %D%/pki.h %D%/child.c %D%/child.h %D%/alloc.c %D%/alloc.h \
+%C%_libsupport_a_SOURCES = %D%/pki.c %D%/pki.h %D%/child.c %D%/child.h %D%/alloc.c %D%/alloc.h %D%/dns.c %D%/dns.h \
 	%D%/vectors.c %D%/vectors.h %D%/place.c %D%/place.h
 %C%_libsupport_a_CFLAGS = $(TEST_CFLAGS)
 SUPPORT_LIBS = %D%/libsupport.a
 ALLOC_WRAP = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=reallocarray
+
+# The sidecar, starving on demand: for tests/e2e.
+check_PROGRAMS += %D%/seal-proxy-starved
+%C%_seal_proxy_starved_SOURCES = proxy/main.c %D%/starve.c
+%C%_seal_proxy_starved_LDADD = proxy/libproxy.a $(ROT_CLIENT_LIBS)
+%C%_seal_proxy_starved_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAP) -Wl,--wrap=realloc

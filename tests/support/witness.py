@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""witness.py PORT RECORD [MODE]: an application on loopback that records every connection and byte.
+"""witness.py PORT RECORD [MODE [ADDRESS]]: an application on loopback, or on ADDRESS, that records every
+connection and byte.  ADDRESS "any" is all there are, IPv6 included.
 
 MODE echo answers what it gets; swallow answers nothing until the input ends, then how much it was;
 greet speaks first; silent echoes and records nothing.
@@ -47,9 +48,12 @@ def main():
     open(path, "wb").close()
     if mode == "silent":
         path = None
-    server = socket.socket()
+    address = sys.argv[4] if len(sys.argv) > 4 else "127.0.0.1"
+    server = socket.socket(socket.AF_INET6 if address == "any" or ":" in address else socket.AF_INET)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("127.0.0.1", port))
+    if address == "any":
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    server.bind(("::" if address == "any" else address, port))
     server.listen(1024)
     while True:
         conn, _ = server.accept()

@@ -197,6 +197,89 @@ Test(crypto_key, refuses_a_private_half_that_is_not_the_public_halfs)
 	}
 }
 
+/* What a command prints; NULL when it cannot be run. */
+static struct seal_secret *
+made_by(const char *command)
+{
+	static char text[16384];
+	FILE *out = popen(command, "re"); /* NOLINT(cert-env33-c): constant commands */
+	size_t len = out == NULL ? 0 : fread(text, 1, sizeof(text) - 1, out);
+
+	text[len] = '\0';
+	if (out == NULL || pclose(out) != 0)
+		return NULL;
+	return secret(text);
+}
+
+static const struct {
+	const char *command;
+	int verdict;
+} site_keys[] = {
+	{ "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", 0 },
+	{ "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384", 0 },
+	{ "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null", 0 },
+	{ "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 2>/dev/null", 0 },
+	{ "openssl genrsa -traditional 2048 2>/dev/null", 0 },
+	{ "openssl ecparam -name prime256v1 -genkey -noout", 0 },
+	{ "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 2>/dev/null",
+	  SEAL_E_REFUSED },
+	{ "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2047 2>/dev/null",
+	  SEAL_E_REFUSED },
+	{ "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4104 2>/dev/null",
+	  SEAL_E_REFUSED },
+	{ "openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 2>/dev/null",
+	  SEAL_E_REFUSED },
+	{ "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521", SEAL_E_REFUSED },
+	{ "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1", SEAL_E_REFUSED },
+	{ "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 "
+	  "-pkeyopt ec_param_enc:explicit",
+	  SEAL_E_REFUSED },
+	{ "openssl genpkey -algorithm ED25519", SEAL_E_REFUSED },
+	{ "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -pass pass:x",
+	  SEAL_E_FORMAT },
+	{ "echo no key", SEAL_E_FORMAT },
+};
+
+Test(crypto_key, of_a_site_is_of_a_kind_that_public_cas_sign)
+{
+	for (size_t i = 0; i < SEAL_COUNT(site_keys); i++) {
+		FREE_SECRET pem = made_by(site_keys[i].command);
+		FREE_KEY key = NULL;
+
+		if (pem == NULL)
+			cr_skip_test("needs openssl");
+		cr_expect_eq(seal_key_from_site_pem(&key, pem, NULL), site_keys[i].verdict, "%s",
+			     site_keys[i].command);
+		cr_expect_eq(key != NULL, site_keys[i].verdict == 0);
+	}
+}
+
+/* A letter of PKCS#8 that is the private half's alone; of the modulus, which both halves share. */
+Test(crypto_key, of_a_site_is_whole)
+{
+	static const struct {
+		const char *command;
+		size_t at;
+	} rows[] = {
+		{ "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384", 52 },
+		{ "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null", 100 },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(rows); i++) {
+		FREE_SECRET pem = made_by(rows[i].command);
+		FREE_KEY key = NULL;
+		char *letter;
+
+		if (pem == NULL)
+			cr_skip_test("needs openssl");
+		letter = strchr((char *)seal_secret_bytes(pem), '\n') + 1 + rows[i].at;
+		*letter = *letter == 'A' ? 'B' : 'A';
+		cr_expect_eq(seal_key_from_site_pem(&key, pem, NULL), SEAL_E_FORMAT, "%s",
+			     rows[i].command);
+		cr_expect_null(key);
+	}
+}
+
 Test(crypto_key, spki_is_read_whole_or_not_at_all)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes spki = SEAL_BYTES(1024);

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -106,6 +108,106 @@ Test(fs, reads_regular_files_only_and_waits_for_nobody, .timeout = 10)
 	}
 }
 
+Test(fs, a_stable_file_is_read_whole)
+{
+	BYTES text = SEAL_BYTES(100);
+	BYTES again = SEAL_BYTES(100);
+	struct seal_err err = { 0 };
+
+	place_put("file", "content", 0644);
+	cr_assert_eq(symlinkat("file", place_dir, "link"), 0);
+	cr_expect_eq(seal_fs_read_stable(&text, place_dir, "file", 100, &err), 0, "%s", err.text);
+	cr_expect_str_eq(seal_bytes_str(&text), "content");
+	cr_expect_eq(seal_fs_read_stable(&again, place_dir, "link", 100, &err), 0, "%s", err.text);
+	cr_expect_str_eq(seal_bytes_str(&again), "content");
+	cr_expect_eq(seal_fs_read_stable(&again, place_dir, "file", 6, &err), SEAL_E_LIMIT);
+	cr_expect_eq(seal_fs_read_stable(&again, place_dir, "nothing", 6, &err), SEAL_E_MISSING);
+	cr_expect_str_eq(seal_bytes_str(&again), "content");
+}
+
+#define LEN_A 30000
+#define LEN_B 20000
+
+static atomic_bool swapping;
+
+/* Put one file in the other's place, over and over. */
+static void *
+swap_files(void *arg)
+{
+	while (atomic_load(&swapping))
+		cr_assert_eq(syscall(SYS_renameat2, place_dir, "file", place_dir, "other",
+				     2 /* RENAME_EXCHANGE */),
+			     0);
+	return arg;
+}
+
+Test(fs, a_file_replaced_while_being_read_is_a_conflict, .timeout = 60)
+{
+	static char text[LEN_A + 1];
+	struct seal_err err = { 0 };
+	pthread_t thread;
+	int conflicts = 0;
+
+	memset(text, 'a', LEN_A);
+	place_put("file", text, 0644);
+	memset(text, 'b', LEN_B);
+	text[LEN_B] = '\0';
+	place_put("other", text, 0644);
+	atomic_store(&swapping, true);
+	cr_assert_eq(pthread_create(&thread, NULL, swap_files, NULL), 0);
+	while (conflicts < 10) {
+		BYTES out = SEAL_BYTES(LEN_A);
+		int r = seal_fs_read_stable(&out, place_dir, "file", LEN_A, &err);
+
+		if (r < 0) {
+			cr_assert_eq(r, SEAL_E_CONFLICT, "%s", err.text);
+			cr_assert(strstr(err.text, "try again") != NULL, "%s", err.text);
+			cr_assert_eq(out.len, 0);
+			conflicts++;
+		} else {
+			cr_assert(out.len == (out.data[0] == 'a' ? LEN_A : LEN_B));
+		}
+	}
+	atomic_store(&swapping, false);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+}
+
+static void *
+append_for_ever(void *arg)
+{
+	FD fd = openat(place_dir, "file", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	while (atomic_load(&swapping)) {
+		cr_assert_eq(write(fd, "x", 1), 1);
+		if (lseek(fd, 0, SEEK_CUR) > LEN_A)
+			cr_assert_eq(ftruncate(fd, 0), 0);
+	}
+	return arg;
+}
+
+Test(fs, a_file_written_while_being_read_is_a_conflict, .timeout = 60)
+{
+	struct seal_err err = { 0 };
+	pthread_t thread;
+	int conflicts = 0;
+
+	place_put("file", "", 0644);
+	atomic_store(&swapping, true);
+	cr_assert_eq(pthread_create(&thread, NULL, append_for_ever, NULL), 0);
+	while (conflicts < 10) {
+		BYTES out = SEAL_BYTES(2 * LEN_A);
+		int r = seal_fs_read_stable(&out, place_dir, "file", 2 * LEN_A, &err);
+
+		if (r < 0) {
+			cr_assert_eq(r, SEAL_E_CONFLICT, "%s", err.text);
+			cr_assert_eq(out.len, 0);
+			conflicts++;
+		}
+	}
+	atomic_store(&swapping, false);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+}
+
 Test(fs, what_is_missing_is_missing)
 {
 	BYTES out = SEAL_BYTES(10);
@@ -168,6 +270,39 @@ Test(fs, a_secret_open_to_others_is_refused_with_the_remedy)
 			     SEAL_E_REFUSED, "mode %04o", modes[i]);
 		cr_expect_not_null(strstr(err.text, "'key'"));
 		cr_expect_not_null(strstr(err.text, "chmod"));
+		cr_expect_null(secret);
+	}
+}
+
+Test(fs, a_secret_behind_a_link_is_read_where_links_are_usual_by_the_same_rules)
+{
+	static const struct {
+		mode_t mode;
+		int verdict;
+	} rows[] = { { 0600, 0 }, { 0400, 0 }, { 0604, SEAL_E_REFUSED }, { 0620, SEAL_E_REFUSED } };
+
+	place_put("key", "key", 0600);
+	cr_assert_eq(symlinkat("key", place_dir, "..data"), 0);
+	cr_assert_eq(symlinkat("..data", place_dir, "link"), 0);
+	cr_assert_eq(symlinkat("loop", place_dir, "loop"), 0);
+	cr_assert_eq(symlinkat("gone", place_dir, "dangling"), 0);
+	cr_assert_eq(symlinkat(".", place_dir, "folder"), 0);
+	for (size_t i = 0; i < SEAL_COUNT(rows); i++) {
+		FREE_SECRET secret = NULL;
+
+		cr_assert_eq(fchmodat(place_dir, "key", rows[i].mode, 0), 0);
+		cr_expect_eq(seal_fs_read_secret_linked(&secret, place_dir, "link", 10, NULL),
+			     rows[i].verdict, "mode %04o", rows[i].mode);
+		cr_expect_eq(secret != NULL, rows[i].verdict == 0);
+	}
+	{
+		FREE_SECRET secret = NULL;
+
+		cr_expect_lt(seal_fs_read_secret_linked(&secret, place_dir, "loop", 10, NULL), 0);
+		cr_expect_eq(seal_fs_read_secret_linked(&secret, place_dir, "dangling", 10, NULL),
+			     SEAL_E_MISSING);
+		cr_expect_eq(seal_fs_read_secret_linked(&secret, place_dir, "folder", 10, NULL),
+			     SEAL_E_REFUSED);
 		cr_expect_null(secret);
 	}
 }

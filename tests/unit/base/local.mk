@@ -5,12 +5,14 @@ tests_unit_base_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_base_tests_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAP)
 tests_unit_base_tests_LDADD = $(SUPPORT_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_base_tests_SOURCES = \
-	%D%/crypto_test.c %D%/jwe_test.c %D%/verify_test.c %D%/stream_test.c %D%/wycheproof_test.c \
+	%D%/crypto_test.c %D%/jwe_test.c %D%/verify_test.c %D%/peer_cache_test.c %D%/subject_test.c %D%/stream_test.c \
+	%D%/tls_rig.c %D%/tls_rig.h %D%/tls_test.c %D%/tls_hostile_test.c %D%/tls_memory_test.c %D%/tls_public_test.c \
+	%D%/wycheproof_test.c \
 	%D%/loop_test.c %D%/net_test.c %D%/resolve_test.c \
 	%D%/http_parse_test.c %D%/http_test.c %D%/http_tls_test.c \
 	%D%/err_test.c \
 	%D%/bytes_test.c \
-	%D%/strv_test.c \
+	%D%/strv_test.c %D%/lru_test.c \
 	%D%/message_test.c \
 	%D%/log_test.c \
 	%D%/json_test.c \
@@ -21,5 +23,6 @@ tests_unit_base_tests_SOURCES = \
 	%D%/fs_write_test.c \
 	%D%/secret_test.c \
 	%D%/config_test.c \
+	%D%/confine_test.c \
 	%D%/names_test.c \
 	%D%/identity_test.c

@@ -370,6 +370,7 @@ Test(log_level, nothing_below_the_level_is_written)
 	for (int at = SEAL_LOG_ERROR; at <= SEAL_LOG_DEBUG; at++) {
 		seal_log_setup("prog", SEAL_LOG_ERROR, false);
 		seal_log_set_level((enum seal_level)at);
+		cr_expect_eq(seal_log_level(), (enum seal_level)at);
 		for (int level = SEAL_LOG_ERROR; level <= SEAL_LOG_DEBUG; level++) {
 			BYTES line = SEAL_BYTES(10000);
 
@@ -393,6 +394,7 @@ Test(log_level, reads_its_five_names_and_nothing_else)
 	for (size_t i = 0; i < SEAL_COUNT(good); i++) {
 		cr_expect_eq(seal_level_parse(&level, good[i], NULL), 0);
 		cr_expect_eq((size_t)level, i);
+		cr_expect_str_eq(seal_level_name(level), good[i]);
 	}
 	level = SEAL_LOG_NOTICE;
 	for (size_t i = 0; i < SEAL_COUNT(bad); i++) {

@@ -527,3 +527,61 @@ Test(names_duration, keeps_to_its_limits_in_seconds)
 		cr_expect_eq(seal_duration_parse(good[i], 60, 3600, &value, NULL), 0, "%s",
 			     good[i]);
 }
+
+Test(names_size, is_bytes_or_a_number_with_one_unit)
+{
+	static const struct {
+		const char *text;
+		uint64_t value;
+		int r;
+	} cases[] = {
+		{ "0", 0, 0 },
+		{ "0KiB", 0, 0 },
+		{ "65536", 65536, 0 },
+		{ "1KiB", 1024, 0 },
+		{ "64MiB", UINT64_C(64) << 20, 0 },
+		{ "2GiB", UINT64_C(2) << 30, 0 },
+		{ "18446744073709551615", UINT64_MAX, 0 },
+		{ "17179869183GiB", UINT64_C(17179869183) << 30, 0 },
+		{ "17179869184GiB", 0, SEAL_E_LIMIT },
+		{ "18446744073709551616", 0, SEAL_E_LIMIT },
+		{ "18446744073709551615KiB", 0, SEAL_E_LIMIT },
+		{ "", 0, SEAL_E_FORMAT },
+		{ "KiB", 0, SEAL_E_FORMAT },
+		{ "1kib", 0, SEAL_E_FORMAT },
+		{ "1KB", 0, SEAL_E_FORMAT },
+		{ "1M", 0, SEAL_E_FORMAT },
+		{ "1B", 0, SEAL_E_FORMAT },
+		{ "1 MiB", 0, SEAL_E_FORMAT },
+		{ "1MiB ", 0, SEAL_E_FORMAT },
+		{ "1MiBMiB", 0, SEAL_E_FORMAT },
+		{ "01MiB", 0, SEAL_E_FORMAT },
+		{ "-1MiB", 0, SEAL_E_FORMAT },
+		{ "1.5GiB", 0, SEAL_E_FORMAT },
+		{ "0x10", 0, SEAL_E_FORMAT },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(cases); i++) {
+		struct seal_err err = { 0 };
+		uint64_t value = 77;
+		int r = seal_size_parse(cases[i].text, 0, UINT64_MAX, &value, &err);
+
+		cr_expect_eq(r, cases[i].r, "'%s': %d", cases[i].text, r);
+		cr_expect_eq(err.code, cases[i].r);
+		cr_expect_eq(value, r == 0 ? cases[i].value : 77, "'%s'", cases[i].text);
+	}
+}
+
+Test(names_size, keeps_to_its_limits_in_bytes)
+{
+	static const char *const bad[] = { "1023", "0", "0MiB", "2049", "3KiB", "1MiB" };
+	static const char *const good[] = { "1024", "1KiB", "2KiB", "2048" };
+	uint64_t value = 77;
+
+	for (size_t i = 0; i < SEAL_COUNT(bad); i++)
+		cr_expect_eq(seal_size_parse(bad[i], 1024, 2048, &value, NULL), SEAL_E_LIMIT, "%s",
+			     bad[i]);
+	cr_expect_eq(value, 77);
+	for (size_t i = 0; i < SEAL_COUNT(good); i++)
+		cr_expect_eq(seal_size_parse(good[i], 1024, 2048, &value, NULL), 0, "%s", good[i]);
+}

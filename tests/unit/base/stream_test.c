@@ -27,10 +27,11 @@ struct pair {
 };
 
 static int
-verify(void *arg, const struct seal_certs *presented, struct seal_err *err)
+verify(void *arg, struct seal_certs *presented, struct seal_peer *ret_peer, struct seal_err *err)
 {
 	struct end *end = arg;
 
+	(void)ret_peer;
 	cr_expect_geq(seal_certs_count(presented), 1);
 	end->asked++;
 	return end->verdict == 0 ? 0 : seal_fail(err, SEAL_E_REFUSED, "not you");
@@ -47,6 +48,10 @@ make_pair(struct pair *pair, bool with_tls)
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
 	for (int i = 0; i < 2; i++) {
 		struct end *end = &pair->ends[i];
+		struct seal_tls_session_config session = { .server_name =
+								   i == 1 ? "db.example.com" : NULL,
+							   .verify = verify,
+							   .arg = end };
 		struct seal_tls_config config;
 
 		pair->ids[i] = pki_pod(&pair->ca, "shop", i == 0 ? "db" : "web", NULL);
@@ -60,8 +65,7 @@ make_pair(struct pair *pair, bool with_tls)
 		}
 		cr_assert_eq(seal_tls_new(&end->tls, &config, &err), 0, "%s", err.text);
 		cr_assert_eq(seal_stream_new_tls(&end->stream, fds[i], pair->staging, end->tls,
-						 i == 1 ? "db.example.com" : NULL, verify, end,
-						 &err),
+						 &session, &err),
 			     0, "%s", err.text);
 	}
 }

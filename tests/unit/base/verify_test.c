@@ -44,7 +44,7 @@ release_world(struct world *world)
 	build(&(name))
 
 static int
-ask(const struct world *world, const struct seal_certs *presented, struct seal_err *err)
+ask(const struct world *world, struct seal_certs *presented, struct seal_err *err)
 {
 	struct seal_peer peer = { .name = "untouched" };
 	int r = seal_peer_verify(&peer, &world->rules, presented, SEAL_SIDE_CLIENT, PKI_NOW, err);

@@ -17,8 +17,14 @@ static int
 add_flag(struct proxy_config *config, enum proxy_direction direction, const char *spec,
 	 struct seal_err *err)
 {
-	return direction == PROXY_INBOUND ? proxy_config_add_inbound(config, spec, err)
-					  : proxy_config_add_outbound(config, spec, err);
+	switch (direction) {
+	case PROXY_INBOUND:
+		return proxy_config_add_inbound(config, spec, err);
+	case PROXY_OUTBOUND:
+		return proxy_config_add_outbound(config, spec, err);
+	default:
+		return proxy_config_add_public(config, spec, "/tls.crt", "/tls.key", NULL, err);
+	}
 }
 
 static int
@@ -73,6 +79,15 @@ Test(proxy_config, reads_every_spelling_of_a_flag)
 		  "[::1]:5432 > 10.0.0.2:8443 [fd00::1]:8443 /db" },
 		{ PROXY_OUTBOUND, "unix:/run/db.sock=db:8443/db",
 		  "unix:/run/db.sock > db:8443 /db" },
+		{ PROXY_OUTBOUND, "5432=unix:/run/mesh.sock/db",
+		  "127.0.0.1:5432 > unix:/run/mesh.sock /db" },
+		{ PROXY_INBOUND, "unix:/run/mesh.sock=8080/web",
+		  "unix:/run/mesh.sock > 127.0.0.1:8080 /web" },
+		{ PROXY_PUBLIC, "443=8080", "0.0.0.0:443 > 127.0.0.1:8080" },
+		{ PROXY_PUBLIC, "[::]:443=[::1]:8080,unix:/run/app.sock",
+		  "[::]:443 > [::1]:8080 unix:/run/app.sock" },
+		{ PROXY_PUBLIC, "unix:/run/public.sock=8080",
+		  "unix:/run/public.sock > 127.0.0.1:8080" },
 	};
 
 	for (size_t i = 0; i < SEAL_COUNT(rows); i++) {
@@ -123,13 +138,30 @@ Test(proxy_config, refuses_flags_that_cannot_be_meant)
 		{ PROXY_INBOUND, "8443=localhost:8080", SEAL_E_REFUSED },
 		{ PROXY_INBOUND, "8443=127.0.0.1.example.com:8080", SEAL_E_REFUSED },
 		{ PROXY_INBOUND, "8443=[::ffff:10.0.0.1]:8080", SEAL_E_REFUSED },
-		{ PROXY_INBOUND, "unix:/run/in.sock=8080", SEAL_E_REFUSED },
+		{ PROXY_PUBLIC, "443=10.0.0.1:8080", SEAL_E_REFUSED },
+		{ PROXY_PUBLIC, "443=8080/web", SEAL_E_FORMAT },
+		{ PROXY_PUBLIC, "443", SEAL_E_FORMAT },
+		{ PROXY_PUBLIC, "example.com:443=8080", SEAL_E_FORMAT },
 		{ PROXY_OUTBOUND, "0.0.0.0:5432=db:8443", SEAL_E_REFUSED },
 		{ PROXY_OUTBOUND, "[::]:5432=db:8443", SEAL_E_REFUSED },
 		{ PROXY_OUTBOUND, "10.0.0.1:5432=db:8443", SEAL_E_REFUSED },
 		{ PROXY_OUTBOUND, "5432=8443", SEAL_E_FORMAT },
 		{ PROXY_OUTBOUND, "5432=db", SEAL_E_FORMAT },
-		{ PROXY_OUTBOUND, "5432=unix:/run/db.sock", SEAL_E_REFUSED },
+		{ PROXY_OUTBOUND, "5432=unix:run/db.sock", SEAL_E_FORMAT },
+		{ PROXY_OUTBOUND, "5432=0.0.0.0:8443", SEAL_E_FORMAT },
+		{ PROXY_OUTBOUND, "5432=[::]:8443", SEAL_E_FORMAT },
+		/* The same target twice. */
+		{ PROXY_INBOUND, "8443=8080,127.0.0.1:8080", SEAL_E_CONFLICT },
+		{ PROXY_OUTBOUND, "5432=db:8443,db:8443", SEAL_E_CONFLICT },
+		/* A circle. */
+		{ PROXY_INBOUND, "8443=8443", SEAL_E_CONFLICT },
+		{ PROXY_INBOUND, "8443=8080,127.0.0.2:8443", SEAL_E_CONFLICT },
+		{ PROXY_INBOUND, "127.0.0.1:8443=127.0.0.1:8443", SEAL_E_CONFLICT },
+		{ PROXY_INBOUND, "unix:/a.sock=unix:/a.sock", SEAL_E_CONFLICT },
+		{ PROXY_PUBLIC, "[::]:443=[::1]:443", SEAL_E_CONFLICT },
+		{ PROXY_OUTBOUND, "5432=127.0.0.1:5432", SEAL_E_CONFLICT },
+		{ PROXY_OUTBOUND, "5432=[::ffff:127.0.0.1]:5432", SEAL_E_CONFLICT },
+		{ PROXY_OUTBOUND, "unix:/a.sock=unix:/a.sock", SEAL_E_CONFLICT },
 		{ PROXY_OUTBOUND, "localhost:5432=db:8443", SEAL_E_FORMAT },
 	};
 
@@ -161,6 +193,9 @@ Test(proxy_config, refuses_two_listeners_on_one_address)
 		{ "[::1]:8443=8080", "[0:0:0:0:0:0:0:1]:8443=8081", false },
 		{ "[::]:8443=8080", "[::1]:8443=8081", false },
 		{ "[::]:8443=8080", "0.0.0.0:8443=8081", true },
+		{ "[::ffff:127.0.0.1]:8443=8080", "127.0.0.1:8443=8080", false },
+		{ "unix:/a.sock=8080", "unix:/a.sock=8081", false },
+		{ "unix:/a.sock=8080", "unix:/b.sock=8080", true },
 		{ "127.0.0.1:8443=8080", "127.0.0.2:8443=8080", true },
 		{ "8443=8080", "8444=8080", true },
 	};
@@ -235,7 +270,6 @@ Test(proxy_config, names_the_place_of_every_mistake_in_yaml)
 		{ "", "p.yaml:1:1:" },
 		{ "- a\n", "p.yaml:1:1:" },
 		{ "inbound: {}\n", "p.yaml:1:10:" },
-		{ "public: []\n", "p.yaml:1:1:" },
 		{ "inbound:\n  - 8443\n", "p.yaml:2:5:" },
 		{ "inbound:\n  - forward: 8080\n", "p.yaml:2:5:" },
 		{ "inbound:\n  - listen: 8443\n", "p.yaml:2:5:" },
@@ -299,6 +333,16 @@ Test(proxy_config, keeps_what_it_had_when_yaml_is_bad)
 	cr_assert_eq(proxy_config_add_inbound(config, "9443=9080", &err), 0);
 	cr_expect_lt(add_yaml(config, "inbound:\n- {listen: 8443, forward: 80}\n- bad\n", &err), 0);
 	cr_expect_eq(config->listener_count, 1);
+	cr_expect_eq(add_yaml(config,
+			      "inbound:\n- {listen: 8443, forward: 80}\n"
+			      "- {listen: 9443, forward: 80}\n",
+			      &err),
+		     SEAL_E_CONFLICT);
+	cr_expect_eq(
+		strncmp(err.text, "p.yaml:3:3: listen: 0.0.0.0:9443 is already taken by --inb", 58),
+		0, "%s", err.text);
+	cr_expect_eq(config->listener_count, 1);
+	cr_expect_eq(config->listeners[0].listen.port, 9443);
 	proxy_config_free(config);
 }
 
@@ -335,4 +379,40 @@ Test(proxy_config, demands_a_listener_and_with_credentials_its_peers)
 	cr_expect_eq(proxy_config_check(config, true, &err), SEAL_E_REFUSED);
 	cr_expect(strstr(err.text, "5432=db:8443") != NULL, "%s", err.text);
 	proxy_config_free(config);
+}
+
+Test(proxy_config, asks_no_peers_of_public_listeners)
+{
+	struct proxy_config *config = new_config();
+	struct seal_err err = { 0 };
+
+	cr_assert_eq(add_flag(config, PROXY_PUBLIC, "443=8080", &err), 0, "%s", err.text);
+	cr_expect_eq(proxy_config_check(config, true, &err), 0, "%s", err.text);
+	cr_expect_str_eq(config->listeners[0].certificates[0].certificate, "/tls.crt");
+	cr_expect_str_eq(config->listeners[0].certificates[0].key, "/tls.key");
+	cr_expect_null(config->listeners[0].client_ca);
+	proxy_config_free(config);
+}
+
+Test(proxy_config, lives_until_the_last_reference_is_given_back)
+{
+	struct proxy_config *config = new_config();
+	struct proxy_config *again = proxy_config_ref(config);
+
+	cr_assert_eq(proxy_config_add_inbound(config, "8443=8080", NULL), 0);
+	cr_expect_eq(again, config);
+	proxy_config_freep(&config);
+	cr_expect_null(config);
+	cr_expect_eq(again->listener_count, 1);
+	cr_expect_eq(again->listeners[0].listen.port, 8443);
+	proxy_config_free(again);
+	cr_expect_null(proxy_config_ref(NULL));
+	proxy_config_free(NULL);
+}
+
+Test(proxy_config, names_its_directions)
+{
+	cr_expect_str_eq(proxy_direction_name(PROXY_INBOUND), "inbound");
+	cr_expect_str_eq(proxy_direction_name(PROXY_OUTBOUND), "outbound");
+	cr_expect_str_eq(proxy_direction_name(PROXY_PUBLIC), "public");
 }

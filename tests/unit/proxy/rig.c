@@ -194,7 +194,10 @@ struct proxy_counters
 rig_counters(struct rig *rig, enum rig_side side)
 {
 	rig_call(rig, do_nothing); /* nothing moves behind the semaphore unless the test asks */
-	return *proxy_worker_counters(rig->workers[side]);
+	struct proxy_counters totals;
+
+	proxy_worker_totals(rig->workers[side], &totals);
+	return totals;
 }
 
 uint64_t

@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/tls/tls.h"
+#include "base/tls/tls_internal.h"
 #include "tests/support/pki.h"
 
 #define EGG_URI "spiffe://" PKI_DOMAIN "/egg/00112233445566778899aabbccddeeff"
@@ -57,8 +57,9 @@ struct server {
 };
 
 static int
-admit_all(void *arg, const struct seal_certs *presented, struct seal_err *err)
+admit_all(void *arg, struct seal_certs *presented, struct seal_peer *ret_peer, struct seal_err *err)
 {
+	(void)ret_peer;
 	(void)arg, (void)presented, (void)err;
 	return 0;
 }
@@ -114,6 +115,7 @@ static void
 serve_one(struct server *server, int fd)
 {
 	static const char plain[] = "220 mail.example.com ESMTP\r\n";
+	const struct seal_tls_session_config session = { .verify = admit_all };
 	struct seal_err err = { 0 };
 	void *ssl = NULL;
 
@@ -125,7 +127,7 @@ serve_one(struct server *server, int fd)
 	if (server->behaviour != ANSWERS && server->behaviour != HANGS_LATE &&
 	    server->behaviour != CLOSES_LATE)
 		return;
-	cr_assert_eq(seal_tls_session(&ssl, server->tls, NULL, admit_all, NULL, &err, &err), 0);
+	cr_assert_eq(seal_tls_session(&ssl, server->tls, &session, &err), 0);
 	(void)SSL_set_fd(ssl, fd);
 	answer(server, ssl);
 	SSL_free(ssl);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_BASE_TLS_ROOM_H
+#define SEAL_BASE_TLS_ROOM_H
+
+/* What the files of base/tls share, and nobody else sees. */
+
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+
+#include "base/tls/remember.h"
+#include "base/tls/tls_internal.h"
+
+struct tls_credential {
+	struct seal_certs *chain;
+	struct seal_key *key;
+};
+
+struct seal_tls {
+	atomic_uint refs;
+	enum seal_side side;
+	bool demands; /* no full handshake without an admitted certificate */
+	SSL_CTX *ctx;
+	struct tls_memory *memory; /* NULL: nothing is resumed */
+	int64_t not_after;         /* of our own certificate: the earliest of all */
+	/* A public server's, to be chosen from by server name. */
+	struct tls_credential *credentials;
+	size_t credential_count;
+};
+
+/* How it came to be known who is at the other end. */
+enum tls_source { TLS_NOBODY, TLS_RECALLED, TLS_VERIFIED };
+
+/* What only a handshake needs. */
+struct tls_handshake {
+	seal_tls_verify_fn verify;
+	seal_tls_resume_fn resume;
+	void *arg;
+	uint8_t *alpn; /* our protocols, each preceded by its length; NULL: none */
+	size_t alpn_len;
+	enum tls_source source;
+	uint8_t recalled[TLS_KEY_LEN]; /* which session source RECALLED speaks of */
+	struct seal_peer peer;
+	struct seal_err verdict; /* why the verifier refused; code 0: it did not */
+};
+
+/* One connection's part, attached to its SSL for as long as there is something to do. */
+struct tls_session {
+	struct seal_tls *tls; /* a reference */
+	bool may_resume;
+	bool remembered; /* at most one session of this connection is kept */
+	uint8_t scope[TLS_KEY_LEN];
+	int64_t expires_at;              /* of what this connection may leave behind; 0: nothing */
+	struct tls_handshake *handshake; /* NULL once settled */
+	struct tls_peer *peer;           /* settled, while a ticket may still come */
+};
+
+/* NULL when there is none (any more). */
+struct tls_session *tls_session_of(const SSL *ssl);
+
+int tls_ask_verifier(X509_STORE_CTX *store, void *unused);
+int tls_select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+		    const unsigned char *in, unsigned in_len, void *unused);
+
+/* ticket.c: tell the library where sessions are kept; and, on the client's side, offer one. */
+SEAL_CHECKED int tls_use_memory(struct seal_tls *tls, struct seal_err *err);
+SEAL_CHECKED int tls_offer(SSL *ssl, struct tls_session *session, struct seal_err *err);
+
+/* Until when what this connection leaves behind may be used; 0: it leaves nothing. */
+int64_t tls_expiry(const struct tls_session *session, const struct seal_peer *peer);
+/* The name of a scope. */
+SEAL_CHECKED int tls_scope_key(uint8_t ret_key[static TLS_KEY_LEN], const char *scope,
+			       const char *name, struct seal_err *err);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Resumption: what is kept when a handshake has ended well, and when it is used again.
+ *
+ *   full handshake ─▶ the server names the session (a random ticket) ─▶ both keep it in their tables
+ *   next handshake ─▶ client: its owner admits the peer again? ─▶ offered
+ *                 ─▶ server: known, of this scope, not too old, its owner admits the peer again?
+ *                      yes ─▶ resumed, with a fresh key exchange (psk_dhe_ke), no certificate
+ *                      no  ─▶ a full handshake, as if nothing had been offered
+ *
+ * The ticket is the name of an entry of the server's table and no more: nothing about the session, and
+ * so no key that would have to be rotated, ever leaves the process.  It may be used again until it
+ * expires: RFC 8446 appendix C.4 advises against that because an observer could link connections by
+ * it, but those between two peers are linked by their addresses and the server name already; an
+ * early-data replay is no matter where there is no early data.
+ */
+#include <openssl/err.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/secret/secret.h"
+#include "base/tls/room.h"
+
+/* Seconds.  Longer would save little: one handshake in so many per pair of peers is a full one. */
+#define LIFETIME_S 3600
+
+static const unsigned char context_name[] = "seal";
+
+int
+tls_scope_key(uint8_t ret_key[static TLS_KEY_LEN], const char *scope, const char *name,
+	      struct seal_err *err)
+{
+	struct seal_bytes text = SEAL_BYTES(4096);
+	int r = seal_bytes_append_fmt(&text, err, "%s\n%s", scope, name == NULL ? "" : name);
+
+	if (r == 0)
+		r = seal_sha256(ret_key, text.data, text.len, err);
+	seal_bytes_release(&text);
+	return r;
+}
+
+int64_t
+tls_expiry(const struct tls_session *session, const struct seal_peer *peer)
+{
+	int64_t expires_at = (int64_t)time(NULL) + LIFETIME_S;
+
+	if (session->tls->not_after < expires_at)
+		expires_at = session->tls->not_after;
+	if (peer->name[0] != '\0' && peer->not_after < expires_at)
+		expires_at = peer->not_after;
+	return expires_at;
+}
+
+/* Has the other side been verified in this very handshake, or need it not be? */
+static bool
+is_keepable(const struct tls_session *session, SSL *ssl)
+{
+	if (session == NULL || !session->may_resume || session->remembered ||
+	    SSL_version(ssl) != TLS1_3_VERSION)
+		return false;
+	if (session->handshake ==
+	    NULL) /* settled: only who may wait for a ticket still has these */
+		return session->peer != NULL;
+	return session->handshake->source == TLS_VERIFIED || !session->tls->demands;
+}
+
+static void
+read_peer(const struct tls_session *session, struct seal_peer *ret_peer)
+{
+	if (session->handshake != NULL)
+		*ret_peer = session->handshake->peer;
+	else
+		tls_peer_unpack(ret_peer, session->peer);
+}
+
+/* ---- The server's table ---- */
+
+static int
+on_server_session(SSL *ssl, SSL_SESSION *native)
+{
+	struct tls_session *session = tls_session_of(ssl);
+	const SSL_CIPHER *cipher = SSL_SESSION_get0_cipher(native);
+	struct tls_kept kept = { 0 };
+	const unsigned char *id;
+	unsigned id_len = 0;
+
+	id = SSL_SESSION_get_id(native, &id_len);
+	if (!is_keepable(session, ssl) || id_len != TLS_KEY_LEN || cipher == NULL ||
+	    SSL_SESSION_get_master_key(native, NULL, 0) > TLS_PSK_MAX)
+		return 0;
+	memcpy(kept.key, id, TLS_KEY_LEN);
+	memcpy(kept.scope, session->scope, TLS_KEY_LEN);
+	kept.psk_len = (uint8_t)SSL_SESSION_get_master_key(native, kept.psk, sizeof(kept.psk));
+	kept.cipher = SSL_CIPHER_get_protocol_id(cipher);
+	read_peer(session, &kept.peer);
+	kept.made_at = (int64_t)time(NULL);
+	kept.expires_at = tls_expiry(session, &kept.peer);
+	tls_memory_put(session->tls->memory, &kept);
+	tls_kept_release(&kept);
+	session->remembered = true;
+	return 0; /* the library's own object is not kept */
+}
+
+static SSL_SESSION *
+revive(SSL *ssl, const struct tls_kept *kept)
+{
+	const unsigned char id[2] = { (unsigned char)(kept->cipher >> 8),
+				      (unsigned char)(kept->cipher & 0xff) };
+	const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, id);
+	SSL_SESSION *native = SSL_SESSION_new();
+
+	if (native != NULL && cipher != NULL &&
+	    SSL_SESSION_set1_master_key(native, kept->psk, kept->psk_len) == 1 &&
+	    SSL_SESSION_set_cipher(native, cipher) == 1 &&
+	    SSL_SESSION_set_protocol_version(native, TLS1_3_VERSION) == 1 &&
+	    SSL_SESSION_set1_id(native, kept->key, TLS_KEY_LEN) == 1 &&
+	    SSL_SESSION_set1_id_context(native, context_name, sizeof(context_name) - 1) == 1) {
+		(void)SSL_SESSION_set_time(native, (long)kept->made_at);
+		(void)SSL_SESSION_set_timeout(native, (long)(kept->expires_at - kept->made_at));
+		return native;
+	}
+	ERR_clear_error();
+	SSL_SESSION_free(native);
+	return NULL;
+}
+
+static SSL_SESSION *
+on_lookup(SSL *ssl, const unsigned char *id, int id_len, int *ret_copy)
+{
+	struct tls_session *session = tls_session_of(ssl);
+	struct tls_handshake *handshake = session == NULL ? NULL : session->handshake;
+	SSL_SESSION *native = NULL;
+	struct tls_kept kept = { 0 };
+
+	*ret_copy = 0; /* what is returned is the library's */
+	if (handshake == NULL || !session->may_resume || id_len != TLS_KEY_LEN ||
+	    SSL_version(ssl) != TLS1_3_VERSION)
+		return NULL;
+	if (tls_memory_get(session->tls->memory, id, session->scope, (int64_t)time(NULL), &kept) &&
+	    handshake->resume(handshake->arg, &kept.peer))
+		native = revive(ssl, &kept);
+	if (native != NULL) {
+		handshake->source = TLS_RECALLED;
+		handshake->peer = kept.peer;
+		memcpy(handshake->recalled, kept.key, TLS_KEY_LEN);
+		(void)SSL_set_num_tickets(ssl, 0); /* the client has one; always succeeds */
+	}
+	tls_kept_release(&kept);
+	return native;
+}
+
+/* ---- The client's ---- */
+
+static int
+on_client_session(SSL *ssl, SSL_SESSION *native)
+{
+	struct tls_session *session = tls_session_of(ssl);
+	struct tls_kept kept = { .native = native };
+
+	if (!is_keepable(session, ssl))
+		return 0;
+	memcpy(kept.key, session->scope, TLS_KEY_LEN);
+	memcpy(kept.scope, session->scope, TLS_KEY_LEN);
+	read_peer(session, &kept.peer);
+	kept.made_at = (int64_t)time(NULL);
+	kept.expires_at = tls_expiry(session, &kept.peer);
+	tls_memory_put(session->tls->memory, &kept);
+	session->remembered = true;
+	return 0; /* the table holds a copy */
+}
+
+int
+tls_offer(SSL *ssl, struct tls_session *session, struct seal_err *err)
+{
+	struct tls_handshake *handshake = session->handshake;
+	struct tls_kept kept = { 0 };
+	unsigned id_len = 0;
+	const unsigned char *id;
+	int r = 0;
+
+	if (!tls_memory_get(session->tls->memory, session->scope, session->scope,
+			    (int64_t)time(NULL), &kept))
+		return 0;
+	id = kept.native == NULL ? NULL : SSL_SESSION_get_id(kept.native, &id_len);
+	if (id_len == TLS_KEY_LEN && handshake->resume(handshake->arg, &kept.peer)) {
+		if (SSL_set_session(ssl, kept.native) != 1)
+			r = seal_fail_ssl(err, "cannot offer to resume a session");
+		handshake->source = TLS_RECALLED;
+		handshake->peer = kept.peer;
+		memcpy(handshake->recalled, id, TLS_KEY_LEN);
+	}
+	tls_kept_release(&kept);
+	return r;
+}
+
+/* ---- Both ---- */
+
+int
+tls_use_memory(struct seal_tls *tls, struct seal_err *err)
+{
+	long mode = SSL_SESS_CACHE_NO_INTERNAL;
+
+	/* Also without a table: a session that is nobody's could otherwise be taken for one. */
+	if (SSL_CTX_set_session_id_context(tls->ctx, context_name, sizeof(context_name) - 1) != 1)
+		return seal_fail_ssl(err, "cannot name the sessions");
+	if (tls->memory == NULL) {
+		SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
+		return 0;
+	}
+	if (tls->side == SEAL_SIDE_SERVER) {
+		SSL_CTX_sess_set_new_cb(tls->ctx, on_server_session);
+		SSL_CTX_sess_set_get_cb(tls->ctx, on_lookup);
+		mode |= SSL_SESS_CACHE_SERVER;
+	} else {
+		SSL_CTX_sess_set_new_cb(tls->ctx, on_client_session);
+		mode |= SSL_SESS_CACHE_CLIENT;
+	}
+	SSL_CTX_set_session_cache_mode(tls->ctx, mode);
+	return 0;
+}

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Metrics in the Prometheus text format 0.0.4: base units, _total for what only grows, and all
+ * samples of a name together.  Labels are addresses the owner configured and words of ours.  What a
+ * peer can choose (its name, its address, a server name) is never a label: it could make as many
+ * series as it likes.
+ *
+ * Everything that grows carries its listener, so that a listener removed by a reload takes its series
+ * along: in a sum over listeners its end would look like a counter that began again.
+ */
+#include "proxy/status.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An address, every letter of which may have to be escaped as \\xNN, and the labels' own letters. */
+#define ADDRESS_MAX (5 * (SEAL_HOSTNAME_MAX + 16))
+#define LABELS_MAX  (2 * ADDRESS_MAX + 64)
+
+/* The text in the making; the first failure sticks. */
+struct page {
+	struct seal_bytes *out;
+	struct seal_err *err;
+	int failed;
+};
+
+static void
+put_head(struct page *page, const char *name, const char *type, const char *help)
+{
+	if (page->failed == 0)
+		page->failed =
+			seal_bytes_append_fmt(page->out, page->err, "# HELP %s %s\n# TYPE %s %s\n",
+					      name, help, name, type);
+}
+
+/* labels: what stands between the braces, or "". */
+static void
+put_sample(struct page *page, const char *name, const char *labels, uint64_t value)
+{
+	const char *open = labels[0] != '\0' ? "{" : "";
+	const char *close = labels[0] != '\0' ? "}" : "";
+
+	if (page->failed == 0)
+		page->failed = seal_bytes_append_fmt(page->out, page->err, "%s%s%s%s %" PRIu64 "\n",
+						     name, open, labels, close, value);
+}
+
+/* A number of microseconds, as seconds. */
+static void
+put_seconds(struct page *page, const char *name, const char *labels, uint64_t us)
+{
+	const char *open = labels[0] != '\0' ? "{" : "";
+	const char *close = labels[0] != '\0' ? "}" : "";
+
+	if (page->failed == 0)
+		page->failed = seal_bytes_append_fmt(
+			page->out, page->err, "%s%s%s%s %" PRIu64 ".%06u\n", name, open, labels,
+			close, us / 1000000, (unsigned)(us % 1000000));
+}
+
+static void
+put_alone(struct page *page, const char *name, const char *type, const char *help, uint64_t value)
+{
+	put_head(page, name, type, help);
+	put_sample(page, name, "", value);
+}
+
+/*
+ * A label's value.  The format wants \, " and line ends escaped, and UTF-8; the path of a unix socket
+ * can be any bytes, of which those beyond ASCII are written as \xNN.
+ */
+static void
+escape(char out[static ADDRESS_MAX], const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t len = 0;
+
+	for (; *text != '\0' && len + 6 < ADDRESS_MAX; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '\\' || c == '"') {
+			out[len++] = '\\';
+			out[len++] = (char)c;
+		} else if (c >= ' ' && c <= '~') {
+			out[len++] = (char)c;
+		} else {
+			memcpy(out + len, "\\\\x", 3);
+			out[len + 3] = digits[c >> 4];
+			out[len + 4] = digits[c & 15];
+			len += 5;
+		}
+	}
+	out[len] = '\0';
+}
+
+/* more: further labels with a comma before them, or "". */
+static void
+label_listener(char labels[static LABELS_MAX], const struct proxy_listener *listener,
+	       const char *more)
+{
+	char name[ADDRESS_MAX];
+
+	escape(name, listener->name);
+	(void)snprintf(labels, LABELS_MAX, "listener=\"%s\",direction=\"%s\"%s", name,
+		       proxy_direction_name(listener->config->direction), more);
+}
+
+static void
+label_target(char labels[static LABELS_MAX], const struct proxy_listener *listener,
+	     const struct seal_endpoint *target)
+{
+	char text[SEAL_HOSTNAME_MAX + 16];
+	char address[ADDRESS_MAX];
+	char name[ADDRESS_MAX];
+
+	seal_endpoint_format(target, text);
+	escape(address, text);
+	escape(name, listener->name);
+	(void)snprintf(labels, LABELS_MAX, "listener=\"%s\",target=\"%s\"", name, address);
+}
+
+/* Rows of the same name follow each other. */
+static const struct {
+	const char *name;
+	const char *type;
+	const char *more; /* further labels */
+	const char *help;
+	size_t offset; /* in struct proxy_counters */
+} counters[] = {
+#define AT(field) offsetof(struct proxy_counters, field)
+	{ "seal_accept_total", "counter", "", "Connections accepted.", AT(accepted) },
+	{ "seal_admitted_total", "counter", "", "Connections whose peer was verified and allowed.",
+	  AT(admitted) },
+	{ "seal_bytes_total", "counter", ",to=\"app\"", "Bytes relayed.", AT(bytes_to_app) },
+	{ "seal_bytes_total", "counter", ",to=\"wire\"", "Bytes relayed.", AT(bytes_to_wire) },
+	{ "seal_connection_failures_total", "counter", "",
+	  "Connections that broke, before or after their peer was admitted.", AT(failed) },
+	{ "seal_connections", "gauge", "", "Connections open now.", AT(open) },
+	{ "seal_deadline_total", "counter", "", "Connections ended for missing a deadline.",
+	  AT(slow) },
+	{ "seal_finished_total", "counter", "", "Connections that ended in order.", AT(finished) },
+	{ "seal_handshake_resumed_total", "counter", "", "Handshakes that resumed a session.",
+	  AT(resumed) },
+	{ "seal_limited_total", "counter", "", "Connections turned away by a limit.", AT(limited) },
+	{ "seal_no_identity_total", "counter", "",
+	  "Connections turned away for want of a valid certificate of our own.", AT(no_identity) },
+	{ "seal_peer_denied_total", "counter", "", "Peers refused by verification or policy.",
+	  AT(refused) },
+	{ "seal_retries_total", "counter", "", "Further targets tried after a handshake failed.",
+	  AT(retried) },
+	{ "seal_withdrawn_total", "counter", "",
+	  "Connections closed because they were no longer allowed.", AT(withdrawn) },
+#undef AT
+};
+
+static uint64_t
+counter_at(const struct proxy_counters *of, size_t offset)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)of + offset, sizeof(value));
+	return value;
+}
+
+static void
+put_counters(struct page *page, const struct proxy_view *view)
+{
+	char labels[LABELS_MAX];
+
+	for (size_t i = 0; i < SEAL_COUNT(counters); i++) {
+		if (i == 0 || strcmp(counters[i].name, counters[i - 1].name) != 0)
+			put_head(page, counters[i].name, counters[i].type, counters[i].help);
+		for (size_t at = 0; at < view->listener_count; at++) {
+			const struct proxy_listener *listener = view->listeners[at].listener;
+
+			label_listener(labels, listener, counters[i].more);
+			put_sample(page, counters[i].name, labels,
+				   counter_at(&listener->counters, counters[i].offset));
+		}
+	}
+}
+
+/* "0.0005", "2.5", "10": no zeros at the end. */
+static void
+format_bound(char out[static 32], uint32_t us)
+{
+	int len = snprintf(out, 32, "%u.%06u", us / 1000000, us % 1000000);
+
+	while (out[len - 1] == '0')
+		out[--len] = '\0';
+	if (out[len - 1] == '.')
+		out[len - 1] = '\0';
+}
+
+/* Counted each in its bucket, told as so many up to each bound. */
+static void
+put_handshakes(struct page *page, const struct proxy_listener *listener)
+{
+	const struct proxy_counters *of = &listener->counters;
+	char labels[LABELS_MAX];
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < PROXY_HANDSHAKE_BUCKETS; i++) {
+		char bound[32] = "+Inf";
+		char more[48];
+
+		if (i < PROXY_HANDSHAKE_BUCKETS - 1)
+			format_bound(bound, proxy_handshake_bounds_us[i]);
+		(void)snprintf(more, sizeof(more), ",le=\"%s\"", bound);
+		label_listener(labels, listener, more);
+		sum += of->handshakes[i];
+		put_sample(page, "seal_handshake_seconds_bucket", labels, sum);
+	}
+	label_listener(labels, listener, "");
+	put_seconds(page, "seal_handshake_seconds_sum", labels, of->handshake_us);
+	put_sample(page, "seal_handshake_seconds_count", labels, sum);
+}
+
+static bool
+same_target(const struct proxy_target_status *a, const struct proxy_target_status *b)
+{
+	return a->endpoint->is_unix == b->endpoint->is_unix &&
+	       a->endpoint->port == b->endpoint->port &&
+	       strcmp(a->endpoint->host, b->endpoint->host) == 0;
+}
+
+/*
+ * A target may be named more than once, to get more of the connections; a series may not.  Returns
+ * false for all but the first, whose numbers become those of all.
+ */
+static bool
+merge_target(const struct proxy_listener_view *of, size_t at, struct proxy_target_status *ret_sum)
+{
+	*ret_sum = of->targets[at];
+	for (size_t i = 0; i < of->target_count; i++) {
+		if (i == at || !same_target(&of->targets[i], &of->targets[at]))
+			continue;
+		if (i < at)
+			return false;
+		ret_sum->connections += of->targets[i].connections;
+		ret_sum->failures += of->targets[i].failures;
+		ret_sum->healthy |= of->targets[i].healthy;
+	}
+	return true;
+}
+
+enum target_metric { TARGET_CONNECTIONS, TARGET_FAILURES, TARGET_UP, TARGET_N_METRICS };
+
+static const struct {
+	const char *name;
+	const char *type;
+	const char *help;
+} target_metrics[TARGET_N_METRICS] = {
+	[TARGET_CONNECTIONS] = { "seal_target_connections", "gauge",
+				 "Connections a target holds now." },
+	[TARGET_FAILURES] = { "seal_target_failures_total", "counter",
+			      "Attempts to use a target that failed." },
+	[TARGET_UP] = { "seal_target_up", "gauge", "1 unless the target failed last time." },
+};
+
+static uint64_t
+target_value(const struct proxy_target_status *target, enum target_metric metric)
+{
+	switch (metric) {
+	case TARGET_CONNECTIONS:
+		return target->connections;
+	case TARGET_FAILURES:
+		return target->failures;
+	case TARGET_UP:
+	case TARGET_N_METRICS:
+		break;
+	}
+	return target->healthy;
+}
+
+static void
+put_targets_of(struct page *page, const struct proxy_listener_view *of, enum target_metric metric)
+{
+	struct proxy_target_status sum;
+	char labels[LABELS_MAX];
+
+	for (size_t i = 0; i < of->target_count; i++) {
+		if (!merge_target(of, i, &sum))
+			continue;
+		label_target(labels, of->listener, sum.endpoint);
+		put_sample(page, target_metrics[metric].name, labels, target_value(&sum, metric));
+	}
+}
+
+static void
+put_targets(struct page *page, const struct proxy_view *view)
+{
+	for (enum target_metric metric = 0; metric < TARGET_N_METRICS; metric++) {
+		put_head(page, target_metrics[metric].name, target_metrics[metric].type,
+			 target_metrics[metric].help);
+		for (size_t at = 0; at < view->listener_count; at++)
+			put_targets_of(page, &view->listeners[at], metric);
+	}
+}
+
+/* Nothing is left of a certificate when the clock cannot be read: nothing is served then. */
+static uint64_t
+seconds_left(int64_t not_after, int64_t now)
+{
+	return now > 0 && not_after > now ? (uint64_t)(not_after - now) : 0;
+}
+
+static void
+put_identity(struct page *page, const struct proxy_view *view)
+{
+	const struct proxy_identity_state *state = view->state;
+	char labels[LABELS_MAX];
+
+	put_alone(page, "seal_cert_expiry_seconds", "gauge",
+		  "Time until our certificate ends; 0 without one.",
+		  state != NULL ? seconds_left(state->not_after, view->now) : 0);
+	put_alone(page, "seal_identity_generation", "gauge",
+		  "Which state of identity and policy is in force; 0 before the first.",
+		  state != NULL ? state->generation : 0);
+	put_head(page, "seal_public_cert_expiry_seconds", "gauge",
+		 "Time until the first certificate of a public listener ends.");
+	for (size_t at = 0; at < view->listener_count; at++) {
+		const struct proxy_listener_view *of = &view->listeners[at];
+
+		if (of->listener->config->direction != PROXY_PUBLIC)
+			continue;
+		label_listener(labels, of->listener, "");
+		put_sample(page, "seal_public_cert_expiry_seconds", labels,
+			   seconds_left(of->public_not_after, view->now));
+	}
+}
+
+static uint64_t
+open_on_removed(const struct proxy_view *view)
+{
+	uint64_t open = view->totals.open;
+
+	for (size_t at = 0; at < view->listener_count; at++) {
+		uint64_t of = view->listeners[at].listener->counters.open;
+
+		open -= of < open ? of : open;
+	}
+	return open;
+}
+
+static void
+put_whole(struct page *page, const struct proxy_view *view)
+{
+	put_head(page, "seal_build_info", "gauge", "Always 1; the version is its label.");
+	put_sample(page, "seal_build_info", "version=\"" SEAL_VERSION "\"", 1);
+	put_alone(page, "seal_draining", "gauge", "1 while connections are only let end.",
+		  view->is_draining);
+	put_alone(page, "seal_kept_bytes", "gauge", "Bytes held for slow readers.",
+		  view->kept_bytes);
+	put_alone(page, "seal_ready", "gauge", "1 while listening with a valid certificate.",
+		  view->is_ready);
+	put_alone(page, "seal_removed_listener_connections", "gauge",
+		  "Connections still open on listeners that a reload removed.",
+		  open_on_removed(view));
+}
+
+/* The names all Prometheus clients use. */
+static void
+put_process(struct page *page, const struct proxy_view *view)
+{
+	const struct proxy_usage *usage = &view->usage;
+
+	put_head(page, "process_cpu_seconds_total", "counter", "Processor time used.");
+	put_seconds(page, "process_cpu_seconds_total", "", usage->cpu_us);
+	if (usage->has_fds) {
+		put_alone(page, "process_max_fds", "gauge", "Descriptors that may be open.",
+			  usage->max_fds);
+		put_alone(page, "process_open_fds", "gauge", "Descriptors that are open.",
+			  usage->open_fds);
+	}
+	if (usage->has_memory) {
+		put_alone(page, "process_resident_memory_bytes", "gauge", "Memory in use.",
+			  usage->resident_bytes);
+		put_alone(page, "process_virtual_memory_bytes", "gauge", "Addresses in use.",
+			  usage->virtual_bytes);
+	}
+	if (view->started > 0)
+		put_alone(page, "process_start_time_seconds", "gauge",
+			  "When it started, since the epoch.", (uint64_t)view->started);
+}
+
+int
+proxy_metrics_write(const struct proxy_view *view, struct seal_bytes *out, struct seal_err *err)
+{
+	struct page page = { .out = out, .err = err };
+
+	put_counters(&page, view);
+	put_head(&page, "seal_handshake_seconds", "histogram",
+		 "Time a TLS handshake took, of those that were finished.");
+	for (size_t at = 0; at < view->listener_count; at++)
+		put_handshakes(&page, view->listeners[at].listener);
+	put_targets(&page, view);
+	put_identity(&page, view);
+	put_whole(&page, view);
+	put_process(&page, view);
+	return page.failed < 0 ? seal_note(err, page.failed, "metrics") : 0;
+}

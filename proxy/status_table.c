@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The status for people: a headline, a few lines, and tables whose columns are as wide as what is in
+ * them.  Made from the JSON a proxy answered with, none of which is believed: what is missing is an
+ * error, and letters that could move a cursor are shown as '?'.  No colours: the words say it.
+ */
+#include "proxy/status.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS_MAX 12
+#define CELL_MAX    512
+#define GAP         3 /* blanks between columns */
+
+/* Getters whose first failure sticks, so that a text can be made in one go and judged at its end. */
+struct source {
+	struct seal_err *err;
+	int failed;
+};
+
+static const char *
+get_str(struct source *source, const struct seal_json *object, const char *name)
+{
+	const char *value = "";
+
+	if (source->failed == 0)
+		source->failed = seal_json_get_str(object, name, &value, source->err);
+	return value;
+}
+
+static uint64_t
+get_u64(struct source *source, const struct seal_json *object, const char *name)
+{
+	uint64_t value = 0;
+
+	if (source->failed == 0)
+		source->failed = seal_json_get_u64(object, name, INT64_MAX, &value, source->err);
+	return value;
+}
+
+static bool
+get_bool(struct source *source, const struct seal_json *object, const char *name)
+{
+	bool value = false;
+
+	if (source->failed == 0)
+		source->failed = seal_json_get_bool(object, name, &value, source->err);
+	return value;
+}
+
+static const struct seal_json *
+get_object(struct source *source, const struct seal_json *object, const char *name)
+{
+	const struct seal_json *value = NULL;
+
+	if (source->failed == 0)
+		source->failed = seal_json_get_object(object, name, &value, source->err);
+	return value;
+}
+
+/* 0 for null, too. */
+static uint64_t
+get_u64_or_null(struct source *source, const struct seal_json *object, const char *name)
+{
+	const struct seal_json *value = source->failed == 0 ? seal_json_member(object, name) : NULL;
+
+	if (value != NULL && seal_json_kind(value) == SEAL_JSON_NULL)
+		return 0;
+	return get_u64(source, object, name);
+}
+
+/* NULL after a failure: an array of no elements to seal_json_count. */
+static const struct seal_json *
+get_array(struct source *source, const struct seal_json *object, const char *name)
+{
+	const struct seal_json *value = NULL;
+
+	if (source->failed == 0)
+		source->failed = seal_json_get_array(object, name, &value, source->err);
+	return value;
+}
+
+static size_t
+count_of(const struct seal_json *array)
+{
+	return array != NULL ? seal_json_count(array) : 0;
+}
+
+/* ---- cells ---- */
+
+struct table {
+	const char *const *heads; /* a leading '>' aligns to the right */
+	size_t columns;
+	struct seal_strv cells;
+	struct source *source;
+};
+
+static void
+add_cell(struct table *table, const char *text)
+{
+	char clean[CELL_MAX];
+	size_t len = 0;
+
+	for (; len < sizeof(clean) - 1 && text[len] != '\0'; len++)
+		clean[len] = (char)(text[len] >= ' ' && text[len] <= '~' ? text[len] : '?');
+	clean[len] = '\0';
+	if (table->source->failed == 0)
+		table->source->failed =
+			seal_strv_add(&table->cells, len > 0 ? clean : "-", table->source->err);
+}
+
+static void
+add_number(struct table *table, uint64_t number)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%" PRIu64, number);
+	add_cell(table, text);
+}
+
+/* "812B", "1.5KiB", "3.2GiB" */
+static void
+format_size(char out[static 32], uint64_t size)
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	uint64_t tenths = size;
+	size_t unit = 0;
+
+	if (size < 1024) {
+		(void)snprintf(out, 32, "%" PRIu64 "B", size);
+		return;
+	}
+	while (tenths >= UINT64_C(1024) * 1024 && unit < SEAL_COUNT(units) - 1) {
+		tenths /= 1024;
+		unit++;
+	}
+	tenths = tenths * 10 / 1024;
+	(void)snprintf(out, 32, "%" PRIu64 ".%u%s", tenths / 10, (unsigned)(tenths % 10),
+		       units[unit]);
+}
+
+static void
+add_size(struct table *table, uint64_t size)
+{
+	char text[32];
+
+	format_size(text, size);
+	add_cell(table, text);
+}
+
+/* The two largest units: "3d4h", "5h10m", "12s". */
+static void
+format_duration(char out[static 32], uint64_t seconds)
+{
+	static const struct {
+		uint64_t seconds;
+		char letter;
+	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+	size_t i = 0;
+	uint64_t rest;
+
+	while (i < SEAL_COUNT(units) - 1 && seconds < units[i].seconds)
+		i++;
+	rest = i < SEAL_COUNT(units) - 1 ? seconds % units[i].seconds / units[i + 1].seconds : 0;
+	if (rest > 0)
+		(void)snprintf(out, 32, "%" PRIu64 "%c%" PRIu64 "%c", seconds / units[i].seconds,
+			       units[i].letter, rest, units[i + 1].letter);
+	else
+		(void)snprintf(out, 32, "%" PRIu64 "%c", seconds / units[i].seconds,
+			       units[i].letter);
+}
+
+static void
+add_duration(struct table *table, uint64_t seconds)
+{
+	char text[32];
+
+	format_duration(text, seconds);
+	add_cell(table, text);
+}
+
+/* "web,db", or what stands for none; cut at the end of a name when there are too many. */
+static void
+format_list(char out[static CELL_MAX], const struct seal_json *array, const char *none)
+{
+	const size_t room = CELL_MAX - sizeof(",...");
+	size_t len = 0;
+
+	(void)snprintf(out, CELL_MAX, "%s", none);
+	for (size_t i = 0; i < count_of(array); i++) {
+		const char *item = seal_json_str(seal_json_at(array, i));
+		size_t item_len = item != NULL ? strlen(item) : 0;
+
+		if (item_len == 0)
+			continue;
+		if (len + 1 + item_len > room) {
+			(void)snprintf(out + len, CELL_MAX - len, "%s...", len > 0 ? "," : "");
+			return;
+		}
+		len += (size_t)snprintf(out + len, CELL_MAX - len, "%s%s", len > 0 ? "," : "",
+					item);
+	}
+}
+
+static const char *
+head_of(const struct table *table, size_t column)
+{
+	return table->heads[column] + (table->heads[column][0] == '>' ? 1 : 0);
+}
+
+static size_t
+width_of(const struct table *table, size_t column)
+{
+	size_t width = strlen(head_of(table, column));
+
+	for (size_t i = column; i < table->cells.count; i += table->columns) {
+		size_t len = strlen(table->cells.items[i]);
+
+		width = len > width ? len : width;
+	}
+	return width;
+}
+
+static void
+print_cell(FILE *out, const struct table *table, size_t column, const char *text, size_t width)
+{
+	bool last = column + 1 == table->columns;
+	int pad = (int)(width + (column > 0 ? GAP : 0));
+
+	if (table->heads[column][0] == '>')
+		(void)fprintf(out, "%*s", pad, text);
+	else
+		(void)fprintf(out, "%*s%-*s", column > 0 ? GAP : 0, "", last ? 0 : (int)width,
+			      text);
+	if (last)
+		(void)fputc('\n', out);
+}
+
+static void
+print_table(FILE *out, const struct table *table)
+{
+	size_t widths[COLUMNS_MAX];
+
+	(void)fputc('\n', out);
+	for (size_t column = 0; column < table->columns; column++) {
+		widths[column] = width_of(table, column);
+		print_cell(out, table, column, head_of(table, column), widths[column]);
+	}
+	for (size_t i = 0; i < table->cells.count; i++) {
+		size_t column = i % table->columns;
+
+		print_cell(out, table, column, table->cells.items[i], widths[column]);
+	}
+}
+
+/* ---- lines ---- */
+
+static void
+print_line(FILE *out, const char *label, const char *text)
+{
+	(void)fprintf(out, "%-14s", label);
+	for (; *text != '\0'; text++)
+		(void)fputc(*text >= ' ' && *text <= '~' ? *text : '?', out);
+	(void)fputc('\n', out);
+}
+
+static void
+print_validity(FILE *out, struct source *source, const struct seal_json *of, const char *label,
+	       const char *prefix)
+{
+	uint64_t left = get_u64(source, of, "expires_in_seconds");
+	const char *until = get_str(source, of, "not_after");
+	char text[CELL_MAX];
+	char duration[32];
+
+	format_duration(duration, left);
+	if (left > 0)
+		(void)snprintf(text, sizeof(text), "%svalid until %s (in %s)", prefix, until,
+			       duration);
+	else
+		(void)snprintf(text, sizeof(text), "%sEXPIRED at %s", prefix, until);
+	print_line(out, label, text);
+}
+
+static void
+print_identity(FILE *out, struct source *source, const struct seal_json *status)
+{
+	const struct seal_json *identity = seal_json_member(status, "identity");
+	char text[2 * CELL_MAX];
+	char prefix[64];
+
+	if (identity != NULL && seal_json_kind(identity) == SEAL_JSON_NULL) {
+		print_line(out, "identity", "none yet: nothing is served");
+		return;
+	}
+	identity = get_object(source, status, "identity");
+	(void)snprintf(text, sizeof(text), "spiffe://%s/workload/%s/peer/%s",
+		       get_str(source, identity, "trust_domain"),
+		       get_str(source, identity, "workload"), get_str(source, identity, "peer"));
+	print_line(out, "identity", text);
+	(void)snprintf(prefix, sizeof(prefix), "generation %" PRIu64 ", ",
+		       get_u64(source, identity, "generation"));
+	print_validity(out, source, identity, "certificate", prefix);
+	format_list(text, get_array(source, identity, "clients"), "nobody");
+	print_line(out, "called by", text);
+	format_list(text, get_array(source, identity, "servers"), "nobody");
+	print_line(out, "may call", text);
+}
+
+static void
+print_connections(FILE *out, struct source *source, const struct seal_json *status)
+{
+	const struct seal_json *of = get_object(source, status, "connections");
+	char text[CELL_MAX];
+	char kept[32];
+
+	format_size(kept, get_u64(source, of, "kept_bytes"));
+	(void)snprintf(text, sizeof(text),
+		       "%" PRIu64 " open: %" PRIu64 " in handshake, %" PRIu64 " dialling, %" PRIu64
+		       " relaying, %" PRIu64 " draining; %s held for slow readers",
+		       get_u64(source, of, "open"),
+		       get_u64(source, of, "handshake") + get_u64(source, of, "admit"),
+		       get_u64(source, of, "dial"), get_u64(source, of, "relay"),
+		       get_u64(source, of, "drain"), kept);
+	print_line(out, "connections", text);
+}
+
+static void
+print_limits(FILE *out, struct source *source, const struct seal_json *status)
+{
+	static const struct {
+		const char *name;
+		const char *words;
+	} limits[] = {
+		{ "connections", "connections" }, { "per_peer", "per peer" },
+		{ "per_source", "per source" },   { "handshakes", "handshakes" },
+		{ "memory_bytes", "memory" },
+	};
+	const struct seal_json *of = get_object(source, status, "limits");
+	char text[CELL_MAX] = "none";
+	size_t len = 0;
+
+	for (size_t i = 0; i < SEAL_COUNT(limits); i++) {
+		uint64_t value = get_u64_or_null(source, of, limits[i].name);
+		char number[32];
+
+		(void)snprintf(number, sizeof(number), "%" PRIu64, value);
+		if (strcmp(limits[i].name, "memory_bytes") == 0)
+			format_size(number, value);
+		if (value > 0)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s",
+						len > 0 ? ", " : "", limits[i].words, number);
+	}
+	print_line(out, "limits", text);
+}
+
+static void
+print_headline(FILE *out, struct source *source, const struct seal_json *status)
+{
+	const char *ready = get_bool(source, status, "ready") ? "ready" : "NOT READY";
+	const char *doing = get_bool(source, status, "draining") ? "draining" : ready;
+	char text[CELL_MAX];
+	char up[32];
+
+	format_duration(up, get_u64(source, status, "uptime_seconds"));
+	(void)snprintf(text, sizeof(text), "%s, up %s, version %s, pid %" PRIu64, doing, up,
+		       get_str(source, status, "version"), get_u64(source, status, "pid"));
+	print_line(out, "seal-proxy", text);
+	print_line(out, "log level", get_str(source, status, "log_level"));
+}
+
+/* ---- tables ---- */
+
+static void
+add_listener(struct table *table, const struct seal_json *listener)
+{
+	static const char *const numbers[] = { "open",    "accepted", "admitted", "refused",
+					       "limited", "failed",   "resumed" };
+	struct source *source = table->source;
+	char peers[CELL_MAX];
+
+	add_cell(table, get_str(source, listener, "direction"));
+	add_cell(table, get_str(source, listener, "listen"));
+	format_list(peers, get_array(source, listener, "peers"), "");
+	add_cell(table, peers);
+	for (size_t i = 0; i < SEAL_COUNT(numbers); i++)
+		add_number(table, get_u64(source, listener, numbers[i]));
+	add_size(table, get_u64(source, listener, "bytes_to_app"));
+	add_size(table, get_u64(source, listener, "bytes_to_wire"));
+}
+
+static void
+print_listeners(FILE *out, struct source *source, const struct seal_json *listeners)
+{
+	static const char *const heads[] = { "DIRECTION", "LISTEN",    "PEERS",    ">OPEN",
+					     ">ACCEPTED", ">ADMITTED", ">REFUSED", ">LIMITED",
+					     ">FAILED",   ">RESUMED",  ">TO APP",  ">TO WIRE" };
+	struct table table = { .heads = heads, .columns = SEAL_COUNT(heads), .source = source };
+
+	_Static_assert(SEAL_COUNT(heads) <= COLUMNS_MAX, "columns");
+	for (size_t i = 0; i < count_of(listeners); i++)
+		add_listener(&table, seal_json_at(listeners, i));
+	print_table(out, &table);
+	seal_strv_release(&table.cells);
+}
+
+static void
+add_targets(struct table *table, const struct seal_json *listener)
+{
+	struct source *source = table->source;
+	const struct seal_json *targets = get_array(source, listener, "targets");
+	const char *listen = get_str(source, listener, "listen");
+
+	for (size_t i = 0; i < count_of(targets); i++) {
+		const struct seal_json *target = seal_json_at(targets, i);
+
+		add_cell(table, listen);
+		add_cell(table, get_str(source, target, "address"));
+		add_cell(table, get_bool(source, target, "healthy") ? "up" : "DOWN");
+		add_number(table, get_u64(source, target, "connections"));
+		add_number(table, get_u64(source, target, "failures"));
+	}
+}
+
+static void
+print_targets(FILE *out, struct source *source, const struct seal_json *listeners)
+{
+	static const char *const heads[] = { "LISTEN", "TARGET", "STATE", ">OPEN", ">FAILURES" };
+	struct table table = { .heads = heads, .columns = SEAL_COUNT(heads), .source = source };
+
+	for (size_t i = 0; i < count_of(listeners); i++)
+		add_targets(&table, seal_json_at(listeners, i));
+	print_table(out, &table);
+	seal_strv_release(&table.cells);
+}
+
+static void
+print_public(FILE *out, struct source *source, const struct seal_json *listeners)
+{
+	for (size_t i = 0; i < count_of(listeners); i++) {
+		const struct seal_json *listener = seal_json_at(listeners, i);
+		char prefix[CELL_MAX / 2];
+
+		if (strcmp(get_str(source, listener, "direction"), "public") != 0)
+			continue;
+		(void)snprintf(prefix, sizeof(prefix), "%s ", get_str(source, listener, "listen"));
+		print_validity(out, source, listener, "public", prefix);
+	}
+}
+
+static void
+add_conn(struct table *table, const struct seal_json *conn)
+{
+	struct source *source = table->source;
+
+	add_number(table, get_u64(source, conn, "id"));
+	add_cell(table, get_str(source, conn, "direction"));
+	add_cell(table, get_str(source, conn, "listener"));
+	add_cell(table, get_str(source, conn, "peer"));
+	add_cell(table, get_str(source, conn, "address"));
+	add_cell(table, get_str(source, conn, "state"));
+	add_size(table, get_u64(source, conn, "bytes_up"));
+	add_size(table, get_u64(source, conn, "bytes_down"));
+	add_duration(table, get_u64(source, conn, "age_ms") / 1000);
+}
+
+static void
+print_live(FILE *out, struct source *source, const struct seal_json *connections)
+{
+	static const char *const heads[] = { ">ID",   "DIRECTION", "LISTENER", "PEER", "ADDRESS",
+					     "STATE", ">UP",       ">DOWN",    ">AGE" };
+	struct table table = { .heads = heads, .columns = SEAL_COUNT(heads), .source = source };
+	const struct seal_json *live = get_array(source, connections, "live");
+	uint64_t more = get_u64(source, connections, "more");
+
+	for (size_t i = 0; i < count_of(live); i++)
+		add_conn(&table, seal_json_at(live, i));
+	print_table(out, &table);
+	seal_strv_release(&table.cells);
+	if (more > 0)
+		(void)fprintf(out, "... and %" PRIu64 " more\n", more);
+}
+
+static void
+print_all(FILE *out, struct source *source, const struct seal_json *status)
+{
+	const struct seal_json *listeners = get_array(source, status, "listeners");
+	const struct seal_json *connections = get_object(source, status, "connections");
+
+	print_headline(out, source, status);
+	print_identity(out, source, status);
+	print_public(out, source, listeners);
+	print_connections(out, source, status);
+	print_limits(out, source, status);
+	print_listeners(out, source, listeners);
+	print_targets(out, source, listeners);
+	if (connections != NULL && seal_json_has(connections, "live"))
+		print_live(out, source, connections);
+}
+
+int
+proxy_status_print(const struct seal_json *status, FILE *out, struct seal_err *err)
+{
+	struct source source = { .err = err };
+	char *text = NULL;
+	size_t len = 0;
+	FILE *page = open_memstream(&text, &len);
+	int r = 0;
+
+	if (page == NULL)
+		return seal_fail_memory(err);
+	print_all(page, &source, status);
+	if (fclose(page) != 0)
+		r = seal_fail_memory(err); /* nothing else can happen to it */
+	else if (source.failed < 0)
+		r = seal_note(err, SEAL_E_FORMAT, "this is no status of a seal-proxy");
+	else
+		(void)fwrite(text, 1, len, out); /* the stream keeps its error for who closes it */
+	free(text);
+	return r;
+}

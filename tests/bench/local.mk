@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# make bench: the product against its peers on this machine; see docs/performance.md.  As variables or in the
+# environment: BENCH_PEERS and BENCH_ONLY (names, separated by commas), BENCH_ROUNDS, BENCH_QUICK=1.
+EXTRA_PROGRAMS = %D%/bench-load %D%/bench-sink %D%/bench-relay
+CLEANFILES += $(EXTRA_PROGRAMS) bench.jsonl
+
+EXTRA_PROGRAMS += %D%/bench-handshake
+tests_bench_bench_handshake_SOURCES = %D%/handshake.c tests/support/pki.c tests/support/pki.h
+tests_bench_bench_handshake_CPPFLAGS = $(AM_CPPFLAGS) -DSEAL_SOURCE_DIR='"$(abs_top_srcdir)"'
+tests_bench_bench_handshake_LDADD = $(BASE_LIBS)
+
+BENCH_TRAFFIC = %D%/traffic.c %D%/traffic.h
+tests_bench_bench_load_SOURCES = %D%/load.c %D%/client.c %D%/client.h %D%/rate.c %D%/rate.h $(BENCH_TRAFFIC)
+tests_bench_bench_sink_SOURCES = %D%/sink.c $(BENCH_TRAFFIC)
+tests_bench_bench_relay_SOURCES = %D%/relay.c $(BENCH_TRAFFIC)
+
+BENCH_PARTS = %D%/bench.py %D%/credentials.py %D%/figures.py %D%/peers.py %D%/proof.py %D%/rig.py \
+	%D%/sections.py
+EXTRA_DIST += %D%/run $(BENCH_PARTS)
+
+bench: all $(EXTRA_PROGRAMS)
+	BENCH_PEERS="$(BENCH_PEERS)" BENCH_ROUNDS="$(BENCH_ROUNDS)" BENCH_ONLY="$(BENCH_ONLY)" \
+		BENCH_QUICK="$(BENCH_QUICK)" SEAL_BUILD="$(abs_builddir)" "$(top_srcdir)/tests/bench/run"
+
+.PHONY: bench

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/tls for the public: certificates by name, older clients, and clients that have none. */
+#include <criterion/criterion.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+#include "tests/unit/base/tls_rig.h"
+
+#define CREDENTIALS 3
+
+struct public
+{
+	struct tls_rig rig;
+	struct pki_id ids[CREDENTIALS]; /* shop.example.com, *.wild.example.com, and an RSA one */
+	SSL_CTX *client;                /* has no certificate */
+	SSL *ssl;
+	bool ok;
+};
+
+/* No key that we make is an RSA one: theirs come from files. */
+static struct pki_id
+make_rsa(const char *name)
+{
+	EVP_PKEY *key = EVP_RSA_gen(2048);
+	X509 *cert = X509_new();
+	BIO *pem = BIO_new(BIO_s_mem());
+	struct pki_id id = { 0 };
+	char alt_name[128];
+	char *text = NULL;
+	long len;
+	X509_EXTENSION *extension;
+
+	(void)snprintf(alt_name, sizeof(alt_name), "DNS:%s", name);
+	extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, alt_name);
+	cr_assert(key != NULL && cert != NULL && pem != NULL && extension != NULL);
+	cr_assert_eq(X509_set_version(cert, X509_VERSION_3), 1);
+	cr_assert_eq(ASN1_INTEGER_set(X509_get_serialNumber(cert), 4711), 1);
+	cr_assert_not_null(X509_gmtime_adj(X509_getm_notBefore(cert), -60));
+	cr_assert_not_null(X509_gmtime_adj(X509_getm_notAfter(cert), 86400));
+	cr_assert_eq(X509_set_pubkey(cert, key), 1);
+	cr_assert_eq(X509_add_ext(cert, extension, -1), 1);
+	cr_assert_gt(X509_sign(cert, key, EVP_sha256()), 0);
+	cr_assert_eq(PEM_write_bio_X509(pem, cert), 1);
+	len = BIO_get_mem_data(pem, &text);
+	cr_assert_eq(seal_certs_from_pem(&id.chain, text, (size_t)len, SEAL_CHAIN_MAX_LEN, NULL),
+		     0);
+	id.key = seal_key_wrap(key);
+	X509_EXTENSION_free(extension);
+	X509_free(cert);
+	BIO_free(pem);
+	return id;
+}
+
+static struct pki_id
+make_server(struct public *public, const char *name)
+{
+	struct seal_strv dns = pki_strv(name, NULL);
+	const struct seal_cert_spec spec = { .kind = SEAL_CERT_SERVER,
+					     .common_name = name,
+					     .uri = "spiffe://seal.test/rot",
+					     .dns = &dns };
+	struct pki_id id = pki_issue(&public->rig.ca, &spec);
+
+	seal_strv_release(&dns);
+	return id;
+}
+
+static void
+serve(struct public *public, bool asks_clients)
+{
+	struct tls_rig_end *server = &public->rig.ends[SERVER];
+	struct seal_tls_credential credentials[CREDENTIALS];
+	const struct seal_tls_public_config config = {
+		.credentials = credentials,
+		.credential_count = CREDENTIALS,
+		.client_anchors = asks_clients ? public->rig.ca.chain : NULL,
+		.max_sessions = 16,
+	};
+	struct seal_err err = { 0 };
+
+	for (size_t i = 0; i < CREDENTIALS; i++)
+		credentials[i] =
+			(struct seal_tls_credential){ public->ids[i].chain, public->ids[i].key };
+	seal_tls_unref(server->tls);
+	server->tls = NULL;
+	cr_assert_eq(seal_tls_new_public(&server->tls, &config, &err), 0, "%s", err.text);
+	server->has_no_verifier = !asks_clients;
+}
+
+static void
+start(struct public *public)
+{
+	*public = (struct public){ .client = SSL_CTX_new(TLS_client_method()) };
+	tls_rig_start(&public->rig);
+	public->ids[0] = make_server(public, "shop.example.com");
+	public->ids[1] = make_server(public, "*.wild.example.com");
+	public->ids[2] = make_rsa("rsa.example.com");
+	serve(public, false);
+}
+
+static void
+stop(struct public *public)
+{
+	SSL_CTX_free(public->client);
+	for (size_t i = 0; i < CREDENTIALS; i++)
+		pki_id_release(&public->ids[i]);
+	tls_rig_stop(&public->rig);
+}
+
+#define PUBLIC(name)                                                                               \
+	SEAL_SCOPED(stop) struct public name;                                                      \
+	start(&(name))
+
+/* Which of the certificates a client sees that asks for a name. */
+static int
+seen_by(struct public *public, const char *name)
+{
+	SSL *ssl = tls_rig_join(&public->rig, public->client, NULL, name, &public->ok);
+	const X509 *seen = SSL_get0_peer_certificate(ssl);
+	int which = -1;
+
+	for (int i = 0; seen != NULL && i < CREDENTIALS; i++)
+		if (X509_cmp(seen, seal_cert_native(seal_certs_at(public->ids[i].chain, 0))) == 0)
+			which = i;
+	SSL_SESSION_free(tls_rig_leave(&public->rig, ssl));
+	return public->ok ? which : -1;
+}
+
+static void
+limit_to(struct public *public, int version)
+{
+	cr_assert_eq(SSL_CTX_set_min_proto_version(public->client, version), 1);
+	cr_assert_eq(SSL_CTX_set_max_proto_version(public->client, version), 1);
+}
+
+Test(tls_public, serves_clients_without_a_certificate_in_1_3_and_1_2)
+{
+	PUBLIC(public);
+	static const struct {
+		int version;
+		const char *name;
+	} cases[] = { { TLS1_3_VERSION, "TLSv1.3" }, { TLS1_2_VERSION, "TLSv1.2" } };
+
+	for (size_t i = 0; i < SEAL_COUNT(cases); i++) {
+		limit_to(&public, cases[i].version);
+		cr_expect_eq(seen_by(&public, "shop.example.com"), 0);
+		cr_expect_str_eq(public.rig.ends[SERVER].facts.version, cases[i].name);
+		cr_expect_str_eq(public.rig.ends[SERVER].server_name_text, "shop.example.com");
+		cr_expect_str_eq(public.rig.ends[SERVER].peer.name, "");
+		cr_expect_not(public.rig.ends[SERVER].facts.resumed);
+		cr_expect_eq(public.rig.ends[SERVER].verified, 0);
+	}
+}
+
+Test(tls_public, refuses_what_is_older_or_weaker)
+{
+	static const char *const suites[] = { "AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA",
+					      "ECDHE-RSA-AES256-SHA384",
+					      "DHE-RSA-AES128-GCM-SHA256" };
+	PUBLIC(public);
+
+	SSL_CTX_set_security_level(public.client, 0);
+	limit_to(&public, TLS1_1_VERSION);
+	cr_expect_eq(seen_by(&public, "rsa.example.com"), -1);
+	cr_expect_eq(public.rig.ends[SERVER].io, SEAL_IO_FAIL);
+	limit_to(&public, TLS1_2_VERSION);
+	for (size_t i = 0; i < SEAL_COUNT(suites); i++) {
+		cr_assert_eq(SSL_CTX_set_cipher_list(public.client, suites[i]), 1);
+		cr_expect_eq(seen_by(&public, "rsa.example.com"), -1, "%s", suites[i]);
+		cr_expect_eq(public.rig.ends[SERVER].io, SEAL_IO_FAIL);
+	}
+	cr_assert_eq(SSL_CTX_set_cipher_list(public.client, "ECDHE-RSA-AES128-GCM-SHA256"), 1);
+	cr_expect_eq(seen_by(&public, "rsa.example.com"), 2);
+}
+
+Test(tls_public, chooses_the_certificate_by_name_in_1_3_and_1_2)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+	static const struct {
+		const char *name;
+		int which;
+	} cases[] = {
+		{ "shop.example.com", 0 },
+		{ "SHOP.Example.com", 0 },
+		{ "a.wild.example.com", 1 },
+		{ "A.WILD.EXAMPLE.COM", 1 },
+		{ "rsa.example.com", 2 },
+		{ "Rsa.Example.Com", 2 },
+		/* nobody's: the first one */
+		{ NULL, 0 },
+		{ "unknown.example.com", 0 },
+		{ "wild.example.com", 0 },
+		{ "a.b.wild.example.com", 0 },
+		{ "rsa.example.com.evil", 0 },
+	};
+	PUBLIC(public);
+
+	for (size_t v = 0; v < SEAL_COUNT(versions); v++) {
+		limit_to(&public, versions[v]);
+		for (size_t i = 0; i < SEAL_COUNT(cases); i++)
+			cr_expect_eq(seen_by(&public, cases[i].name), cases[i].which,
+				     "case %zu of version %zu", i, v);
+	}
+}
+
+Test(tls_public, an_rsa_client_of_another_name_gets_no_other_certificate)
+{
+	PUBLIC(public);
+
+	/* The first certificate is no RSA one, and the one that is has another name. */
+	limit_to(&public, TLS1_2_VERSION);
+	cr_assert_eq(SSL_CTX_set_cipher_list(public.client, "ECDHE-RSA-AES128-GCM-SHA256"), 1);
+	cr_expect_eq(seen_by(&public, "shop.example.com"), -1);
+	cr_expect_eq(seen_by(&public, "rsa.example.com"), 2);
+	cr_assert_eq(SSL_CTX_set_cipher_list(public.client, "ECDHE-ECDSA-AES128-GCM-SHA256"), 1);
+	cr_expect_eq(seen_by(&public, "rsa.example.com"), -1);
+	cr_expect_eq(seen_by(&public, "shop.example.com"), 0);
+}
+
+/* Handshake with the session of the last time.  Was it resumed? */
+static bool
+resumes(struct public *public, SSL_SESSION **session)
+{
+	SSL *ssl = tls_rig_join(&public->rig, public->client, *session, "shop.example.com",
+				&public->ok);
+	bool resumed = SSL_session_reused(ssl) == 1;
+
+	cr_assert(public->ok, "%s", public->rig.ends[SERVER].err.text);
+	cr_assert_eq(public->rig.ends[SERVER].facts.resumed, resumed);
+	SSL_SESSION_free(*session);
+	*session = tls_rig_leave(&public->rig, ssl);
+	return resumed;
+}
+
+Test(tls_public, resumes_clients_that_nobody_asked_who_they_are)
+{
+	PUBLIC(public);
+	SSL_SESSION *session = NULL;
+
+	cr_expect_not(resumes(&public, &session));
+	cr_expect(resumes(&public, &session));
+	cr_expect(resumes(&public, &session));
+	cr_expect_eq(public.rig.ends[SERVER].recalled, 1);
+	cr_expect_str_eq(public.rig.ends[SERVER].offered.name, "");
+	public.rig.ends[SERVER].admits = false;
+	cr_expect_not(resumes(&public, &session));
+	SSL_SESSION_free(session);
+}
+
+Test(tls_public, never_resumes_1_2)
+{
+	for (int asks = 0; asks < 2; asks++) {
+		PUBLIC(public);
+		SSL_SESSION *session = NULL;
+
+		if (asks == 1) {
+			SSL_CTX_free(public.client);
+			public.client = tls_rig_native(&public.rig);
+			serve(&public, true);
+		}
+		limit_to(&public, TLS1_2_VERSION);
+		for (int i = 0; i < 3; i++) {
+			cr_expect_not(resumes(&public, &session));
+			cr_expect_eq(public.rig.ends[SERVER].recalled, 0);
+			cr_expect_eq(public.rig.ends[SERVER].verified, asks == 1 ? 1u : 0u);
+		}
+		cr_expect_eq(tls_memory_count(public.rig.ends[SERVER].tls->memory), 0);
+		SSL_SESSION_free(session);
+	}
+}
+
+Test(tls_public, with_anchors_a_client_needs_a_certificate)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+	PUBLIC(public);
+
+	serve(&public, true);
+	for (size_t i = 0; i < SEAL_COUNT(versions); i++) {
+		limit_to(&public, versions[i]);
+		cr_expect_eq(seen_by(&public, NULL), -1);
+		cr_expect_eq(public.rig.ends[SERVER].io, SEAL_IO_FAIL);
+		cr_expect_eq(public.rig.ends[SERVER].verified, 0);
+	}
+	cr_expect_eq(tls_memory_count(public.rig.ends[SERVER].tls->memory), 0);
+}
+
+Test(tls_public, with_anchors_the_verifier_decides)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+	PUBLIC(public);
+
+	SSL_CTX_free(public.client);
+	public.client = tls_rig_native(&public.rig);
+	serve(&public, true);
+	for (size_t i = 0; i < SEAL_COUNT(versions); i++) {
+		limit_to(&public, versions[i]);
+		public.rig.ends[SERVER].verdict = 0;
+		cr_expect_eq(seen_by(&public, "rsa.example.com"), 2);
+		cr_expect_eq(public.rig.ends[SERVER].verified, 1);
+		cr_expect_str_eq(public.rig.ends[SERVER].peer.name, "web");
+		public.rig.ends[SERVER].verdict = -1;
+		cr_expect_eq(seen_by(&public, "rsa.example.com"), -1);
+		cr_expect_eq(public.rig.ends[SERVER].verified, 1);
+		cr_expect_eq(public.rig.ends[SERVER].err.code, SEAL_E_REFUSED);
+	}
+}
+
+Test(tls_public, a_resumed_client_is_who_was_verified)
+{
+	PUBLIC(public);
+	SSL_SESSION *session = NULL;
+
+	SSL_CTX_free(public.client);
+	public.client = tls_rig_native(&public.rig);
+	serve(&public, true);
+	cr_expect_not(resumes(&public, &session));
+	cr_expect(resumes(&public, &session));
+	cr_expect_eq(public.rig.ends[SERVER].verified, 0);
+	cr_expect_str_eq(public.rig.ends[SERVER].peer.name, "web");
+	/* A session begun without a certificate, at a server that then demands one. */
+	SSL_SESSION_free(session);
+	session = NULL;
+	serve(&public, false);
+	cr_expect_not(resumes(&public, &session));
+	serve(&public, true);
+	cr_expect_not(resumes(&public, &session));
+	cr_expect_eq(public.rig.ends[SERVER].verified, 1);
+	SSL_SESSION_free(session);
+}
+
+Test(tls_public, without_anchors_nobody_is_asked)
+{
+	PUBLIC(public);
+
+	SSL_CTX_free(public.client);
+	public.client = tls_rig_native(&public.rig);
+	public.rig.ends[SERVER].has_no_verifier = false;
+	public.rig.ends[SERVER].verdict = -1;
+	cr_expect_eq(seen_by(&public, NULL), 0);
+	cr_expect_eq(public.rig.ends[SERVER].verified, 0);
+	cr_expect_str_eq(public.rig.ends[SERVER].peer.name, "");
+}
+
+Test(tls_public, refuses_to_be_made_of_what_does_not_belong_together)
+{
+	PUBLIC(public);
+	const struct seal_tls_credential wrong = { public.ids[0].chain, public.ids[2].key };
+	struct seal_tls_public_config config = { .credentials = &wrong, .credential_count = 1 };
+	struct seal_tls *tls = NULL;
+
+	cr_expect_eq(seal_tls_new_public(&tls, &config, NULL), SEAL_E_CRYPTO);
+	config.credential_count = 0;
+	cr_expect_eq(seal_tls_new_public(&tls, &config, NULL), SEAL_E_BUG);
+	cr_expect_null(tls);
+}
