@@ -52,19 +52,24 @@ done
 [ "$("$CLI" version -o json | jq -r .version)" = "$("$CLI" version | cut -d' ' -f2)" ] || fail "two versions"
 
 say "the shell completes verbs, their second words and options"
-completes() {
-	local want=$1 got
-	shift
+# completes_as PROGRAM FUNCTION WANT WORD...
+completes_as() {
+	local program=$1 function=$2 want=$3 got
+	shift 3
 	got=$(
 		compopt() { :; }
 		# shellcheck source=docs/completion/seal
 		. "$TOP/docs/completion/seal"
-		COMP_WORDS=("$CLI" "$@") COMP_CWORD=$#
-		_seal
+		# shellcheck source=docs/completion/seal-proxy
+		. "$TOP/docs/completion/seal-proxy"
+		COMP_WORDS=("$program" "$@") COMP_CWORD=$#
+		"$function"
 		printf '%s ' "${COMPREPLY[@]}"
 	)
-	[[ " $got" == *" $want "* ]] || fail "'seal $*' completes to '$got', not '$want'"
+	[[ " $got" == *" $want "* ]] || fail "'$program $*' completes to '$got', not '$want'"
 }
+completes() { completes_as "$CLI" _seal "$@"; }
+proxy_completes() { completes_as "$SEAL_BUILD/seal-proxy" _seal_proxy "$@"; }
 completes workload w
 completes delete workload d
 completes mint --dir /x egg m
@@ -73,6 +78,12 @@ completes --p12-password-file cert issue shop --p
 completes --dir status --d
 completes yaml status --output y
 completes mint help egg mi
+proxy_completes status s
+proxy_completes --control status --c
+proxy_completes json status --output j
+proxy_completes debug log-level d
+proxy_completes --max-per-source --inbound 8443=8080 --max
+proxy_completes --public capture-rules --p
 
 rot_init
 rot_start

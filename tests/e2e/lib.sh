@@ -352,6 +352,41 @@ sidecar() {
 	proxy_up "$pod" "proxy-$pod" "$@"
 }
 
+# count_lines FILE PATTERN, and has_more FILE PATTERN COUNT: more of them than that.
+count_lines() { grep -cE -- "$2" "$1" 2>/dev/null || true; }
+has_more() { [ "$(count_lines "$1" "$2")" -gt "$3" ]; }
+
+# reload NAME [EVENT]: ask a sidecar for its new configuration and wait until it has said reloaded, or EVENT.
+reload() {
+	local log=$LOGS/$1.log pattern="event=\"*${2:-reloaded}" before
+	before=$(count_lines "$log" "$pattern")
+	kill -HUP "${PIDS[$1]}"
+	wait_for 10 "$1: ${2:-reloaded}" has_more "$log" "$pattern" "$before"
+}
+
+# ---- scanning -------------------------------------------------------------------------------------
+
+# scan_tls KIND CA NAME PORT: testssl.sh finds nothing; again when it says that it could not even connect, as its
+# own five seconds are over soon on a busy machine.
+scan_tls() {
+	local kind=$1 ca=$2 to=$3:$4 try
+	for try in 1 2 3; do
+		rm -f "$WORK/findings.json"
+		start home "testssl-$try" testssl --quiet --color 0 --warnings off --ip 127.0.0.1 --nodns none \
+			--jsonfile "$WORK/findings.json" --openssl-timeout 5 --connect-timeout 5 --add-ca "$ca" \
+			-g -p -s -f -P -S -U "$to"
+		wait_exit 240 "testssl-$try"
+		if python3 "$SUPPORT/testssl.py" "$kind" "$WORK/findings.json" >"$WORK/verdict"; then
+			cat "$WORK/verdict"
+			return
+		fi
+		grep -q 'FOUND:.*connect problem' "$WORK/verdict" || break
+		say "the scanner could not connect, and looks again"
+	done
+	cat "$WORK/verdict"
+	fail "testssl.sh found something"
+}
+
 # ---- the application that must not see a byte -----------------------------------------------------
 
 # witness POD PORT [MODE]: echoes what it gets, and records every connection and every byte.
