@@ -10,8 +10,8 @@
  *
  * Resumption (RFC 8446 section 2.2) keeps sessions in our own bounded table on both sides; what goes
  * over the wire is a random name, never state.  A session holds its secret, in memory that is wiped,
- * and who was verified when it began; no certificate.  It can be resumed only with the credential it
- * was made with (the table belongs to one struct seal_tls), in the scope it was made in (a listener,
+ * and who was verified when it began; a server's holds no certificate (a client's is the library's own
+ * object, which does).  It can be resumed only with the credential it was made with (the table belongs to one struct seal_tls), in the scope it was made in (a listener,
  * a target), and when the owner, asked again, says yes.  Anything else is a full handshake.
  */
 
