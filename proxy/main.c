@@ -13,6 +13,7 @@
 #include "base/fs/fs.h"
 #include "base/http/health.h"
 #include "base/secret/secret.h"
+#include "base/tls/tls.h"
 #include "proxy/capture.h"
 #include "proxy/control.h"
 #include "proxy/credentials.h"
@@ -420,8 +421,10 @@ main(int argc, char **argv)
 	struct seal_err err = { 0 };
 	int r = seal_process_harden(&err);
 
-	if (r == 0)
+	if (r == 0) {
+		(void)seal_tls_shortcut(); /* or handshakes cost what they cost */
 		r = run(&app, argc, argv, &err);
+	}
 	stop(&app);
 	proxy_options_release(&app.options);
 	if (r == 0 && fflush(stdout) != 0)

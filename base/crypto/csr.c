@@ -13,8 +13,9 @@
 
 #include "base/crypto/crypto.h"
 
-#define CSR_MAX_LEN 8192
-#define CSR_BEGIN   "-----BEGIN CERTIFICATE REQUEST-----"
+#define CSR_MAX_LEN   8192
+#define SIGNATURE_MAX 128 /* ECDSA P-256 takes 72 at most */
+#define CSR_BEGIN     "-----BEGIN CERTIFICATE REQUEST-----"
 
 static void
 free_req(X509_REQ **req)
@@ -28,6 +29,44 @@ free_bio(BIO **bio)
 	BIO_free(*bio);
 }
 
+/*
+ * What X509_REQ_sign does, which does not know every form in which the library holds keys (see
+ * base/tls/shortcut.c): ECDSA with SHA-256 (RFC 5758 section 3.2) over the request's body.
+ */
+static int
+sign(X509_REQ *req, EVP_PKEY *key, struct seal_err *err)
+{
+	X509_ALGOR *algorithm = X509_ALGOR_new();
+	ASN1_BIT_STRING *signature = ASN1_BIT_STRING_new();
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t bytes[SIGNATURE_MAX];
+	size_t len = sizeof(bytes);
+	uint8_t *body = NULL;
+	int body_len = 0;
+	bool done;
+
+	done = algorithm != NULL && signature != NULL && ctx != NULL &&
+	       X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_ecdsa_with_SHA256), V_ASN1_UNDEF, NULL) ==
+		       1 &&
+	       X509_REQ_set1_signature_algo(req, algorithm) == 1 &&
+	       (body_len = i2d_re_X509_REQ_tbs(req, &body)) > 0 &&
+	       EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+	       EVP_DigestSign(ctx, bytes, &len, body, (size_t)body_len) == 1 &&
+	       ASN1_BIT_STRING_set(signature, bytes, (int)len) == 1;
+	if (done) {
+		/* No bits unused, whatever the last one is. */
+		signature->flags &= ~(ASN1_STRING_FLAG_BITS_LEFT | 0x07);
+		signature->flags |= ASN1_STRING_FLAG_BITS_LEFT;
+		X509_REQ_set0_signature(req, signature);
+		signature = NULL;
+	}
+	X509_ALGOR_free(algorithm);
+	ASN1_BIT_STRING_free(signature);
+	EVP_MD_CTX_free(ctx);
+	OPENSSL_free(body);
+	return done ? 0 : seal_fail_ssl(err, "cannot sign a signing request");
+}
+
 int
 seal_csr_new(struct seal_bytes *out_pem, const struct seal_key *key, struct seal_err *err)
 {
@@ -35,14 +74,18 @@ seal_csr_new(struct seal_bytes *out_pem, const struct seal_key *key, struct seal
 	SEAL_SCOPED(free_bio) BIO *bio = BIO_new(BIO_s_mem());
 	char *text = NULL;
 	long len;
+	int r;
 
 	if (req == NULL || bio == NULL)
 		return seal_fail_memory(err);
 	if (X509_REQ_set_version(req, X509_REQ_VERSION_1) != 1 ||
-	    X509_REQ_set_pubkey(req, seal_key_native(key)) != 1 ||
-	    X509_REQ_sign(req, seal_key_native(key), EVP_sha256()) <= 0 ||
-	    PEM_write_bio_X509_REQ(bio, req) != 1)
+	    X509_REQ_set_pubkey(req, seal_key_native(key)) != 1)
 		return seal_fail_ssl(err, "cannot make a signing request");
+	r = sign(req, seal_key_native(key), err);
+	if (r < 0)
+		return r;
+	if (PEM_write_bio_X509_REQ(bio, req) != 1)
+		return seal_fail_ssl(err, "cannot write a signing request");
 	len = BIO_get_mem_data(bio, &text);
 	return seal_bytes_append(out_pem, text, (size_t)len, err);
 }

@@ -31,7 +31,8 @@ struct entry {
 	uint16_t cipher;
 	uint8_t psk_len;
 	struct tls_peer *peer;
-	SSL_SESSION *native;
+	uint8_t *record;
+	size_t record_len;
 };
 
 struct tls_memory {
@@ -86,8 +87,8 @@ void
 tls_kept_release(struct tls_kept *kept)
 {
 	seal_wipe(kept->psk, sizeof(kept->psk));
-	SSL_SESSION_free(kept->native);
-	kept->native = NULL;
+	kept->psk_len = 0;
+	seal_bytes_release(&kept->record);
 }
 
 int
@@ -134,7 +135,7 @@ psk_of(struct tls_memory *memory, const struct entry *entry)
 static void
 free_entry(struct entry *entry)
 {
-	SSL_SESSION_free(entry->native);
+	free(entry->record);
 	free(entry->peer);
 	free(entry);
 }
@@ -177,13 +178,15 @@ new_entry(const struct tls_kept *kept)
 				 .peer = tls_peer_pack(&kept->peer) };
 	memcpy(entry->node.key, kept->key, sizeof(entry->node.key));
 	memcpy(entry->scope, kept->scope, sizeof(entry->scope));
-	/* A copy: the library spoils the one of a connection that ends badly. */
-	if (kept->native != NULL)
-		entry->native = SSL_SESSION_dup(kept->native);
-	if (entry->peer == NULL || (kept->native != NULL && entry->native == NULL)) {
+	if (kept->record.len > 0)
+		entry->record = malloc(kept->record.len);
+	if (entry->peer == NULL || (kept->record.len > 0 && entry->record == NULL)) {
 		free_entry(entry);
 		return NULL;
 	}
+	if (entry->record != NULL)
+		memcpy(entry->record, kept->record.data, kept->record.len);
+	entry->record_len = kept->record.len;
 	return entry;
 }
 
@@ -193,7 +196,7 @@ tls_memory_put(struct tls_memory *memory, const struct tls_kept *kept)
 	struct entry *entry;
 	struct entry *old;
 
-	if ((kept->psk_len == 0 && kept->native == NULL) || kept->psk_len > TLS_PSK_MAX)
+	if (kept->psk_len == 0 || kept->psk_len > TLS_PSK_MAX)
 		return;
 	entry = new_entry(kept);
 	if (entry == NULL)
@@ -211,9 +214,14 @@ tls_memory_put(struct tls_memory *memory, const struct tls_kept *kept)
 	(void)pthread_mutex_unlock(&memory->mutex);
 }
 
-static void
+/* False: out of memory, and nothing was given. */
+static bool
 copy_out(struct tls_memory *memory, const struct entry *entry, struct tls_kept *kept)
 {
+	seal_bytes_init(&kept->record, entry->record_len);
+	if (entry->record_len > 0 &&
+	    seal_bytes_append(&kept->record, entry->record, entry->record_len, NULL) < 0)
+		return false;
 	memcpy(kept->key, entry->node.key, sizeof(kept->key));
 	memcpy(kept->scope, entry->scope, sizeof(kept->scope));
 	kept->made_at = entry->made_at;
@@ -222,7 +230,7 @@ copy_out(struct tls_memory *memory, const struct entry *entry, struct tls_kept *
 	kept->psk_len = entry->psk_len;
 	memcpy(kept->psk, psk_of(memory, entry), entry->psk_len);
 	tls_peer_unpack(&kept->peer, entry->peer);
-	kept->native = entry->native == NULL ? NULL : SSL_SESSION_dup(entry->native);
+	return true;
 }
 
 bool
@@ -239,8 +247,7 @@ tls_memory_get(struct tls_memory *memory, const uint8_t key[static TLS_KEY_LEN],
 		forget(memory, entry);
 		entry = NULL;
 	}
-	found = entry != NULL && memcmp(entry->scope, scope, TLS_KEY_LEN) == 0;
-	if (found)
+	found = entry != NULL && memcmp(entry->scope, scope, TLS_KEY_LEN) == 0 &&
 		copy_out(memory, entry, ret_kept);
 	(void)pthread_mutex_unlock(&memory->mutex);
 	return found;

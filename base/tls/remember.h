@@ -4,16 +4,15 @@
 
 /*
  * The table of sessions that may be resumed: what is kept of one, for how long, and where.  Bounded;
- * the one not used for longest goes first.  For use by several threads.  A server's secrets lie in
- * memory of their own that is locked, not dumped, and wiped when a session goes; a client's session,
- * which cannot be made again from its parts, stays in the library's own form.
+ * the one not used for longest goes first.  For use by several threads.  Secrets lie in memory of
+ * their own that is locked, not dumped, and wiped when a session goes.  Knows no TLS.
  */
 
-#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes/bytes.h"
 #include "base/err/err.h"
 #include "base/x509/verify.h"
 
@@ -25,19 +24,19 @@ struct tls_peer;
 struct tls_peer *tls_peer_pack(const struct seal_peer *peer); /* NULL: out of memory; free() it */
 void tls_peer_unpack(struct seal_peer *ret_peer, const struct tls_peer *packed);
 
-/* A session on its way into the table or out of it.  Wipe it after use (tls_kept_wipe). */
+/* A session on its way into the table or out of it.  Release it after use. */
 struct tls_kept {
 	uint8_t key[TLS_KEY_LEN];
 	uint8_t scope[TLS_KEY_LEN];
 	int64_t made_at;
 	int64_t expires_at; /* exclusive */
 	uint16_t cipher;
-	uint8_t psk_len; /* server */
+	uint8_t psk_len;
 	uint8_t psk[TLS_PSK_MAX];
 	struct seal_peer peer;
-	SSL_SESSION *native; /* client; put copies it, get makes a copy that is the caller's */
+	struct seal_bytes record; /* client: what else it needs (record.c); put and get copy it */
 };
-/* Forget the secret, and the native session. */
+/* Wipe the secret, and let go of the record. */
 void tls_kept_release(struct tls_kept *kept);
 
 struct tls_memory;

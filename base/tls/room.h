@@ -65,6 +65,18 @@ int tls_select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 SEAL_CHECKED int tls_use_memory(struct seal_tls *tls, struct seal_err *err);
 SEAL_CHECKED int tls_offer(SSL *ssl, struct tls_session *session, struct seal_err *err);
 
+/* The name of all our sessions, without which the library would not resume one. */
+extern const unsigned char tls_context[4];
+
+/* record.c: of a client's session, all but the secret; and the whole again.  NULL: cannot be used. */
+SEAL_CHECKED bool tls_record_write(struct tls_kept *kept, SSL_SESSION *from);
+SEAL_CHECKED SSL_SESSION *tls_record_read(const struct tls_kept *kept);
+
+/*
+ * Whom the verifier admits without saying who it is, it could not be asked about again, nor does
+ * anybody know when its certificate ends: that is no session to keep.
+ */
+bool tls_may_meet_again(const struct tls_session *session);
 /* Until when what this connection leaves behind may be used; 0: it leaves nothing. */
 int64_t tls_expiry(const struct tls_session *session, const struct seal_peer *peer);
 /* The name of a scope. */

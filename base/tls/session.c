@@ -233,6 +233,8 @@ tls_ask_verifier(X509_STORE_CTX *store, void *unused)
 		X509_STORE_CTX_set_error(store, X509_V_OK);
 		handshake->source = TLS_VERIFIED;
 		handshake->peer = peer;
+		if (!tls_may_meet_again(tls_session_of(ssl)))
+			(void)SSL_set_num_tickets(ssl, 0); /* sets a number */
 		return 1;
 	}
 	if (handshake != NULL && handshake->verdict.code == 0)
@@ -277,7 +279,7 @@ seal_tls_finish(void *ssl, struct seal_err *err)
 		if (session->tls->demands)
 			return seal_fail(err, SEAL_E_BUG, "a handshake without verification");
 	}
-	if (session->may_resume && SSL_session_reused(ssl) != 1)
+	if (session->may_resume && SSL_session_reused(ssl) != 1 && tls_may_meet_again(session))
 		session->expires_at = tls_expiry(session, &handshake->peer);
 	SSL_get0_alpn_selected(ssl, &chosen, &chosen_len);
 	if (chosen_len > 0 &&

@@ -24,7 +24,7 @@
 /* Seconds.  Longer would save little: one handshake in so many per pair of peers is a full one. */
 #define LIFETIME_S 3600
 
-static const unsigned char context_name[] = "seal";
+const unsigned char tls_context[4] = { 's', 'e', 'a', 'l' };
 
 int
 tls_scope_key(uint8_t ret_key[static TLS_KEY_LEN], const char *scope, const char *name,
@@ -51,6 +51,13 @@ tls_expiry(const struct tls_session *session, const struct seal_peer *peer)
 	return expires_at;
 }
 
+bool
+tls_may_meet_again(const struct tls_session *session)
+{
+	return !session->tls->demands || (session->handshake->source == TLS_VERIFIED &&
+					  session->handshake->peer.name[0] != '\0');
+}
+
 /* Has the other side been verified in this very handshake, or need it not be? */
 static bool
 is_keepable(const struct tls_session *session, SSL *ssl)
@@ -61,7 +68,7 @@ is_keepable(const struct tls_session *session, SSL *ssl)
 	if (session->handshake ==
 	    NULL) /* settled: only who may wait for a ticket still has these */
 		return session->peer != NULL;
-	return session->handshake->source == TLS_VERIFIED || !session->tls->demands;
+	return tls_may_meet_again(session);
 }
 
 static void
@@ -73,31 +80,45 @@ read_peer(const struct tls_session *session, struct seal_peer *ret_peer)
 		tls_peer_unpack(ret_peer, session->peer);
 }
 
+/* What both sides keep.  false: a session that cannot be kept. */
+static bool
+read_session(struct tls_kept *ret_kept, const struct tls_session *session,
+	     const SSL_SESSION *native)
+{
+	const SSL_CIPHER *cipher = SSL_SESSION_get0_cipher(native);
+	size_t psk_len = SSL_SESSION_get_master_key(native, NULL, 0);
+
+	if (cipher == NULL || psk_len > TLS_PSK_MAX)
+		return false;
+	memcpy(ret_kept->scope, session->scope, TLS_KEY_LEN);
+	ret_kept->cipher = SSL_CIPHER_get_protocol_id(cipher);
+	ret_kept->psk_len =
+		(uint8_t)SSL_SESSION_get_master_key(native, ret_kept->psk, sizeof(ret_kept->psk));
+	read_peer(session, &ret_kept->peer);
+	ret_kept->made_at = (int64_t)time(NULL);
+	ret_kept->expires_at = tls_expiry(session, &ret_kept->peer);
+	return ret_kept->expires_at > ret_kept->made_at;
+}
+
 /* ---- The server's table ---- */
 
 static int
 on_server_session(SSL *ssl, SSL_SESSION *native)
 {
 	struct tls_session *session = tls_session_of(ssl);
-	const SSL_CIPHER *cipher = SSL_SESSION_get0_cipher(native);
 	struct tls_kept kept = { 0 };
 	const unsigned char *id;
 	unsigned id_len = 0;
 
 	id = SSL_SESSION_get_id(native, &id_len);
-	if (!is_keepable(session, ssl) || id_len != TLS_KEY_LEN || cipher == NULL ||
-	    SSL_SESSION_get_master_key(native, NULL, 0) > TLS_PSK_MAX)
+	if (!is_keepable(session, ssl) || id_len != TLS_KEY_LEN)
 		return 0;
 	memcpy(kept.key, id, TLS_KEY_LEN);
-	memcpy(kept.scope, session->scope, TLS_KEY_LEN);
-	kept.psk_len = (uint8_t)SSL_SESSION_get_master_key(native, kept.psk, sizeof(kept.psk));
-	kept.cipher = SSL_CIPHER_get_protocol_id(cipher);
-	read_peer(session, &kept.peer);
-	kept.made_at = (int64_t)time(NULL);
-	kept.expires_at = tls_expiry(session, &kept.peer);
-	tls_memory_put(session->tls->memory, &kept);
+	if (read_session(&kept, session, native)) {
+		tls_memory_put(session->tls->memory, &kept);
+		session->remembered = true;
+	}
 	tls_kept_release(&kept);
-	session->remembered = true;
 	return 0; /* the library's own object is not kept */
 }
 
@@ -114,7 +135,7 @@ revive(SSL *ssl, const struct tls_kept *kept)
 	    SSL_SESSION_set_cipher(native, cipher) == 1 &&
 	    SSL_SESSION_set_protocol_version(native, TLS1_3_VERSION) == 1 &&
 	    SSL_SESSION_set1_id(native, kept->key, TLS_KEY_LEN) == 1 &&
-	    SSL_SESSION_set1_id_context(native, context_name, sizeof(context_name) - 1) == 1) {
+	    SSL_SESSION_set1_id_context(native, tls_context, sizeof(tls_context)) == 1) {
 		(void)SSL_SESSION_set_time(native, (long)kept->made_at);
 		(void)SSL_SESSION_set_timeout(native, (long)(kept->expires_at - kept->made_at));
 		return native;
@@ -155,40 +176,38 @@ static int
 on_client_session(SSL *ssl, SSL_SESSION *native)
 {
 	struct tls_session *session = tls_session_of(ssl);
-	struct tls_kept kept = { .native = native };
+	struct tls_kept kept = { 0 };
 
 	if (!is_keepable(session, ssl))
 		return 0;
 	memcpy(kept.key, session->scope, TLS_KEY_LEN);
-	memcpy(kept.scope, session->scope, TLS_KEY_LEN);
-	read_peer(session, &kept.peer);
-	kept.made_at = (int64_t)time(NULL);
-	kept.expires_at = tls_expiry(session, &kept.peer);
-	tls_memory_put(session->tls->memory, &kept);
-	session->remembered = true;
-	return 0; /* the table holds a copy */
+	if (read_session(&kept, session, native) && tls_record_write(&kept, native))
+		tls_memory_put(session->tls->memory, &kept);
+	tls_kept_release(&kept);
+	session->remembered = true; /* one of each connection, however many are sent */
+	return 0;
 }
 
 int
 tls_offer(SSL *ssl, struct tls_session *session, struct seal_err *err)
 {
 	struct tls_handshake *handshake = session->handshake;
+	SSL_SESSION *native = NULL;
 	struct tls_kept kept = { 0 };
-	unsigned id_len = 0;
-	const unsigned char *id;
 	int r = 0;
 
-	if (!tls_memory_get(session->tls->memory, session->scope, session->scope,
-			    (int64_t)time(NULL), &kept))
-		return 0;
-	id = kept.native == NULL ? NULL : SSL_SESSION_get_id(kept.native, &id_len);
-	if (id_len == TLS_KEY_LEN && handshake->resume(handshake->arg, &kept.peer)) {
-		if (SSL_set_session(ssl, kept.native) != 1)
+	if (tls_memory_get(session->tls->memory, session->scope, session->scope,
+			   (int64_t)time(NULL), &kept) &&
+	    handshake->resume(handshake->arg, &kept.peer))
+		native = tls_record_read(&kept);
+	if (native != NULL) {
+		if (SSL_set_session(ssl, native) != 1)
 			r = seal_fail_ssl(err, "cannot offer to resume a session");
 		handshake->source = TLS_RECALLED;
 		handshake->peer = kept.peer;
-		memcpy(handshake->recalled, id, TLS_KEY_LEN);
+		memcpy(handshake->recalled, kept.key, TLS_KEY_LEN);
 	}
+	SSL_SESSION_free(native);
 	tls_kept_release(&kept);
 	return r;
 }
@@ -201,7 +220,7 @@ tls_use_memory(struct seal_tls *tls, struct seal_err *err)
 	long mode = SSL_SESS_CACHE_NO_INTERNAL;
 
 	/* Also without a table: a session that is nobody's could otherwise be taken for one. */
-	if (SSL_CTX_set_session_id_context(tls->ctx, context_name, sizeof(context_name) - 1) != 1)
+	if (SSL_CTX_set_session_id_context(tls->ctx, tls_context, sizeof(tls_context)) != 1)
 		return seal_fail_ssl(err, "cannot name the sessions");
 	if (tls->memory == NULL) {
 		SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
@@ -216,5 +235,6 @@ tls_use_memory(struct seal_tls *tls, struct seal_err *err)
 		mode |= SSL_SESS_CACHE_CLIENT;
 	}
 	SSL_CTX_set_session_cache_mode(tls->ctx, mode);
+	SSL_CTX_set_timeout(tls->ctx, LIFETIME_S); /* what a server tells its clients */
 	return 0;
 }

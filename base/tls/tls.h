@@ -99,4 +99,12 @@ SEAL_CHECKED int seal_tls_apply(void *native_ctx, const struct seal_tls_config *
 				seal_tls_verify_fn verify, void *arg, struct seal_err *verify_err,
 				struct seal_err *err);
 
+/*
+ * Make handshakes cheaper where OpenSSL is of a version that wastes time on finding its own methods
+ * (see shortcut.c), for the whole process and for good; false where there is nothing to gain.  Call it
+ * before keys are made or read.  Not for a process that issues certificates: the library cannot do
+ * that any more with keys it had before.
+ */
+bool seal_tls_shortcut(void);
+
 #endif

@@ -4,7 +4,7 @@
  * thread over socket pairs, the clock of that thread read around every step of either side.  Prints
  * microseconds per handshake (the median of the rounds) and KiB per stream.
  *
- *   bench-handshake [ROUNDS]
+ *   bench-handshake [ROUNDS [long]]      long: without the shortcut of base/tls/shortcut.c
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -277,6 +277,7 @@ main(int argc, char **argv)
 		rounds = ROUNDS;
 	(void)setrlimit(RLIMIT_NOFILE, &files); /* if not, opening will say so */
 	must(seal_process_harden(NULL), &(struct seal_err){ 0 });
+	printf("shortcut %s\n", argc < 3 && seal_tls_shortcut() ? "taken" : "not taken");
 	measure("full, peer never met", rounds, false, 0);
 	measure("full, peer known", rounds, true, 0);
 	measure("resumed", rounds, true, SESSIONS_MAX);

@@ -22,7 +22,7 @@ verify(void *arg, struct seal_certs *presented, struct seal_peer *ret_peer, stru
 	end->verified++;
 	if (end->verdict != 0)
 		return seal_fail(err, SEAL_E_REFUSED, "not you");
-	if (seal_cert_identity(leaf, &identity, NULL) < 0)
+	if (end->gives_no_name || seal_cert_identity(leaf, &identity, NULL) < 0)
 		return 0; /* a client from outside */
 	(void)snprintf(peer.name, sizeof(peer.name), "%s", identity.peer);
 	(void)snprintf(peer.uri, sizeof(peer.uri), "spiffe://%s/%s", PKI_DOMAIN, identity.peer);

@@ -21,8 +21,9 @@ struct tls_rig_end {
 	const char *server_name;
 	struct seal_strv alpn;
 	bool has_no_verifier;
-	int verdict; /* what the verifier answers */
-	bool admits; /* what the resume function answers */
+	bool gives_no_name; /* the verifier admits without saying whom */
+	int verdict;        /* what the verifier answers */
+	bool admits;        /* what the resume function answers */
 	struct seal_stream *stream;
 	unsigned verified; /* calls, in the last connection */
 	unsigned recalled;

@@ -266,16 +266,20 @@ read_entries(struct tls_rig *rig, struct tls_kept kept[static 2])
 {
 	uint8_t scope[TLS_KEY_LEN];
 	const unsigned char *ticket = NULL;
+	SSL_SESSION *native;
 	size_t len = 0;
 
 	cr_assert_eq(tls_scope_key(scope, "here", "db.example.com", NULL), 0);
 	cr_assert(tls_memory_get(rig->ends[CLIENT].tls->memory, scope, scope, time(NULL),
 				 &kept[CLIENT]));
-	SSL_SESSION_get0_ticket(kept[CLIENT].native, &ticket, &len);
+	native = tls_record_read(&kept[CLIENT]);
+	cr_assert_not_null(native);
+	SSL_SESSION_get0_ticket(native, &ticket, &len);
 	cr_assert_eq(len, TLS_KEY_LEN, "the ticket is more than a name");
 	cr_assert_eq(tls_scope_key(scope, "here", NULL, NULL), 0);
 	cr_assert(tls_memory_get(rig->ends[SERVER].tls->memory, ticket, scope, time(NULL),
 				 &kept[SERVER]));
+	SSL_SESSION_free(native);
 }
 
 static struct pki_id
@@ -318,6 +322,109 @@ Test(tls, a_session_ends_within_the_hour_and_with_the_first_of_both_certificates
 			tls_kept_release(&kept[side]);
 		}
 	}
+}
+
+static bool
+contains(const uint8_t *where, size_t len, const uint8_t *what, size_t what_len)
+{
+	for (size_t at = 0; at + what_len <= len; at++)
+		if (memcmp(where + at, what, what_len) == 0)
+			return true;
+	return false;
+}
+
+Test(tls, both_sides_keep_the_same_secret_apart_and_no_certificate)
+{
+	TLS_RIG(rig);
+	struct tls_kept kept[2] = { 0 };
+	SSL_SESSION *native;
+
+	cr_expect_not(tls_rig_resumes(&rig));
+	read_entries(&rig, kept);
+	cr_assert_eq(kept[CLIENT].psk_len, kept[SERVER].psk_len);
+	cr_expect_arr_eq(kept[CLIENT].psk, kept[SERVER].psk, kept[SERVER].psk_len);
+	cr_expect_eq(kept[SERVER].record.len, 0);
+	cr_expect_leq(kept[CLIENT].record.len, 200);
+	cr_expect_not(contains(kept[CLIENT].record.data, kept[CLIENT].record.len, kept[CLIENT].psk,
+			       kept[CLIENT].psk_len));
+	native = tls_record_read(&kept[CLIENT]);
+	cr_assert_not_null(native);
+	cr_expect_null(SSL_SESSION_get0_peer(native));
+	SSL_SESSION_free(native);
+	for (int side = 0; side < 2; side++)
+		tls_kept_release(&kept[side]);
+}
+
+/* The library's serialisation, from the field with this tag to its end. */
+static size_t
+field_of(SSL_SESSION *native, uint8_t wanted, uint8_t field[static 16])
+{
+	uint8_t *der = NULL;
+	int len = i2d_SSL_SESSION(native, &der);
+	size_t found = 0;
+
+	for (int at = len - 8; at > 0 && found == 0; at--)
+		if (der[at] == wanted && der[at + 1] < 8 && der[at + 2] == 2 &&
+		    der[at + 3] == der[at + 1] - 2) {
+			found = (size_t)der[at + 1] + 2;
+			memcpy(field, der + at, found);
+		}
+	OPENSSL_free(der);
+	return found;
+}
+
+Test(tls, a_record_gives_back_what_the_library_had)
+{
+	TLS_RIG(rig);
+	SSL_CTX *ctx = tls_rig_native(&rig);
+	struct tls_kept kept = { .key = { 7 },
+				 .made_at = time(NULL),
+				 .expires_at = time(NULL) + 1000 };
+	const unsigned char *tickets[2] = { NULL, NULL };
+	size_t lens[2] = { 0, 0 };
+	uint8_t fields[2][16] = { { 0 } };
+	uint8_t psk[TLS_PSK_MAX];
+	SSL_SESSION *natives[2];
+	bool ok = false;
+
+	natives[0] = tls_rig_leave(&rig, tls_rig_join(&rig, ctx, NULL, NULL, &ok));
+	cr_assert(ok);
+	cr_assert_not_null(natives[0]);
+	kept.cipher = SSL_CIPHER_get_protocol_id(SSL_SESSION_get0_cipher(natives[0]));
+	kept.psk_len = (uint8_t)SSL_SESSION_get_master_key(natives[0], kept.psk, sizeof(kept.psk));
+	cr_assert(tls_record_write(&kept, natives[0]));
+	natives[1] = tls_record_read(&kept);
+	cr_assert_not_null(natives[1]);
+	for (int i = 0; i < 2; i++)
+		SSL_SESSION_get0_ticket(natives[i], &tickets[i], &lens[i]);
+	cr_assert_eq(lens[0], lens[1]);
+	cr_expect_arr_eq(tickets[0], tickets[1], lens[0]);
+	cr_expect_eq(SSL_SESSION_get_ticket_lifetime_hint(natives[1]), 3600);
+	cr_expect_eq(SSL_SESSION_get0_cipher(natives[0]), SSL_SESSION_get0_cipher(natives[1]));
+	cr_expect_eq(SSL_SESSION_get_master_key(natives[1], psk, sizeof(psk)), kept.psk_len);
+	cr_expect_arr_eq(psk, kept.psk, kept.psk_len);
+	cr_expect_eq(SSL_SESSION_get_time(natives[1]), (long)kept.made_at);
+	cr_expect_eq(SSL_SESSION_get_timeout(natives[1]), 1000);
+	/* Tag 14: what is added to the ticket's age. */
+	cr_expect_gt(field_of(natives[0], 0xae, fields[0]), 4);
+	cr_expect_gt(field_of(natives[1], 0xae, fields[1]), 4);
+	cr_expect_arr_eq(fields[0], fields[1], sizeof(fields[0]));
+	for (int i = 0; i < 2; i++)
+		SSL_SESSION_free(natives[i]);
+	tls_kept_release(&kept);
+	SSL_CTX_free(ctx);
+}
+
+Test(tls, nothing_is_kept_of_whom_the_verifier_gave_no_name)
+{
+	TLS_RIG(rig);
+
+	for (enum tls_rig_side side = SERVER; side <= CLIENT; side++)
+		rig.ends[side].gives_no_name = true;
+	for (int i = 0; i < 2; i++)
+		cr_expect_not(tls_rig_resumes(&rig));
+	for (enum tls_rig_side side = SERVER; side <= CLIENT; side++)
+		cr_expect_eq(tls_memory_count(rig.ends[side].tls->memory), 0);
 }
 
 Test(tls, a_certificate_that_is_over_leaves_no_session_to_resume)
