@@ -19,7 +19,7 @@ noinst_HEADERS += \
 	%D%/tls/tls.h %D%/tls/tls_internal.h %D%/tls/room.h %D%/tls/remember.h \
 	%D%/loop/loop.h %D%/loop/net.h %D%/loop/loop_internal.h \
 	%D%/stream/stream.h %D%/stream/stream_internal.h \
-	%D%/http/http.h %D%/http/health.h %D%/http/http_internal.h
+	%D%/http/http.h %D%/http/ask.h %D%/http/health.h %D%/http/http_internal.h
 
 %C%_libbase_a_SOURCES = \
 	%D%/err/err.c \
@@ -40,4 +40,5 @@ noinst_HEADERS += \
 	%D%/loop/loop.c %D%/loop/cells.c %D%/loop/net.c %D%/loop/resolve.c \
 	%D%/loop/addresses.c %D%/loop/hosts.c %D%/loop/servers.c \
 	%D%/stream/stream.c %D%/stream/bio.c \
-	%D%/http/parse.c %D%/http/target.c %D%/http/conn.c %D%/http/drive.c %D%/http/reply.c %D%/http/server.c %D%/http/health.c
+	%D%/http/parse.c %D%/http/target.c %D%/http/conn.c %D%/http/drive.c %D%/http/reply.c %D%/http/server.c %D%/http/health.c \
+	%D%/http/head.c %D%/http/ask.c %D%/http/answer.c %D%/http/connect.c %D%/http/wait.c

@@ -8,7 +8,8 @@ EXTRA_DIST += %D%/architecture.md %D%/performance.md %D%/IDENTITY.md %D%/ROT-PRO
 	%D%/design/0003-verification.md \
 	%D%/design/0004-sessions-and-caches.md \
 	%D%/design/0005-reload.md \
-	%D%/design/0006-slow-handshakes.md
+	%D%/design/0006-slow-handshakes.md \
+	%D%/design/0007-no-libcurl-in-the-pod.md
 
 completiondir = $(datadir)/bash-completion/completions
 dist_completion_DATA = %D%/completion/seal %D%/completion/seal-proxy

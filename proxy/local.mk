@@ -7,7 +7,7 @@ noinst_HEADERS += \
 	%D%/conn.h %D%/conn_internal.h %D%/known.h %D%/relay.h %D%/tally.h %D%/tally_internal.h \
 	%D%/pool.h %D%/pool_internal.h %D%/dial.h \
 	%D%/worker.h %D%/doors.h %D%/capture.h \
-	%D%/status.h %D%/usage.h %D%/control.h %D%/control_internal.h \
+	%D%/status.h %D%/usage.h %D%/control.h \
 	%D%/sandbox.h %D%/sandbox_internal.h
 %C%_libproxy_a_SOURCES = \
 	%D%/listener.c %D%/config.c %D%/config_rules.c %D%/config_spec.c %D%/config_yaml.c \

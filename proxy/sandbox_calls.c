@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The system calls of the serving process: found by tracing it, its resolver and libcurl's, and kept
- * as narrow as their arguments allow.  All others fail with EPERM.  How that is enforced is
+ * The system calls of the serving process: found by tracing it and its resolver, and kept as narrow
+ * as their arguments allow.  All others fail with EPERM.  How that is enforced is
  * base/confine's.
  *
  * Absent on purpose: execve, fork and vfork (the proxy starts nothing), openat2 (its flags lie in
- * memory and cannot be judged; the egg is read before), netlink sockets (the C library asks the kernel
- * for its interfaces, and takes it that there are some when it may not), rename, mkdir, link (nothing
+ * memory and cannot be judged; the egg is read before), netlink sockets, rename, mkdir, link (nothing
  * is written), memfd_create, and all that inspects or changes other processes.
  */
 
@@ -67,7 +66,6 @@ static const struct seal_call always[] = {
 	SEAL_CALL(recvmsg),
 	SEAL_CALL(sendto),
 	SEAL_CALL(sendmsg),
-	SEAL_CALL(sendmmsg),
 	SEAL_CALL(read),
 	SEAL_CALL(readv),
 	SEAL_CALL(write),

@@ -15,8 +15,10 @@
  * kernel makes /proc's files anew when it is short of memory.)
  */
 static const char *const system_files[] = {
-	"/etc/gai.conf",      "/etc/host.conf",   "/etc/hosts", "/etc/localtime",
-	"/etc/nsswitch.conf", "/etc/resolv.conf", "/dev/null",
+	"/etc/hosts",
+	"/etc/localtime",
+	"/etc/resolv.conf",
+	"/dev/null",
 };
 
 #define RESOLV_CONF "/etc/resolv.conf"

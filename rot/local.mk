@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Client side (messages and the curl door), server side (store, API, signer), and the two programs.
+# Client side (messages and calls), server side (store, API, signer), and the two programs.
 noinst_LIBRARIES += %D%/librotclient.a %D%/librotserver.a %D%/librotcli.a
-ROT_CLIENT_LIBS = %D%/librotclient.a $(EGG_LIBS) $(CURL_LIBS)
+ROT_CLIENT_LIBS = %D%/librotclient.a $(EGG_LIBS)
 ROT_CLI_LIBS = %D%/librotcli.a $(ROT_SERVER_LIBS)
 ROT_SERVER_LIBS = %D%/librotserver.a $(ROT_CLIENT_LIBS) $(SQLITE_LIBS)
 
@@ -10,8 +10,7 @@ noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/client/client_internal
 	%D%/server/db.h %D%/server/store.h %D%/server/store_internal.h \
 	%D%/server/init.h %D%/server/home.h %D%/server/limits.h %D%/server/caller.h \
 	%D%/server/api.h %D%/server/api_internal.h %D%/server/server.h %D%/server/options.h
-%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/client/client.c %D%/client/credentials.c %D%/client/memory.c \
-	%D%/client/transfer.c
+%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/client/client.c %D%/client/credentials.c %D%/client/transfer.c
 %C%_librotserver_a_SOURCES = \
 	%D%/signer/signer.c %D%/signer/process.c %D%/signer/issue.c %D%/signer/wrap.c %D%/signer/confine.c \
 	%D%/server/db.c %D%/server/store.c %D%/server/store_workload.c %D%/server/store_egg.c \

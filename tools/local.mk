@@ -12,7 +12,7 @@ format format-check:
 # clang-tidy, cppcheck and gcc -fanalyzer over the product's sources; clean or failed.
 analyze:
 	"$(top_srcdir)/tools/analyze" "$(abs_builddir)" $(DEFS) $(DEFAULT_INCLUDES) $(INCLUDES) $(AM_CPPFLAGS) \
-		$(CPPFLAGS) $(OPENSSL_CFLAGS) $(LIBEVENT_CFLAGS) $(YAML_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) \
+		$(CPPFLAGS) $(OPENSSL_CFLAGS) $(LIBEVENT_CFLAGS) $(YAML_CFLAGS) $(JANSSON_CFLAGS) \
 		$(SQLITE_CFLAGS)
 
 .PHONY: check-includes format format-check analyze

@@ -3,9 +3,11 @@
 #define SEAL_BASE_HTTP_INTERNAL_H
 
 /*
- * For this room and its tests only: the parser, the connection, and the server they share.
+ * For this room and its tests only: the parser, the connection, and the server they share; the parts of
+ * the asking side.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +43,34 @@ SEAL_CHECKED int http_target_parse(struct http_target *ret_target, const char *t
 				   struct seal_err *err);
 void http_target_release(struct http_target *target);
 
+/* ---- head.c ---- */
+
+/* A head in the making.  line.max bounds the whole head. */
+struct http_head {
+	struct seal_bytes line; /* the line that is not yet complete */
+	size_t len;             /* of all lines so far */
+};
+
+enum http_line {
+	HTTP_LINE_MORE,     /* needs more bytes */
+	HTTP_LINE_WHOLE,    /* head->line is a line, without its end; reset it before going on */
+	HTTP_LINE_TOO_LONG, /* the head is full */
+	HTTP_LINE_BAD,      /* a byte, or an end of line, that no head may hold */
+	HTTP_LINE_NO_MEMORY,
+};
+
+bool http_is_tchar(char c);
+/* Take bytes (at least one) up to the end of the line, of data, or of the room for a head. */
+enum http_line http_head_feed(struct http_head *head, const uint8_t *data, size_t len,
+			      size_t *ret_used);
+/*
+ * name ":" OWS value OWS, in place.  The name is a token right up to the colon, so folded lines and
+ * blanks before the colon fall out here (RFC 9112 sections 5.1 and 5.2).
+ */
+bool http_header_split(char *line, const char **ret_name, const char **ret_value);
+/* Digits only, no leading zero: one spelling per length (RFC 9112 section 6.3). */
+bool http_length_parse(const char *value, uint64_t *ret_length);
+
 /* ---- parse.c ---- */
 
 enum http_stage {
@@ -56,9 +86,8 @@ struct http_parse {
 	enum http_stage stage;
 	unsigned status; /* of the refusal, when stage is BAD */
 	size_t max_body;
-	size_t head_len;
+	struct http_head head;
 	unsigned header_count;
-	struct seal_bytes line; /* the line that is not yet complete */
 	char method[HTTP_METHOD_MAX + 1];
 	struct http_target target;
 	bool has_host;
@@ -75,6 +104,71 @@ void http_parse_init(struct http_parse *parse, size_t max_body);
 void http_parse_release(struct http_parse *parse);
 /* Take bytes until the request is whole or refused; returns how many were taken. */
 size_t http_parse_feed(struct http_parse *parse, const uint8_t *data, size_t len);
+
+/* ---- answer.c ---- */
+
+#define HTTP_ANSWER_HEAD_MAX (16u * 1024)
+
+enum http_answer_stage {
+	HTTP_ANSWER_STATUS, /* in the status line */
+	HTTP_ANSWER_HEADERS,
+	HTTP_ANSWER_BODY,   /* of a known length */
+	HTTP_ANSWER_TO_END, /* a body that ends with the connection */
+	HTTP_ANSWER_DONE,   /* a whole answer */
+	HTTP_ANSWER_BAD,    /* refused; nothing more is taken */
+};
+
+/* One answer in the making. */
+struct http_answer_parse {
+	enum http_answer_stage stage;
+	bool needs_length; /* an answer that ends with the connection is refused */
+	struct http_head head;
+	unsigned header_count;
+	unsigned status;
+	bool has_length;
+	uint64_t length;
+	struct seal_bytes body;
+};
+
+void http_answer_init(struct http_answer_parse *parse, size_t max_body, bool needs_length);
+void http_answer_release(struct http_answer_parse *parse);
+/*
+ * Take bytes, all of them: what follows a whole answer is refused with it.  On failure the stage is BAD:
+ * SEAL_E_FORMAT, SEAL_E_LIMIT for a head or a body too long, SEAL_E_MEMORY.
+ */
+SEAL_CHECKED int http_answer_feed(struct http_answer_parse *parse, const uint8_t *data, size_t len,
+				  struct seal_err *err);
+/* The connection ended properly.  SEAL_E_CLOSED unless that makes the answer whole. */
+SEAL_CHECKED int http_answer_end(struct http_answer_parse *parse, struct seal_err *err);
+
+/* ---- wait.c ---- */
+
+/* Waiting within a call that blocks: until something happens, but not for ever. */
+struct http_wait {
+	struct seal_loop *loop;
+	struct seal_timer *tick;
+	uint64_t deadline_ms; /* of the whole call, by the loop's clock */
+	uint64_t connect_ms;  /* until when the connection must be there; 0: it is */
+	uint64_t progress_ms; /* when something last moved */
+	uint32_t stall_ms;    /* how long nothing may move; 0: as long as the call lasts */
+	const atomic_bool *abort;
+};
+
+SEAL_CHECKED int http_wait_init(struct http_wait *wait, struct seal_err *err);
+void http_wait_release(struct http_wait *wait);
+/*
+ * Run the loop until http_wait_end is called in it, at most for most_ms.  SEAL_E_TIMEOUT when a deadline
+ * has passed, SEAL_E_CLOSED when the call is given up.
+ */
+SEAL_CHECKED int http_wait_run(struct http_wait *wait, uint64_t most_ms, struct seal_err *err);
+void http_wait_end(struct http_wait *wait);
+void http_wait_progress(struct http_wait *wait);
+
+/* ---- connect.c ---- */
+
+/* Connect; returns the descriptor.  The failure of the last address tried, when all failed. */
+SEAL_CHECKED int http_connect(struct http_wait *wait, const struct seal_endpoint *endpoint,
+			      struct seal_err *err);
 
 /* ---- conn.c ---- */
 

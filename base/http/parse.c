@@ -13,14 +13,14 @@ void
 http_parse_init(struct http_parse *parse, size_t max_body)
 {
 	*parse = (struct http_parse){ .stage = HTTP_STAGE_REQUEST, .max_body = max_body };
-	seal_bytes_init(&parse->line, SEAL_HTTP_HEAD_MAX);
+	seal_bytes_init(&parse->head.line, SEAL_HTTP_HEAD_MAX);
 	seal_bytes_init(&parse->body, max_body);
 }
 
 void
 http_parse_release(struct http_parse *parse)
 {
-	seal_bytes_release(&parse->line);
+	seal_bytes_release(&parse->head.line);
 	seal_bytes_release(&parse->body);
 	http_target_release(&parse->target);
 }
@@ -30,22 +30,6 @@ refuse(struct http_parse *parse, unsigned status)
 {
 	parse->stage = HTTP_STAGE_BAD;
 	parse->status = status;
-}
-
-/* RFC 9110 section 5.6.2 */
-static bool
-is_tchar(char c)
-{
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-		return true;
-	return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
-
-/* What a head may consist of.  obs-text (RFC 9110 section 5.5) is not needed by anybody. */
-static bool
-is_head_byte(uint8_t c)
-{
-	return (c >= 0x20 && c <= 0x7e) || c == '\t' || c == '\r' || c == '\n';
 }
 
 /* 0 for HTTP/1.1, else the status of the refusal. */
@@ -116,19 +100,13 @@ take_host(struct http_parse *parse, const char *value)
 	return value[strspn(value, host_letters)] == '\0';
 }
 
-/* Once, digits only, no leading zero: one spelling per length (RFC 9112 section 6.3). */
 static bool
 take_length(struct http_parse *parse, const char *value)
 {
-	size_t digits = strspn(value, "0123456789");
-
-	if (parse->has_length || digits == 0 || digits > 18 || value[digits] != '\0' ||
-	    (digits > 1 && value[0] == '0'))
+	if (parse->has_length)
 		return false;
 	parse->has_length = true;
-	for (size_t i = 0; i < digits; i++)
-		parse->length = parse->length * 10 + (uint64_t)(value[i] - '0');
-	return true;
+	return http_length_parse(value, &parse->length);
 }
 
 static bool
@@ -163,7 +141,7 @@ take_connection(struct http_parse *parse, const char *value)
 		size_t len = strcspn(value, ", \t");
 
 		for (size_t i = 0; i < len; i++) {
-			if (!is_tchar(value[i]))
+			if (!http_is_tchar(value[i]))
 				return false;
 		}
 		if (len == 5 && strncasecmp(value, "close", len) == 0)
@@ -197,35 +175,20 @@ dispatch_header(struct http_parse *parse, const char *name, const char *value)
 	return true;
 }
 
-/*
- * name ":" OWS value OWS, in place.  The name is a token right up to the colon, so folded lines and
- * blanks before the colon fall out here (RFC 9112 sections 5.1 and 5.2).
- */
 static bool
 take_header(struct http_parse *parse, char *line)
 {
-	size_t name_len = 0;
-	char *value, *end;
+	const char *name;
+	const char *value;
 
-	while (is_tchar(line[name_len]))
-		name_len++;
-	if (name_len == 0 || line[name_len] != ':')
-		return false;
-	line[name_len] = '\0';
-	value = line + name_len + 1;
-	value += strspn(value, " \t");
-	end = value + strlen(value);
-	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	*end = '\0';
-	return dispatch_header(parse, line, value);
+	return http_header_split(line, &name, &value) && dispatch_header(parse, name, value);
 }
 
 /* The head is whole: is there one reading of it, and do we serve it? */
 static void
 end_head(struct http_parse *parse)
 {
-	seal_bytes_release(&parse->line);
+	seal_bytes_release(&parse->head.line);
 	if (!parse->has_host || (parse->has_length && parse->has_coding))
 		refuse(parse, 400);
 	else if (parse->has_expect)
@@ -238,18 +201,11 @@ end_head(struct http_parse *parse)
 		parse->stage = parse->length > 0 ? HTTP_STAGE_BODY : HTTP_STAGE_DONE;
 }
 
-/* A whole line, which must end in CR LF and hold no other CR (RFC 9112 section 2.2). */
 static void
 take_line(struct http_parse *parse)
 {
-	char *line = (char *)parse->line.data;
-	size_t len = parse->line.len;
+	char *line = (char *)parse->head.line.data;
 
-	if (len < 2 || line[len - 2] != '\r' || memchr(line, '\r', len - 2) != NULL) {
-		refuse(parse, 400);
-		return;
-	}
-	line[len - 2] = '\0';
 	if (parse->stage == HTTP_STAGE_REQUEST)
 		take_request_line(parse, line);
 	else if (line[0] == '\0')
@@ -258,39 +214,31 @@ take_line(struct http_parse *parse)
 		refuse(parse, 431);
 	else if (!take_header(parse, line))
 		refuse(parse, 400);
-	seal_bytes_reset(&parse->line);
+	seal_bytes_reset(&parse->head.line);
 }
 
-/* Take bytes up to the end of the line, of data, or of the room for a head. */
 static size_t
 take_head_bytes(struct http_parse *parse, const uint8_t *data, size_t len)
 {
-	size_t room = SEAL_HTTP_HEAD_MAX - parse->head_len;
-	const uint8_t *newline;
+	size_t used = 0;
 
-	if (room == 0) {
-		refuse(parse, 431);
-		return 0;
-	}
-	if (len > room)
-		len = room;
-	newline = memchr(data, '\n', len);
-	if (newline != NULL)
-		len = (size_t)(newline - data) + 1;
-	for (size_t i = 0; i < len; i++) {
-		if (!is_head_byte(data[i])) {
-			refuse(parse, 400);
-			return i;
-		}
-	}
-	if (seal_bytes_append(&parse->line, data, len, NULL) < 0) {
-		refuse(parse, 503);
-		return 0;
-	}
-	parse->head_len += len;
-	if (newline != NULL)
+	switch (http_head_feed(&parse->head, data, len, &used)) {
+	case HTTP_LINE_MORE:
+		break;
+	case HTTP_LINE_WHOLE:
 		take_line(parse);
-	return len;
+		break;
+	case HTTP_LINE_TOO_LONG:
+		refuse(parse, 431);
+		break;
+	case HTTP_LINE_BAD:
+		refuse(parse, 400);
+		break;
+	case HTTP_LINE_NO_MEMORY:
+		refuse(parse, 503);
+		break;
+	}
+	return used;
 }
 
 /* The buffer grows with what has come, not with what was promised. */

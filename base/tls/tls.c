@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two policies, set in one place: for peers (contexts of ours and of libcurl) and for the public.
+ * The two policies, set in one place: for peers and for the public.
  * The library's own verification, and with it the system's trust, is never reached; who decides
  * instead is session.c's, what is resumed is ticket.c's.
  */
@@ -163,74 +163,6 @@ seal_tls_new(struct seal_tls **ret_tls, const struct seal_tls_config *config, st
 	SSL_CTX_set_alpn_select_cb(tls->ctx, tls_select_alpn, NULL);
 	*ret_tls = SEAL_TAKE(tls);
 	return 0;
-}
-
-/* ---- Contexts that a library made for itself ---- */
-
-/* Who decides about the other side of all sessions of a context. */
-struct verifier {
-	seal_tls_verify_fn verify;
-	void *arg;
-	struct seal_err *err;
-};
-
-static void
-free_verifier(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
-{
-	(void)parent;
-	(void)data;
-	(void)index;
-	(void)argl;
-	(void)argp;
-	free(ptr);
-}
-
-static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-static int context_index = -1;
-
-static void
-make_index(void)
-{
-	context_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_verifier);
-}
-
-static int
-ask_context(X509_STORE_CTX *store, void *arg)
-{
-	const struct verifier *verifier = arg;
-	struct seal_certs *presented = (struct seal_certs *)X509_STORE_CTX_get0_untrusted(store);
-	struct seal_peer ignored = { 0 };
-
-	if (seal_certs_count(presented) > 0 &&
-	    verifier->verify(verifier->arg, presented, &ignored, verifier->err) == 0) {
-		X509_STORE_CTX_set_error(store, X509_V_OK);
-		return 1;
-	}
-	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
-	return 0;
-}
-
-int
-seal_tls_apply(void *native_ctx, const struct seal_tls_config *config, seal_tls_verify_fn verify,
-	       void *arg, struct seal_err *verify_err, struct seal_err *err)
-{
-	struct verifier *verifier = malloc(sizeof(*verifier));
-
-	if (verifier == NULL)
-		return seal_fail_memory(err);
-	*verifier = (struct verifier){ verify, arg, verify_err };
-	if (CRYPTO_THREAD_run_once(&once, make_index) != 1 || context_index < 0) {
-		free(verifier);
-		return seal_fail_ssl(err, "cannot prepare TLS");
-	}
-	free(SSL_CTX_get_ex_data(native_ctx, context_index));
-	if (SSL_CTX_set_ex_data(native_ctx, context_index, verifier) != 1) {
-		free(verifier);
-		return seal_fail_ssl(err, "cannot attach the verifier");
-	}
-	SSL_CTX_set_cert_verify_callback(native_ctx, ask_context, verifier);
-	SSL_CTX_set_session_cache_mode(native_ctx, SSL_SESS_CACHE_OFF);
-	return set_peer_policy(native_ctx, config, err);
 }
 
 /* ---- The public ---- */

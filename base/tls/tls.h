@@ -92,14 +92,6 @@ struct seal_tls_facts {
 };
 
 /*
- * Put the policy of peers, credential and verification on a context that a library made for itself
- * (libcurl's SSL_CTX).  arg and config must outlive it; *err receives the verdict's sentence.
- */
-SEAL_CHECKED int seal_tls_apply(void *native_ctx, const struct seal_tls_config *config,
-				seal_tls_verify_fn verify, void *arg, struct seal_err *verify_err,
-				struct seal_err *err);
-
-/*
  * Make handshakes cheaper where OpenSSL is of a version that wastes time on finding its own methods
  * (see shortcut.c), for the whole process and for good; false where there is nothing to gain.  Call it
  * before keys are made or read.  Not for a process that issues certificates: the library cannot do

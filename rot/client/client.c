@@ -6,25 +6,15 @@
 
 #include "rot/client/client.h"
 
-#include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/names/names.h"
 #include "rot/client/client_internal.h"
 
 #define MAX_URLS 16
 
 /* ---- One call ---- */
-
-/* Move what came in to the caller's buffer, in place of what it held. */
-static void
-hand_over(struct rot_client *client, struct seal_bytes *reply)
-{
-	seal_bytes_release(reply);
-	*reply = client->reply;
-	seal_bytes_init(&client->reply, reply->max);
-}
 
 static bool
 is_final(const struct rot_client *client, int r)
@@ -61,24 +51,17 @@ rot_client_call(struct rot_client *client, const char *method, const char *path,
 	if (r < 0)
 		return r;
 
-	seal_bytes_init(&client->reply, reply->max);
 	for (size_t i = 0; i < client->urls.count; i++) {
-		const char *base =
-			client->unix_path != NULL ? client->unix_path : client->urls.items[i];
 		unsigned status = 0;
 
-		r = rot_client_attempt(client, client->urls.items[i], &call, &status, err);
-		if (r < 0)
-			r = seal_note(err, r, "%s", base);
+		r = rot_client_attempt(client, client->urls.items[i], &call, &status, reply, err);
 		if (r == 0) {
 			answered = true;
 			*ret_status = status;
-			hand_over(client, reply);
 		}
 		if ((r == 0 && status < 500) || is_final(client, r))
 			break;
 	}
-	seal_bytes_release(&client->reply);
 	return answered ? 0 : r;
 }
 
@@ -89,6 +72,11 @@ static int
 copy_credential(struct rot_client *client, const struct rot_client_config *config,
 		struct seal_err *err)
 {
+	const struct seal_tls_config tls = {
+		.side = SEAL_SIDE_CLIENT,
+		.chain = config->cert,
+		.key = config->key,
+	};
 	struct seal_identity self = { 0 };
 	int r;
 
@@ -98,21 +86,14 @@ copy_credential(struct rot_client *client, const struct rot_client_config *confi
 
 	r = seal_certs_copy(&client->ca, config->ca, err);
 	if (r == 0)
-		r = seal_certs_copy(&client->cert, config->cert, err);
+		r = seal_tls_new(&client->tls, &tls, err);
 	if (r == 0)
-		r = seal_key_copy(&client->key, config->key, err);
-	if (r == 0)
-		r = seal_cert_identity(seal_certs_at(client->cert, 0), &self, err);
+		r = seal_cert_identity(seal_certs_at(config->cert, 0), &self, err);
 	if (r < 0)
 		return seal_note(err, r, "our own credential");
 
 	/* Same sizes on both sides. */
 	(void)snprintf(client->trust_domain, sizeof(client->trust_domain), "%s", self.trust_domain);
-	client->tls = (struct seal_tls_config){
-		.side = SEAL_SIDE_CLIENT,
-		.chain = client->cert,
-		.key = client->key,
-	};
 	return 0;
 }
 
@@ -121,12 +102,8 @@ copy_urls(struct rot_client *client, const struct rot_client_config *config, str
 {
 	int r;
 
-	if (config->unix_path != NULL) {
-		client->unix_path = seal_strndup(config->unix_path, strlen(config->unix_path));
-		if (client->unix_path == NULL)
-			return seal_fail_memory(err);
-		return seal_strv_add(&client->urls, "http://localhost", err);
-	}
+	if (client->is_local)
+		return seal_strv_add(&client->urls, config->unix_path, err);
 	if (config->urls == NULL || config->urls->count == 0 || config->urls->count > MAX_URLS)
 		return seal_fail(err, SEAL_E_USAGE,
 				 "one to %d URLs of the root of trust are needed", MAX_URLS);
@@ -138,26 +115,6 @@ copy_urls(struct rot_client *client, const struct rot_client_config *config, str
 	return seal_strv_copy(&client->urls, config->urls, err);
 }
 
-/* "Expect:" keeps libcurl from asking leave before it sends a body. */
-static int
-make_headers(struct rot_client *client, struct seal_err *err)
-{
-	static const char *const lines[] = {
-		"Accept: application/json",
-		"Content-Type: application/json",
-		"Expect:",
-	};
-
-	for (size_t i = 0; i < SEAL_COUNT(lines); i++) {
-		struct curl_slist *longer = curl_slist_append(client->headers, lines[i]);
-
-		if (longer == NULL)
-			return seal_fail_memory(err);
-		client->headers = longer;
-	}
-	return 0;
-}
-
 int
 rot_client_new(struct rot_client **ret_client, const struct rot_client_config *config,
 	       struct seal_err *err)
@@ -165,25 +122,18 @@ rot_client_new(struct rot_client **ret_client, const struct rot_client_config *c
 	SEAL_SCOPED(rot_client_freep) struct rot_client *client = NULL;
 	int r;
 
-	r = rot_curl_setup(err);
-	if (r < 0)
-		return r;
 	client = calloc(1, sizeof(*client));
 	if (client == NULL)
 		return seal_fail_memory(err);
 	client->timeout_ms = config->timeout_ms != 0 ? config->timeout_ms : ROT_TIMEOUT_MS;
 	client->abort = config->abort;
+	client->is_local = config->unix_path != NULL;
 
 	r = copy_urls(client, config, err);
-	if (r == 0 && config->unix_path == NULL)
+	if (r == 0 && !client->is_local)
 		r = copy_credential(client, config, err);
-	if (r == 0)
-		r = make_headers(client, err);
 	if (r < 0)
 		return r;
-	client->curl = curl_easy_init();
-	if (client->curl == NULL)
-		return seal_fail_memory(err);
 	*ret_client = SEAL_TAKE(client);
 	return 0;
 }
@@ -193,14 +143,9 @@ rot_client_free(struct rot_client *client)
 {
 	if (client == NULL)
 		return;
-	curl_easy_cleanup(client->curl); /* first: it may still look at what follows */
-	curl_slist_free_all(client->headers);
 	seal_strv_release(&client->urls);
-	free(client->unix_path);
 	seal_certs_free(client->ca);
-	seal_certs_free(client->cert);
-	seal_key_free(client->key);
-	seal_bytes_release(&client->reply);
+	seal_tls_unref(client->tls);
 	free(client);
 }
 

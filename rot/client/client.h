@@ -5,8 +5,7 @@
 /*
  * Speaking with the root of trust: over HTTPS to one of several URLs, authenticated both ways
  * against the pinned system CA, or over its local Unix socket.  Calls block; a call may be aborted
- * from another thread.  Proxies, system trust stores and their variables are ignored.  The only door
- * to libcurl.
+ * from another thread.  Proxies, system trust stores and their variables are ignored.
  */
 
 #include <stdatomic.h>

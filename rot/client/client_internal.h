@@ -4,36 +4,25 @@
 
 /*
  * Shared by the files of this room: client.c owns a client and tries its URLs, transfer.c makes one
- * attempt, memory.c readies libcurl.
+ * attempt.
  */
 
-#include <curl/curl.h>
-
 #include "base/err/err.h"
+#include "base/names/names.h"
 #include "base/tls/tls.h"
 #include "rot/client/client.h"
 
 #define ROT_TIMEOUT_MS 15000u /* a whole call: a hatch is one signature and one commit */
 
 struct rot_client {
-	CURL *curl;
-	struct curl_slist *headers;
-	struct seal_strv urls; /* for a Unix socket the one, made-up, URL */
-	char *unix_path;
+	struct seal_strv urls; /* for a Unix socket its path, alone */
+	bool is_local;
 	struct seal_certs *ca;
-	struct seal_certs *cert;
-	struct seal_key *key;
-	struct seal_tls_config tls;
+	struct seal_tls *tls;
 	char trust_domain[SEAL_TRUST_DOMAIN_MAX + 1];
 	uint32_t timeout_ms;
 	const atomic_bool *abort;
-
-	/* The attempt under way. */
-	struct seal_bytes reply;
-	size_t head_len;
-	bool verified;
-	struct seal_err verdict; /* why the peer was not believed, or the reply not taken */
-	char reason[CURL_ERROR_SIZE];
+	bool verified; /* in the attempt under way */
 };
 
 /* One request, as the caller put it. */
@@ -45,14 +34,11 @@ struct rot_call {
 };
 
 /*
- * Ready libcurl for this process, once: memory that is wiped when freed, since replies carry keys, and
- * no file of TLS secrets, whatever the environment says.
+ * Send the request to one URL.  Whatever HTTP answer comes is success, and replaces *ret_status and
+ * reply.
  */
-SEAL_CHECKED int rot_curl_setup(struct seal_err *err);
-
-/* Send the request to one URL; whatever HTTP answer comes is success, and lies in client->reply. */
-SEAL_CHECKED int rot_client_attempt(struct rot_client *client, const char *base,
+SEAL_CHECKED int rot_client_attempt(struct rot_client *client, const char *url,
 				    const struct rot_call *call, unsigned *ret_status,
-				    struct seal_err *err);
+				    struct seal_bytes *reply, struct seal_err *err);
 
 #endif

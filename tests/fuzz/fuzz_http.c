@@ -25,12 +25,12 @@ check_promises(const struct http_parse *parse, const uint8_t *data, size_t used)
 {
 	const char *path = parse->target.path;
 
-	assert(used >= parse->head_len && parse->head_len <= SEAL_HTTP_HEAD_MAX);
-	assert(used - parse->head_len == parse->body.len);
+	assert(used >= parse->head.len && parse->head.len <= SEAL_HTTP_HEAD_MAX);
+	assert(used - parse->head.len == parse->body.len);
 	assert(parse->body.len == parse->length && parse->length <= MAX_BODY);
-	assert(memcmp(data + parse->head_len - 4, "\r\n\r\n", 4) == 0);
+	assert(memcmp(data + parse->head.len - 4, "\r\n\r\n", 4) == 0);
 	if (parse->body.len > 0)
-		assert(memcmp(data + parse->head_len, parse->body.data, parse->body.len) == 0);
+		assert(memcmp(data + parse->head.len, parse->body.data, parse->body.len) == 0);
 	assert(strspn(parse->method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(parse->method));
 	assert(parse->method[0] != '\0' && path[0] == '/');
 	check_text(path);

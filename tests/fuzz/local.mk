@@ -9,7 +9,7 @@ FUZZ_MAIN = %D%/replay.c
 FUZZ_LINK =
 endif
 
-FUZZ_TARGETS = json yaml names http certs egg jwe wire signer proxy_config hello
+FUZZ_TARGETS = json yaml names http answer certs egg jwe wire signer proxy_config hello
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -34,6 +34,12 @@ check_PROGRAMS += %D%/fuzz_http
 %C%_fuzz_http_CFLAGS = $(AM_CFLAGS) -UNDEBUG
 %C%_fuzz_http_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_http_LDADD = $(BASE_LIBS)
+
+check_PROGRAMS += %D%/fuzz_answer
+%C%_fuzz_answer_SOURCES = %D%/fuzz_answer.c $(FUZZ_MAIN)
+%C%_fuzz_answer_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_answer_LDADD = $(BASE_LIBS)
 
 check_PROGRAMS += %D%/fuzz_certs
 %C%_fuzz_certs_SOURCES = %D%/fuzz_certs.c $(FUZZ_MAIN)

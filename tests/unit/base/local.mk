@@ -11,7 +11,7 @@ tests_unit_base_tests_SOURCES = \
 	%D%/shortcut_test.c \
 	%D%/wycheproof_test.c \
 	%D%/loop_test.c %D%/net_test.c %D%/resolve_test.c \
-	%D%/http_parse_test.c %D%/http_test.c %D%/http_tls_test.c \
+	%D%/http_parse_test.c %D%/answer_test.c %D%/ask_test.c %D%/http_test.c %D%/http_tls_test.c \
 	%D%/err_test.c \
 	%D%/bytes_test.c \
 	%D%/strv_test.c %D%/lru_test.c \
