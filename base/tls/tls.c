@@ -190,20 +190,12 @@ copy_credentials(struct seal_tls *tls, const struct seal_tls_public_config *conf
 	return use_credential(tls->ctx, tls->credentials[0].chain, tls->credentials[0].key, err);
 }
 
-/* RFC 6066 section 3: by name, or the first of them.  Clients may write it as they like (RFC 4343). */
+/* RFC 6066 section 3: by name, or the first of them. */
 static const struct tls_credential *
-choose_credential(const struct seal_tls *tls, const char *asked)
+choose_credential(const struct seal_tls *tls, const char *name)
 {
-	char name[SEAL_HOSTNAME_MAX + 1];
-	size_t len = asked == NULL ? sizeof(name) : strlen(asked);
-
-	if (len >= sizeof(name))
-		return &tls->credentials[0];
-	for (size_t i = 0; i <= len; i++)
-		name[i] = asked[i] >= 'A' && asked[i] <= 'Z' ? (char)(asked[i] - 'A' + 'a')
-							     : asked[i];
-	for (size_t i = 0; i < tls->credential_count; i++)
-		if (seal_cert_has_hostname(seal_certs_at(tls->credentials[i].chain, 0), name))
+	for (size_t i = 0; name != NULL && i < tls->credential_count; i++)
+		if (seal_cert_serves(seal_certs_at(tls->credentials[i].chain, 0), name))
 			return &tls->credentials[i];
 	return &tls->credentials[0];
 }

@@ -4,6 +4,7 @@
  * newline, a capital or a foreign letter never becomes part of a string that is compared.
  */
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #include "base/x509/x509_internal.h"
@@ -122,4 +123,20 @@ seal_cert_has_hostname(const struct seal_cert *cert, const char *name)
 		    seal_hostname_matches(names.dns.items[i], name))
 			return true;
 	return false;
+}
+
+bool
+seal_cert_serves(const struct seal_cert *cert, const char *name)
+{
+	X509 *x509 = seal_cert_native(cert);
+	unsigned flags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+	size_t len = strnlen(name, SEAL_HOSTNAME_MAX + 1);
+	bool serves;
+
+	/* A dot in front would mean any name below, to the library. */
+	if (len == 0 || len > SEAL_HOSTNAME_MAX || name[0] == '.')
+		return false;
+	serves = X509_check_host(x509, name, len, flags, NULL) == 1;
+	ERR_clear_error();
+	return serves;
 }

@@ -44,6 +44,12 @@ SEAL_CHECKED int seal_chain_verify(const struct seal_certs *anchors,
  */
 bool seal_cert_has_hostname(const struct seal_cert *cert, const char *name);
 
+/*
+ * Would ordinary clients take the certificate for name, as they sent it: in any case of letters, and
+ * certified by a public CA?  For choosing what to show, never for deciding whom to believe.
+ */
+bool seal_cert_serves(const struct seal_cert *cert, const char *name);
+
 /* Whom we accept: everything the RoT told us, and the caller's narrowing. */
 struct seal_peer_rules {
 	const struct seal_certs *anchors; /* the workload's CA bundle */
