@@ -20,7 +20,7 @@ E2E_TESTS = \
 	%D%/16-resumption.sh \
 	%D%/17-capture.sh \
 	%D%/18-proxy-protocol.sh \
-	%D%/19-public-certificates.sh \
+	%D%/19-public.sh \
 	%D%/20-status-and-metrics.sh \
 	%D%/22-sandbox.sh \
 	%D%/30-wire-robustness.sh \
