@@ -267,6 +267,45 @@ Test(verify_peer, refuses_a_certificate_for_the_other_side_only)
 		     SEAL_E_UNAUTH);
 }
 
+/* Choosing what to show follows clients; whom to believe is stricter, on the same certificate. */
+Test(verify_host, a_public_certificate_serves_names_as_clients_compare_them)
+{
+	struct pki_id ca = pki_ca("a public CA");
+	struct seal_strv dns = pki_strv("www.example.com", "Shop.Example.COM", "*.wild.example.com",
+					"with_underscore.example.com", "localhost", NULL);
+	const struct seal_cert_spec spec = { .kind = SEAL_CERT_SERVER,
+					     .common_name = "cn.example.com",
+					     .dns = &dns };
+	struct pki_id id = pki_issue(&ca, &spec);
+	const struct seal_cert *cert = seal_certs_at(id.chain, 0);
+	static const char *const served[] = { "www.example.com",    "WWW.Example.com",
+					      "shop.example.com",   "a.wild.example.com",
+					      "A.WILD.example.com", "with_underscore.example.com",
+					      "localhost" };
+	static const char *const others[] = {
+		"",
+		"example.com",
+		"cn.example.com",
+		"wild.example.com",
+		"a.b.wild.example.com",
+		".example.com",
+		".",
+		"www.example.com.evil",
+		"*.example.com",
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(served); i++)
+		cr_expect(seal_cert_serves(cert, served[i]), "%s", served[i]);
+	for (size_t i = 0; i < SEAL_COUNT(others); i++)
+		cr_expect_not(seal_cert_serves(cert, others[i]), "%s", others[i]);
+	cr_expect(seal_cert_has_hostname(cert, "www.example.com"));
+	cr_expect_not(seal_cert_has_hostname(cert, "WWW.Example.com"));
+	cr_expect_not(seal_cert_has_hostname(cert, "shop.example.com"));
+	seal_strv_release(&dns);
+	pki_id_release(&id);
+	pki_id_release(&ca);
+}
+
 Test(verify_role, tells_eggs_operators_and_the_rot_apart)
 {
 	WORLD(world);
