@@ -128,10 +128,10 @@ is_alive db || fail "not started"
 # shown PORT NAME [OPTION...]: the serial of the certificate that is shown to who asks for the name, or for none ("");
 # its whole chain has to verify.
 shown() {
-	local port=$1 name=(-noservername)
-	[ -z "$2" ] || name=(-servername "$2")
+	local port=$1 asked=(-noservername)
+	[ -z "$2" ] || asked=(-servername "$2")
 	shift 2
-	openssl s_client -connect "127.0.0.1:$port" "${name[@]}" -CAfile "$CA/root.crt" -verify_return_error "$@" \
+	openssl s_client -connect "127.0.0.1:$port" "${asked[@]}" -CAfile "$CA/root.crt" -verify_return_error "$@" \
 		</dev/null 2>"$WORK/s_client" | openssl x509 -noout -serial 2>/dev/null || true
 }
 # expect_shown CERTIFICATE PORT NAME [OPTION...]

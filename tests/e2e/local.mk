@@ -22,6 +22,7 @@ E2E_TESTS = \
 	%D%/18-proxy-protocol.sh \
 	%D%/19-public.sh \
 	%D%/20-status-and-metrics.sh \
+	%D%/21-targets.sh \
 	%D%/22-sandbox.sh \
 	%D%/30-wire-robustness.sh \
 	%D%/31-testssl.sh \
