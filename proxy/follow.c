@@ -106,7 +106,8 @@ look(struct proxy_follow *follow, size_t at)
 		follow->refused[at] = mark;
 		return;
 	}
-	if (follow->marks[at] != 0)
+	/* The first time nothing has changed, unless what was there could not be used. */
+	if (follow->marks[at] != 0 || follow->refused[at] != 0)
 		seal_log(SEAL_LOG_NOTICE, "certificate_loaded",
 			 SEAL_STR("listener", listener->origin),
 			 SEAL_U64("not_after", (uint64_t) public->not_after));
