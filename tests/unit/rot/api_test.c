@@ -594,15 +594,15 @@ Test(rot_server, answers_for_its_health, .timeout = 60)
 
 Test(rot_server, ends_and_says_so_when_the_signer_dies, .timeout = 60)
 {
-	void *failed = NULL;
-
 	rig_start(&rig, NULL);
 	cr_expect_not(rot_server_failed(rig.server));
 	cr_assert_eq(shutdown(rig.signer.their_fd, SHUT_RDWR), 0);
-	cr_assert_eq(pthread_join(rig.thread, &failed), 0);
+	rig_ended(&rig);
 	cr_expect(rot_server_failed(rig.server));
-	rot_server_free(rig.server);
+	rot_server_free(SEAL_TAKE(rig.server));
 	cr_expect_neq(access(rig.socket, F_OK), 0, "the socket was left behind");
+	rot_client_free(rig.local);
+	rig_release(&rig);
 }
 
 Test(rot_server, says_which_address_it_cannot_listen_on, .timeout = 60)

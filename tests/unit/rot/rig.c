@@ -251,14 +251,17 @@ rig_start(struct rig *rig, void (*change)(struct rot_server_config *config))
 }
 
 void
-rig_stop(struct rig *rig)
+rig_ended(struct rig *rig)
 {
 	void *failed = NULL;
 
-	rot_client_free(rig->local); /* an open connection would be waited for */
-	seal_wake_now(rig->stop);
 	cr_assert_eq(pthread_join(rig->thread, &failed), 0);
 	cr_expect_null(failed, "the loop failed");
+}
+
+void
+rig_release(struct rig *rig)
+{
 	seal_wake_free(rig->stop);
 	rot_server_free(rig->server);
 	seal_loop_free(rig->loop);
@@ -267,6 +270,15 @@ rig_stop(struct rig *rig)
 	seal_strv_release(&rig->urls);
 	seal_certs_free(rig->ca);
 	rig_dir_remove(rig->dir);
+}
+
+void
+rig_stop(struct rig *rig)
+{
+	rot_client_free(rig->local); /* an open connection would be waited for */
+	seal_wake_now(rig->stop);
+	rig_ended(rig);
+	rig_release(rig);
 }
 
 struct seal_json *

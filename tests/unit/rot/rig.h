@@ -63,6 +63,9 @@ struct rig {
 /* change may alter the configuration before the start; NULL: as it is. */
 void rig_start(struct rig *rig, void (*change)(struct rot_server_config *config));
 void rig_stop(struct rig *rig);
+/* The parts of stopping: the loop's end, which somebody else has brought about; what is left then. */
+void rig_ended(struct rig *rig);
+void rig_release(struct rig *rig);
 
 /* A call as the local operator; body NULL or JSON text.  The reply is parsed (NULL: no object). */
 unsigned rig_call(struct rot_client *client, const char *method, const char *path,
