@@ -128,8 +128,11 @@ proxy_conn_open_wire(struct proxy_conn *conn, int fd, struct seal_err *err)
 		config.resume = may_resume;
 	}
 	conn->passing->handshake_us = seal_loop_now_us();
-	return seal_stream_new_tls(&conn->relay.sides[LEG_WIRE], fd, conns->staging, tls, &config,
-				   err);
+	r = seal_stream_new_tls(&conn->relay.sides[LEG_WIRE], fd, conns->staging, tls, &config,
+				err);
+	if (r == 0)
+		seal_stream_hold(conn->relay.sides[LEG_WIRE]);
+	return r;
 }
 
 /* Who goes away was not refused (somebody probing the port, say); who does not speak our TLS was. */

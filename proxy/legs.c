@@ -406,7 +406,8 @@ proxy_conn_begin_relay(struct proxy_conn *conn, const char *why)
 	}
 	seal_stream_settle(conn->relay.sides[LEG_WIRE]);
 	free_passing(conn);
-	conn->relay.ways[LEG_WIRE].ready = true;
+	conn->relay.ways[LEG_WIRE].ready =
+		seal_stream_may_have_more(conn->relay.sides[LEG_WIRE]);
 	conn->relay.ways[LEG_APP].ready = proxy_conn_comes_in(conn) == false;
 	relay_turn(conn);
 }

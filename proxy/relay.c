@@ -46,11 +46,11 @@ flush(struct seal_stream *to, bool *ret_moved, struct seal_err *err)
 }
 
 static enum step
-pass_on_end(struct proxy_way *way, struct seal_stream *to, struct seal_err *err)
+pass_on_end(struct proxy_way *way, struct seal_stream *to, bool last, struct seal_err *err)
 {
 	if (way->passed_on)
 		return STEP_WAIT;
-	switch (seal_stream_end(to, err)) {
+	switch (seal_stream_end(to, last, err)) {
 	case SEAL_IO_FAIL:
 		return fail_side(to, err);
 	case SEAL_IO_DONE:
@@ -85,9 +85,12 @@ read_some(struct proxy_way *way, struct seal_stream *from, uint8_t *area, size_t
 
 /* One step of one direction: flush, or pass the end on, or read and write once. */
 static enum step
-step_way(struct proxy_way *way, struct seal_stream *from, struct seal_stream *to,
-	 struct seal_staging *staging, bool *ret_moved, struct seal_err *err)
+step_way(struct proxy_relay *relay, unsigned side, struct seal_staging *staging, bool *ret_moved,
+	 struct seal_err *err)
 {
+	struct proxy_way *way = &relay->ways[side];
+	struct seal_stream *from = relay->sides[side];
+	struct seal_stream *to = relay->sides[!side];
 	uint8_t *area = seal_staging_plain(staging);
 	size_t room = seal_staging_room(staging);
 	size_t len = 0;
@@ -96,7 +99,7 @@ step_way(struct proxy_way *way, struct seal_stream *from, struct seal_stream *to
 	if (step != STEP_ON)
 		return step;
 	if (way->read_to_end)
-		return pass_on_end(way, to, err);
+		return pass_on_end(way, to, relay->ways[!side].passed_on, err);
 	if (!way->ready && !way->wants_write && !seal_stream_pending(from))
 		return STEP_WAIT;
 	step = read_some(way, from, area, &len, room, err);
@@ -122,8 +125,7 @@ run_way(struct proxy_relay *relay, unsigned side, struct seal_staging *staging, 
 	enum step step = STEP_ON;
 
 	while (step == STEP_ON && way->bytes < stop)
-		step = step_way(way, relay->sides[side], relay->sides[!side], staging, ret_moved,
-				err);
+		step = step_way(relay, side, staging, ret_moved, err);
 	return step;
 }
 
@@ -156,6 +158,15 @@ has_more_at_hand(const struct proxy_relay *relay, unsigned side)
 	       seal_stream_pending(relay->sides[side]);
 }
 
+/* What a peer waits for has found nothing to go with. */
+static enum step
+settle_debt(struct seal_stream *stream, struct seal_err *err)
+{
+	if (seal_stream_owes(stream) && seal_stream_flush(stream, err) == SEAL_IO_FAIL)
+		return fail_side(stream, err);
+	return STEP_ON;
+}
+
 enum proxy_relay_result
 proxy_relay_turn(struct proxy_relay *relay, struct seal_staging *staging, bool *ret_moved,
 		 struct seal_err *err)
@@ -168,6 +179,9 @@ proxy_relay_turn(struct proxy_relay *relay, struct seal_staging *staging, bool *
 			rescue(relay, !side, seal_staging_plain(staging));
 			return PROXY_RELAY_FAIL;
 		}
+	for (unsigned side = 0; side < 2; side++)
+		if (settle_debt(relay->sides[side], err) == STEP_FAIL)
+			return PROXY_RELAY_FAIL;
 	if (ways[0].passed_on && ways[1].passed_on)
 		return PROXY_RELAY_DONE;
 	if (ways[0].read_to_end && ways[1].read_to_end)

@@ -131,6 +131,7 @@ open_stream(struct call *call, int fd, struct seal_err *err)
 		(void)close(fd); /* nothing was written that could be lost */
 		return r;
 	}
+	seal_stream_hold(call->stream); /* the request goes with the end of the handshake */
 	return seal_watch_new(&call->watch, call->wait.loop, fd, on_event, &call->wait, err);
 }
 
@@ -272,7 +273,7 @@ converse(struct call *call, const struct seal_bytes *request, struct seal_err *e
 	if (r == 0)
 		r = exchange(call, request, err);
 	if (r == 0)
-		(void)seal_stream_end(call->stream,
+		(void)seal_stream_end(call->stream, true,
 				      NULL); /* a courtesy: we have what we came for */
 	return r;
 }

@@ -217,7 +217,7 @@ refuse_slow_request(struct http_conn *conn)
 static void
 say_goodbye(struct http_conn *conn)
 {
-	(void)seal_stream_end(conn->stream, NULL); /* we are leaving anyway */
+	(void)seal_stream_end(conn->stream, false, NULL); /* we are leaving anyway */
 }
 
 static void

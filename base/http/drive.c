@@ -175,7 +175,7 @@ static bool
 drive_linger(struct http_conn *conn)
 {
 	uint8_t *plain = seal_staging_plain(conn->http->config.staging);
-	enum seal_io io = seal_stream_end(conn->stream, NULL);
+	enum seal_io io = seal_stream_end(conn->stream, false, NULL);
 	size_t len = 0;
 
 	if (io == SEAL_IO_WRITE) {

@@ -30,6 +30,7 @@ receive(struct seal_stream *stream)
 	do {
 		got = recv(stream->fd, staging->in, stream->recv_room, 0);
 	} while (got < 0 && errno == EINTR);
+	stream->drained = got < (ssize_t)stream->recv_room;
 	stream->recv_room = 0;
 	staging->in_at = 0;
 	staging->in_len = got > 0 ? (size_t)got : 0;

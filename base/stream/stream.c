@@ -159,7 +159,19 @@ seal_stream_is_tls(const struct seal_stream *stream)
 size_t
 seal_stream_unsent(const struct seal_stream *stream)
 {
-	return stream->kept_out.len - stream->kept_out_at;
+	return stream->held ? 0 : stream->kept_out.len - stream->kept_out_at;
+}
+
+void
+seal_stream_hold(struct seal_stream *stream)
+{
+	stream->holds = true;
+}
+
+bool
+seal_stream_owes(const struct seal_stream *stream)
+{
+	return stream->held && SSL_is_server(stream->ssl) == 0;
 }
 
 bool
@@ -206,13 +218,38 @@ keep(struct seal_stream *stream, struct seal_bytes *kept, const uint8_t *data, s
 	return r;
 }
 
+/* Send what is kept, as far as the kernel takes it. */
+static int
+send_kept(struct seal_stream *stream, struct seal_err *err)
+{
+	size_t left = stream->kept_out.len - stream->kept_out_at;
+	ssize_t sent =
+		send_some(stream->fd, stream->kept_out.data + stream->kept_out_at, left, err);
+
+	if (sent < 0)
+		return (int)sent;
+	stream->held = false;
+	stream->kept_out_at += (size_t)sent;
+	if ((size_t)sent == left) {
+		stream->staging->kept -= stream->kept_out.len;
+		seal_bytes_release(&stream->kept_out);
+		stream->kept_out_at = 0;
+	}
+	return 0;
+}
+
 int
 seal_stream_send(struct seal_stream *stream, const void *data, size_t len, struct seal_err *err)
 {
 	ssize_t sent = 0;
+	int r;
 
 	if (len == 0)
 		return 0;
+	if (stream->held) {
+		r = keep(stream, &stream->kept_out, data, len, err);
+		return r < 0 ? r : send_kept(stream, err);
+	}
 	if (seal_stream_unsent(stream) == 0) {
 		sent = send_some(stream->fd, data, len, err);
 		if (sent < 0)
@@ -231,7 +268,7 @@ finish(struct seal_stream *stream, struct seal_err *err)
 	if (!stream->ending || stream->ended)
 		return 0;
 	stream->ended = true;
-	if (shutdown(stream->fd, SHUT_WR) < 0 && errno != ENOTCONN)
+	if (!stream->last && shutdown(stream->fd, SHUT_WR) < 0 && errno != ENOTCONN)
 		return seal_fail_errno(err, errno, "shutdown");
 	return 0;
 }
@@ -239,21 +276,10 @@ finish(struct seal_stream *stream, struct seal_err *err)
 enum seal_io
 seal_stream_flush(struct seal_stream *stream, struct seal_err *err)
 {
-	size_t left = seal_stream_unsent(stream);
-	ssize_t sent;
-
-	if (left > 0) {
-		sent = send_some(stream->fd, stream->kept_out.data + stream->kept_out_at, left,
-				 err);
-		if (sent < 0)
-			return SEAL_IO_FAIL;
-		stream->kept_out_at += (size_t)sent;
-		if ((size_t)sent < left)
-			return SEAL_IO_WRITE;
-		stream->staging->kept -= stream->kept_out.len;
-		seal_bytes_release(&stream->kept_out);
-		stream->kept_out_at = 0;
-	}
+	if (stream->kept_out.len > 0 && send_kept(stream, err) < 0)
+		return SEAL_IO_FAIL;
+	if (seal_stream_unsent(stream) > 0)
+		return SEAL_IO_WRITE;
 	return finish(stream, err) < 0 ? SEAL_IO_FAIL : SEAL_IO_DONE;
 }
 
@@ -283,6 +309,18 @@ leave(struct seal_stream *stream, struct seal_err *err)
 	if (r == 0)
 		r = seal_stream_send(stream, staging->out, written, err);
 	return r;
+}
+
+/* The same at the end of a handshake, sending nothing yet. */
+static int
+hold(struct seal_stream *stream, struct seal_err *err)
+{
+	size_t written = stream->staging->out_len;
+	int r = keep(stream, &stream->kept_out, stream->staging->out, written, err);
+
+	stream->staging->out_len = 0;
+	stream->held = written > 0;
+	return r < 0 ? r : leave(stream, err);
 }
 
 /* Why a session failed: the verifier's sentence, the socket's, or the library's. */
@@ -324,6 +362,9 @@ seal_stream_handshake(struct seal_stream *stream, struct seal_err *err)
 	else if (seal_tls_finish(stream->ssl, err) < 0)
 		io = SEAL_IO_FAIL;
 	stream->barren = 0;
+	stream->filled = !stream->drained;
+	if (io == SEAL_IO_DONE && stream->holds && SSL_version(stream->ssl) == TLS1_3_VERSION)
+		return hold(stream, err) < 0 ? SEAL_IO_FAIL : SEAL_IO_DONE;
 	/* After a failure too: the alert has to go out. */
 	if (leave(stream, io == SEAL_IO_FAIL ? NULL : err) < 0)
 		return SEAL_IO_FAIL;
@@ -430,11 +471,16 @@ enum seal_io
 seal_stream_read(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_len,
 		 struct seal_err *err)
 {
+	size_t cap_recv = cap < stream->reach ? cap : stream->reach;
 	enum seal_io io;
 
 	if (stream->ssl == NULL)
 		return read_plain(stream, buf, cap, ret_len, err);
-	enter(stream, cap < stream->reach ? cap : stream->reach);
+	/* What is kept is all there was: another recv would find nothing.  Once, for more will come. */
+	if (stream->kept_in.len > 0 && stream->drained)
+		cap_recv = 0;
+	stream->drained = false;
+	enter(stream, cap_recv);
 	io = read_records(stream, buf, cap, ret_len, err);
 	if (leave(stream, io == SEAL_IO_FAIL ? NULL : err) < 0)
 		return SEAL_IO_FAIL;
@@ -465,10 +511,11 @@ seal_stream_write(struct seal_stream *stream, const void *data, size_t len, stru
 }
 
 enum seal_io
-seal_stream_end(struct seal_stream *stream, struct seal_err *err)
+seal_stream_end(struct seal_stream *stream, bool last, struct seal_err *err)
 {
 	if (!stream->ending) {
 		stream->ending = true;
+		stream->last = last;
 		if (stream->ssl != NULL) {
 			enter(stream, 0);
 			/* 0: sent, the peer's own close_notify is still to come. */

@@ -69,6 +69,14 @@ bool seal_stream_is_tls(const struct seal_stream *stream);
 enum seal_io seal_stream_handshake(struct seal_stream *stream, struct seal_err *err);
 /* After the handshake: who it is, by this handshake or the one resumed (empty name: no peer). */
 const struct seal_peer *seal_stream_peer(const struct seal_stream *stream);
+/*
+ * Before the handshake: what its end leaves to be sent (TLS 1.3: a client's Finished, a server's tickets)
+ * is held, to go with what is written next: one segment, one system call, one wake of the peer.  It does
+ * not count as unsent.  A client has to flush when it has nothing to write, for the peer waits (owes);
+ * a server's tickets have time.
+ */
+void seal_stream_hold(struct seal_stream *stream);
+bool seal_stream_owes(const struct seal_stream *stream);
 void seal_stream_facts(struct seal_stream *stream, struct seal_tls_facts *ret_facts);
 /* The handshake is over and admitted or refused: let go of what only it needed (facts, peer). */
 void seal_stream_settle(struct seal_stream *stream);
@@ -82,7 +90,7 @@ enum seal_io seal_stream_read(struct seal_stream *stream, uint8_t *buf, size_t c
 /* True when bytes, an end or a failure are already at hand that no readable event will announce. */
 bool seal_stream_pending(const struct seal_stream *stream);
 
-/* True when the last read stopped for its own reach, not because the socket was empty. */
+/* True when the last read, or step of the handshake, may not have emptied the socket. */
 bool seal_stream_may_have_more(const struct seal_stream *stream);
 
 /* Take all len bytes: DONE when all are sent, WRITE when some are kept, or FAIL. */
@@ -92,7 +100,11 @@ enum seal_io seal_stream_write(struct seal_stream *stream, const void *data, siz
 enum seal_io seal_stream_flush(struct seal_stream *stream, struct seal_err *err);
 size_t seal_stream_unsent(const struct seal_stream *stream);
 
-/* End our direction, after what is kept: close_notify for TLS, then shutdown.  DONE, WRITE, FAIL. */
-enum seal_io seal_stream_end(struct seal_stream *stream, struct seal_err *err);
+/*
+ * End our direction, after what is kept: close_notify for TLS, then shutdown.  DONE, WRITE, FAIL.  With
+ * last, nothing more is to come from the other side either, and the owner will free the stream at once:
+ * that ends the socket as well.
+ */
+enum seal_io seal_stream_end(struct seal_stream *stream, bool last, struct seal_err *err);
 
 #endif

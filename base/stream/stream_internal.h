@@ -45,11 +45,15 @@ struct seal_stream {
 	size_t barren;    /* bytes received since the last that carried data */
 	size_t reach;     /* how much a read may receive: more as long as it is data that comes */
 	bool filled;      /* the last read received all it might: there may be more */
+	bool drained;     /* the last recv emptied the socket */
+	bool holds;       /* what the handshake leaves goes with the first bytes */
+	bool held;        /* and there it is, in kept_out */
 	int recv_errno;   /* why the socket broke */
 	bool eof;         /* the socket ended */
 	bool would_block; /* the socket had nothing */
 	bool more;        /* behind the bytes last read came an end or a failure, not yet told */
 	bool ending;      /* our direction ends once kept_out is sent */
+	bool last;        /* and with it the socket: no need to say so */
 	bool ended;
 };
 

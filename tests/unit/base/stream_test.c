@@ -181,19 +181,112 @@ Test(stream, passes_on_a_half_close_and_still_receives)
 		if (with_tls == 1)
 			must_shake(&pair);
 		cr_assert_eq(seal_stream_write(a, "last words", 10, NULL), SEAL_IO_DONE);
-		cr_assert_eq(seal_stream_end(a, NULL), SEAL_IO_DONE);
+		cr_assert_eq(seal_stream_end(a, false, NULL), SEAL_IO_DONE);
 		cr_assert_eq(seal_stream_read(b, plain, SEAL_STAGING_LEN, &got, NULL),
 			     SEAL_IO_DONE);
 		cr_expect_eq(got, 10);
 		cr_assert_eq(seal_stream_read(b, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_EOF);
 		cr_assert_eq(seal_stream_write(b, "an answer", 9, NULL), SEAL_IO_DONE);
-		cr_assert_eq(seal_stream_end(b, NULL), SEAL_IO_DONE);
+		cr_assert_eq(seal_stream_end(b, false, NULL), SEAL_IO_DONE);
 		cr_assert_eq(seal_stream_read(a, plain, SEAL_STAGING_LEN, &got, NULL),
 			     SEAL_IO_DONE);
 		cr_expect_eq(got, 9);
 		cr_expect_eq(memcmp(plain, "an answer", 9), 0);
 		cr_assert_eq(seal_stream_read(a, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_EOF);
 	}
+}
+
+/* How many bytes lie in front of the other end, untouched. */
+static size_t
+in_flight(const struct pair *pair, int end)
+{
+	uint8_t buf[4096];
+	ssize_t got = recv(seal_stream_fd(pair->ends[end].stream), buf, sizeof(buf),
+			   MSG_PEEK | MSG_DONTWAIT);
+
+	return got < 0 ? 0 : (size_t)got;
+}
+
+Test(stream, the_end_of_a_clients_handshake_goes_with_its_first_bytes)
+{
+	PAIR(pair, true);
+	struct seal_stream *server = pair.ends[0].stream;
+	struct seal_stream *client = pair.ends[1].stream;
+	uint8_t *plain = seal_staging_plain(pair.staging);
+	size_t got = 0;
+
+	seal_stream_hold(client);
+	cr_assert_eq(seal_stream_handshake(client, NULL), SEAL_IO_READ);
+	cr_assert_eq(seal_stream_handshake(server, NULL), SEAL_IO_READ);
+	cr_assert_eq(seal_stream_handshake(client, NULL), SEAL_IO_DONE);
+	cr_expect_eq(in_flight(&pair, 0), 0, "sent alone");
+	cr_expect_eq(seal_stream_unsent(client), 0, "nobody has to wait for it");
+	cr_expect(seal_stream_owes(client));
+	cr_assert_eq(seal_stream_write(client, "first", 5, NULL), SEAL_IO_DONE);
+	cr_expect_not(seal_stream_owes(client));
+	cr_assert_eq(seal_stream_handshake(server, NULL), SEAL_IO_DONE);
+	cr_expect_not(seal_stream_may_have_more(server));
+	cr_expect(seal_stream_pending(server), "what came along waits inside");
+	cr_assert_eq(seal_stream_read(server, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_DONE);
+	cr_expect_eq(got, 5);
+	cr_expect_eq(seal_stream_read(server, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_READ);
+	pump(&pair, 0);
+	pump(&pair, 1);
+}
+
+Test(stream, what_is_held_goes_alone_when_there_is_nothing_to_go_with)
+{
+	PAIR(pair, true);
+	struct seal_stream *client = pair.ends[1].stream;
+
+	seal_stream_hold(client);
+	seal_stream_hold(pair.ends[0].stream);
+	cr_assert_eq(seal_stream_handshake(client, NULL), SEAL_IO_READ);
+	cr_assert_eq(seal_stream_handshake(pair.ends[0].stream, NULL), SEAL_IO_READ);
+	cr_assert_eq(seal_stream_handshake(client, NULL), SEAL_IO_DONE);
+	cr_assert_eq(seal_stream_flush(client, NULL), SEAL_IO_DONE);
+	cr_expect_not(seal_stream_owes(client));
+	cr_expect_gt(in_flight(&pair, 0), 0);
+	cr_assert_eq(seal_stream_handshake(pair.ends[0].stream, NULL), SEAL_IO_DONE);
+	cr_expect_not(seal_stream_owes(pair.ends[0].stream), "nobody waits for tickets");
+	pump(&pair, 0);
+	pump(&pair, 1);
+}
+
+Test(stream, what_is_held_goes_before_the_end)
+{
+	PAIR(pair, true);
+	struct seal_stream *server = pair.ends[0].stream;
+	struct seal_stream *client = pair.ends[1].stream;
+	uint8_t *plain = seal_staging_plain(pair.staging);
+	size_t got = 0;
+
+	seal_stream_hold(client);
+	cr_assert_eq(seal_stream_handshake(client, NULL), SEAL_IO_READ);
+	cr_assert_eq(seal_stream_handshake(server, NULL), SEAL_IO_READ);
+	cr_assert_eq(seal_stream_handshake(client, NULL), SEAL_IO_DONE);
+	cr_assert_eq(seal_stream_end(client, false, NULL), SEAL_IO_DONE);
+	cr_assert_eq(seal_stream_handshake(server, NULL), SEAL_IO_DONE);
+	cr_expect_eq(seal_stream_read(server, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_EOF);
+}
+
+/* The socket's own end is left to its closing. */
+Test(stream, a_last_end_says_close_notify_and_leaves_the_socket_open)
+{
+	PAIR(pair, true);
+	struct seal_stream *a = pair.ends[0].stream;
+	struct seal_stream *b = pair.ends[1].stream;
+	uint8_t *plain = seal_staging_plain(pair.staging);
+	uint8_t octet;
+	size_t got = 0;
+
+	must_shake(&pair);
+	cr_assert_eq(seal_stream_end(a, true, NULL), SEAL_IO_DONE);
+	cr_expect_eq(seal_stream_read(b, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_EOF);
+	cr_expect_lt(recv(seal_stream_fd(b), &octet, 1, MSG_PEEK | MSG_DONTWAIT), 0);
+	cr_assert_eq(seal_stream_end(b, false, NULL), SEAL_IO_DONE);
+	cr_expect_eq(seal_stream_read(a, plain, SEAL_STAGING_LEN, &got, NULL), SEAL_IO_EOF);
+	cr_expect_eq(recv(seal_stream_fd(a), &octet, 1, MSG_PEEK | MSG_DONTWAIT), 0);
 }
 
 Test(stream, a_cut_connection_is_a_failure_and_not_an_end)

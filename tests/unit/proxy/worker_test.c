@@ -520,7 +520,7 @@ Test(proxy_worker, sees_an_end_that_comes_with_the_last_bytes_and_without_a_fin)
 	server = rig_accept(&rig, 5000);
 	cr_assert_geq(server, 0, "%s", err.text);
 	cr_assert_eq(seal_stream_write(peer.stream, "last words", 10, &err), SEAL_IO_DONE);
-	cr_assert_eq(seal_stream_end(peer.stream, &err), SEAL_IO_DONE);
+	cr_assert_eq(seal_stream_end(peer.stream, false, &err), SEAL_IO_DONE);
 	pump(ends[1], wire);
 	rig_expect(server, "last words");
 	cr_expect_eq(rig_next(server), 0);
