@@ -4,12 +4,12 @@ dist_man_MANS += %D%/man/seal-egg.5 %D%/man/seal.1 \
 EXTRA_DIST += %D%/architecture.md %D%/performance.md %D%/IDENTITY.md %D%/ROT-PROTOCOL.md \
 	%D%/design/0001-own-http-server.md \
 	%D%/design/0002-egg-digest.md \
-	%D%/performance.md \
 	%D%/design/0003-verification.md \
 	%D%/design/0004-sessions-and-caches.md \
 	%D%/design/0005-reload.md \
 	%D%/design/0006-slow-handshakes.md \
-	%D%/design/0007-no-libcurl-in-the-pod.md
+	%D%/design/0007-no-libcurl-in-the-pod.md \
+	%D%/design/0008-one-worker.md
 
 completiondir = $(datadir)/bash-completion/completions
 dist_completion_DATA = %D%/completion/seal %D%/completion/seal-proxy
