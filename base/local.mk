@@ -36,7 +36,8 @@ noinst_HEADERS += \
 	%D%/jwe/jwe.c \
 	%D%/x509/cert.c %D%/x509/alt_names.c %D%/x509/issue.c %D%/x509/chain.c %D%/x509/peer.c \
 	%D%/x509/peer_cache.c %D%/x509/subject.c %D%/x509/pkcs12.c \
-	%D%/tls/tls.c %D%/tls/session.c %D%/tls/ticket.c %D%/tls/remember.c %D%/tls/record.c %D%/tls/shortcut.c \
+	%D%/tls/tls.c %D%/tls/session.c %D%/tls/ticket.c %D%/tls/remember.c %D%/tls/record.c \
+	%D%/tls/choose.c %D%/tls/shortcut.c \
 	%D%/loop/loop.c %D%/loop/cells.c %D%/loop/net.c %D%/loop/resolve.c \
 	%D%/loop/addresses.c %D%/loop/hosts.c %D%/loop/servers.c \
 	%D%/stream/stream.c %D%/stream/bio.c \

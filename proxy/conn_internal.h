@@ -31,8 +31,9 @@ union conn_addr {
 
 /* Every connection at rest holds one: what only a passing state needs is in struct conn_passing. */
 struct proxy_conn {
-	TAILQ_ENTRY(proxy_conn) link; /* in the list of its state */
-	TAILQ_ENTRY(proxy_conn) more; /* in the list of those with bytes at hand */
+	TAILQ_ENTRY(proxy_conn) link;    /* in the list of its state */
+	TAILQ_ENTRY(proxy_conn) more;    /* in the list of those with bytes at hand */
+	TAILQ_ENTRY(proxy_conn) unheard; /* in the list of those with a leg nobody waits for */
 	struct proxy_conns *conns;
 	struct proxy_listener *listener;       /* referenced */
 	struct proxy_identity_state *identity; /* of its handshake, referenced */
@@ -58,6 +59,7 @@ struct proxy_conn {
 	bool clean;                    /* ended in order: no reset needed */
 	bool cut;                      /* we ended it */
 	bool has_more;
+	bool is_unheard;
 };
 
 /* What is needed until both legs stand. */
@@ -81,11 +83,14 @@ struct proxy_conns {
 	struct proxy_identity_state *identity;
 	struct conn_list lists[CONN_N_LISTS]; /* by deadline, the nearest first */
 	struct conn_list more;
+	struct conn_list unheard;
 	uint32_t deadlines[CONN_N_STATES]; /* milliseconds; 0: none */
 	struct seal_timer *deadline;
 	uint64_t deadline_armed_ms; /* UINT64_MAX: not armed */
 	struct seal_timer *after;   /* the turn: reaps, and gives those with more their next turn */
 	struct seal_timer *tidy;    /* after many have come or gone: memory back to the system */
+	struct seal_timer *listen;  /* asks after the unheard; runs while there are any */
+	bool listening;             /* it runs */
 	unsigned churn;             /* how many, since the last time */
 	size_t open;
 	size_t handshakes; /* in flight, of those who came to us */
@@ -142,6 +147,13 @@ void proxy_conns_move(struct proxy_conns *conns, struct proxy_conn *conn,
 void proxy_conns_touch(struct proxy_conns *conns, struct proxy_conn *conn);
 /* Give the connection another turn after this one. */
 void proxy_conns_add_more(struct proxy_conns *conns, struct proxy_conn *conn);
+/*
+ * While we wait for nothing on a leg (its bytes would have nowhere to go, or it has said its last), the
+ * loop does not tell that it broke: it is asked, once a second (unheard.c).
+ */
+void proxy_conns_set_unheard(struct proxy_conn *conn, bool unheard);
+SEAL_CHECKED int proxy_unheard_new(struct proxy_conns *conns, struct seal_err *err);
+
 /* True when one more handshake step fits into this turn; otherwise it is for the next. */
 bool proxy_conns_may_shake(struct proxy_conns *conns);
 

@@ -49,6 +49,8 @@ new_timers(struct proxy_conns *conns, struct seal_err *err)
 		r = seal_timer_new(&conns->after, conns->loop, after_turn, conns, err);
 	if (r == 0)
 		r = seal_timer_new(&conns->tidy, conns->loop, on_tidy, conns, err);
+	if (r == 0)
+		r = proxy_unheard_new(conns, err);
 	return r;
 }
 
@@ -65,6 +67,7 @@ proxy_conns_new(struct proxy_conns **ret_conns, struct seal_loop *loop,
 	conns->deadline_armed_ms = NO_DEADLINE;
 	conns->budget = SHAKES_A_TURN;
 	TAILQ_INIT(&conns->more);
+	TAILQ_INIT(&conns->unheard);
 	for (size_t i = 0; i < SEAL_COUNT(conns->lists); i++)
 		TAILQ_INIT(&conns->lists[i]);
 	r = seal_staging_new(&conns->staging, err);
@@ -95,6 +98,7 @@ reap(struct proxy_conns *conns)
 		TAILQ_REMOVE(closed, conn, link);
 		if (conn->has_more)
 			TAILQ_REMOVE(&conns->more, conn, more);
+		proxy_conns_set_unheard(conn, false);
 		conns->open--;
 		conn->listener->counters.open--;
 		proxy_conn_free(conn);
@@ -131,6 +135,7 @@ proxy_conns_free(struct proxy_conns *conns)
 		proxy_conns_end_all(conns, "the proxy ends");
 		(void)reap(conns);
 	}
+	seal_timer_free(conns->listen);
 	seal_timer_free(conns->tidy);
 	seal_timer_free(conns->after);
 	seal_timer_free(conns->deadline);

@@ -37,8 +37,8 @@
 
 /* One address and who serves there. */
 struct door {
-	bool is_open;
 	struct seal_endpoint endpoint;
+	struct seal_socket_file file;
 	struct seal_http *http;
 };
 
@@ -255,15 +255,11 @@ handle_local(void *arg, struct seal_http_request *request)
 
 /* ---- doors ---- */
 
-/*
- * Whoever dies without closing leaves a socket behind, which seal_listen replaces.  The name goes first:
- * as long as we listen nobody else can have taken it.
- */
+/* Whoever dies without closing leaves a socket behind, which seal_listen replaces.  The name goes first. */
 static void
 close_door(struct door *door)
 {
-	if (door->is_open && door->endpoint.is_unix)
-		(void)unlink(door->endpoint.host); /* its time is over, gone or not */
+	seal_socket_file_remove(&door->file, &door->endpoint);
 	seal_http_free(door->http);
 	*door = (struct door){ 0 };
 }
@@ -314,7 +310,7 @@ open_door(struct door *ret_door, struct proxy_control *control,
 		r = fd = seal_listen(endpoint, SOCKET_MODE, err);
 	if (r < 0)
 		return r;
-	door.is_open = true;
+	seal_socket_file_note(&door.file, endpoint);
 	r = seal_http_new(&door.http, control->loop, &config, err);
 	if (r == 0)
 		r = seal_http_listen(door.http, fd, NULL, err);

@@ -23,7 +23,11 @@ view_listener(struct proxy_listener_view *ret_view, const struct proxy_listener 
 	size_t count = listener->pool != NULL ? proxy_pool_count(listener->pool) : 0;
 
 	ret_view->listener = listener;
-	ret_view->public_not_after = listener->public != NULL ? listener->public->not_after : 0;
+	if (listener->public != NULL) {
+		ret_view->public_not_after = listener->public->not_after;
+		ret_view->public_count = listener->public->count;
+		ret_view->public_over = proxy_public_over(listener->public, seal_clock_now());
+	}
 	ret_view->targets = calloc(count + 1, sizeof(*ret_view->targets));
 	if (ret_view->targets == NULL)
 		return seal_fail_memory(err);

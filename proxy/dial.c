@@ -492,8 +492,9 @@ proxy_dial_at_once(struct proxy_pool *pool, uint32_t tried, struct proxy_dial_re
 		return false;
 	ret_result->fd =
 		connect_at_once(proxy_pool_endpoint(pool, ret_result->target), ret_result->address);
+	/* The long way begins with the same one: it says what is wrong with it. */
 	if (ret_result->fd < 0)
-		proxy_pool_release(pool, ret_result->target);
+		proxy_pool_put_back(pool, ret_result->target);
 	return ret_result->fd >= 0;
 }
 

@@ -8,7 +8,6 @@
 #include <assert.h>
 
 #include "base/fs/fs.h"
-#include "base/loop/net.h"
 
 #define NOT_ADOPTED SIZE_MAX
 /*
@@ -79,7 +78,7 @@ new_listener(struct proxy_listener **ret_listener, struct proxy_doors *doors, si
 	r = proxy_pool_new(&listener->pool, doors->loop, config->targets, config->target_count,
 			   err);
 	if (r == 0 && config->direction == PROXY_PUBLIC)
-		r = proxy_public_load(&listener->public, config, seal_clock_now(), err);
+		r = proxy_public_load(&listener->public, config, NULL, seal_clock_now(), err);
 	if (r < 0) {
 		proxy_listener_unref(listener);
 		return r;
@@ -123,6 +122,7 @@ close_door(struct proxy_door *door)
 {
 	seal_timer_free(SEAL_TAKE(door->rest));
 	seal_watch_free(SEAL_TAKE(door->watch));
+	seal_socket_file_remove(&door->file, door->endpoint);
 	seal_closep(&door->fd);
 }
 
@@ -185,6 +185,7 @@ bind_door(struct proxy_door *door, bool open, struct seal_err *err)
 	door->fd = seal_bind(door->endpoint, UNIX_MODE, err);
 	if (door->fd < 0)
 		return door->fd;
+	seal_socket_file_note(&door->file, door->endpoint);
 	r = make_watch(door, door->fd, err);
 	if (r == 0 && open)
 		r = seal_bind_listen(door->endpoint, door->fd, err);
@@ -301,6 +302,8 @@ proxy_doors_take_over(struct proxy_doors *doors, struct proxy_doors *old)
 				false); /* one watch of a descriptor at a time */
 		door->fd = from->fd;
 		from->fd = -1;
+		door->file = from->file;
+		from->file = (struct seal_socket_file){ 0 };
 		seal_watch_want(door->watch, true, false);
 		if (door->listener != NULL && from->listener != NULL &&
 		    door->listener->config->direction == from->listener->config->direction)

@@ -12,6 +12,7 @@
 
 #include "base/err/err.h"
 #include "base/loop/loop.h"
+#include "base/loop/net.h"
 #include "proxy/conn.h"
 
 struct proxy_listener *proxy_listener_ref(struct proxy_listener *listener);
@@ -24,6 +25,7 @@ struct proxy_door {
 	struct proxy_listener *listener; /* referenced; NULL for a door of the capture */
 	const struct seal_endpoint *endpoint;
 	int fd; /* -1: captured, or closed */
+	struct seal_socket_file file;
 	struct seal_watch *watch;
 	struct seal_timer *rest; /* runs while the door rests after a failure */
 	size_t adopts;           /* the old door whose socket this one takes; SIZE_MAX: none */

@@ -10,6 +10,14 @@
 #include "base/log/log.h"
 
 #define LOOK_MS 2000u
+/*
+ * A certificate that ends is spoken of when a sixth of its life is left, or two weeks of a long one:
+ * who renews at two thirds should have done so.
+ */
+#define LIFE_SHARE  6
+#define AHEAD_MAX_S (14 * 24 * 3600)
+
+enum told { TOLD_NOTHING, TOLD_ENDING, TOLD_OVER };
 
 struct proxy_follow {
 	struct proxy_worker *worker;
@@ -18,6 +26,8 @@ struct proxy_follow {
 	struct proxy_config *config; /* referenced; of the looking thread, as is the rest */
 	uint64_t marks[PROXY_MAX_LISTENERS];
 	uint64_t refused[PROXY_MAX_LISTENERS]; /* the mark of files that could not be used */
+	struct proxy_public *serving[PROXY_MAX_LISTENERS]; /* referenced; NULL before the first */
+	uint8_t told[PROXY_MAX_LISTENERS][PROXY_MAX_CERTIFICATES]; /* enum told */
 };
 
 int
@@ -39,11 +49,20 @@ proxy_follow_new(struct proxy_follow **ret_follow, struct proxy_worker *worker,
 	return 0;
 }
 
+static void
+forget_serving(struct proxy_follow *follow)
+{
+	for (size_t i = 0; i < PROXY_MAX_LISTENERS; i++)
+		proxy_public_unref(SEAL_TAKE(follow->serving[i]));
+	memset(follow->told, TOLD_NOTHING, sizeof(follow->told));
+}
+
 void
 proxy_follow_free(struct proxy_follow *follow)
 {
 	if (follow == NULL)
 		return;
+	forget_serving(follow);
 	proxy_config_free(follow->next);
 	proxy_config_free(follow->config);
 	pthread_mutex_destroy(&follow->lock);
@@ -86,6 +105,54 @@ take_next(struct proxy_follow *follow)
 	follow->config = next;
 	memset(follow->marks, 0, sizeof(follow->marks));
 	memset(follow->refused, 0, sizeof(follow->refused));
+	forget_serving(follow);
+}
+
+/* What was told of a certificate is not told again while it stays. */
+static void
+take_serving(struct proxy_follow *follow, size_t at, struct proxy_public *public)
+{
+	struct proxy_public *before = follow->serving[at];
+
+	for (size_t i = 0; before != NULL && i < public->count; i++)
+		if (i >= before->count || memcmp(before->leaves[i].fingerprint,
+						 public->leaves[i].fingerprint, SEAL_HASH_LEN) != 0)
+			follow->told[at][i] = TOLD_NOTHING;
+	proxy_public_unref(before);
+	follow->serving[at] = proxy_public_ref(public);
+}
+
+static enum told
+to_tell(const struct proxy_public_leaf *leaf, int64_t now)
+{
+	int64_t ahead = (leaf->not_after - leaf->not_before) / LIFE_SHARE;
+
+	if (ahead > AHEAD_MAX_S)
+		ahead = AHEAD_MAX_S;
+	if (now > leaf->not_after)
+		return TOLD_OVER;
+	return now > leaf->not_after - ahead ? TOLD_ENDING : TOLD_NOTHING;
+}
+
+static void
+warn_of_ends(struct proxy_follow *follow, size_t at, int64_t now)
+{
+	const struct proxy_listener_config *listener = &follow->config->listeners[at];
+	const struct proxy_public *public = follow->serving[at];
+
+	for (size_t i = 0; public != NULL && i < public->count; i++) {
+		const struct proxy_public_leaf *leaf = &public->leaves[i];
+		enum told tell = to_tell(leaf, now);
+
+		if (tell <= follow->told[at][i])
+			continue;
+		follow->told[at][i] = (uint8_t)tell;
+		seal_log(SEAL_LOG_WARN,
+			 tell == TOLD_OVER ? "certificate_expired" : "certificate_expires",
+			 SEAL_STR("listener", listener->origin),
+			 SEAL_STR("certificate", listener->certificates[i].certificate),
+			 SEAL_U64("not_after", (uint64_t)leaf->not_after));
+	}
 }
 
 static void
@@ -98,7 +165,7 @@ look(struct proxy_follow *follow, size_t at)
 
 	if (mark == follow->marks[at])
 		return;
-	if (proxy_public_load(&public, listener, seal_clock_now(), &err) < 0) {
+	if (proxy_public_load(&public, listener, follow->serving[at], seal_clock_now(), &err) < 0) {
 		if (mark != follow->refused[at])
 			seal_log(SEAL_LOG_WARN, "certificate_refused",
 				 SEAL_STR("listener", listener->origin),
@@ -113,6 +180,7 @@ look(struct proxy_follow *follow, size_t at)
 			 SEAL_U64("not_after", (uint64_t) public->not_after));
 	follow->marks[at] = mark;
 	follow->refused[at] = 0;
+	take_serving(follow, at, public);
 	proxy_worker_publish_public(follow->worker, follow->config, at, public);
 }
 
@@ -123,7 +191,9 @@ proxy_follow_turn(void *arg)
 
 	take_next(follow);
 	for (size_t i = 0; follow->config != NULL && i < follow->config->listener_count; i++)
-		if (is_public(follow->config, i))
+		if (is_public(follow->config, i)) {
 			look(follow, i);
+			warn_of_ends(follow, i, seal_clock_now());
+		}
 	return LOOK_MS;
 }

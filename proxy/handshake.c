@@ -248,8 +248,6 @@ admit(struct proxy_conn *conn, struct seal_err *err)
 		return seal_fail(err, SEAL_E_REFUSED, "our own certificate is not valid now");
 	if (public == NULL)
 		return admit_peer(conn, err);
-	if (conn->admitted_at > public->not_after)
-		return seal_fail(err, SEAL_E_REFUSED, "our public certificate is not valid now");
 	if (public->client_anchors != NULL && conn->client_name == NULL)
 		return seal_fail(err, SEAL_E_UNAUTH, "the client was not verified");
 	return 0;

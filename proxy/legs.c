@@ -333,13 +333,17 @@ announce(struct proxy_conn *conn, struct seal_err *err)
 static void
 wait_for_both(struct proxy_conn *conn)
 {
+	bool unheard = false;
+
 	for (enum conn_leg leg = 0; leg < LEG_COUNT; leg++) {
 		bool readable;
 		bool writable;
 
 		proxy_relay_wants(&conn->relay, leg, &readable, &writable);
 		proxy_conn_want(conn, leg, readable, writable);
+		unheard = unheard || (!readable && !writable);
 	}
+	proxy_conns_set_unheard(conn, unheard);
 }
 
 static enum proxy_relay_result
@@ -406,8 +410,7 @@ proxy_conn_begin_relay(struct proxy_conn *conn, const char *why)
 	}
 	seal_stream_settle(conn->relay.sides[LEG_WIRE]);
 	free_passing(conn);
-	conn->relay.ways[LEG_WIRE].ready =
-		seal_stream_may_have_more(conn->relay.sides[LEG_WIRE]);
+	conn->relay.ways[LEG_WIRE].ready = seal_stream_may_have_more(conn->relay.sides[LEG_WIRE]);
 	conn->relay.ways[LEG_APP].ready = proxy_conn_comes_in(conn) == false;
 	relay_turn(conn);
 }

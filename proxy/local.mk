@@ -14,7 +14,8 @@ noinst_HEADERS += \
 	%D%/config_values.c %D%/limits.c %D%/options.c %D%/options_configure.c \
 	%D%/admit.c %D%/announce.c %D%/address.c %D%/public.c %D%/follow.c \
 	%D%/state.c %D%/identity.c %D%/hatch.c %D%/credentials.c %D%/schedule.c \
-	%D%/conn.c %D%/handshake.c %D%/legs.c %D%/conns.c %D%/known.c %D%/relay.c %D%/tally.c \
+	%D%/conn.c %D%/handshake.c %D%/legs.c %D%/conns.c %D%/unheard.c \
+	%D%/known.c %D%/relay.c %D%/tally.c \
 	%D%/pool.c %D%/pool_names.c %D%/dial.c \
 	%D%/worker.c %D%/doors.c %D%/capture.c \
 	%D%/metrics.c %D%/status.c %D%/status_table.c %D%/usage.c \

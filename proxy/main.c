@@ -325,17 +325,47 @@ serve(struct app *app, struct seal_err *err)
 
 /* ---- Commands ---- */
 
-/* Everything that can be found out without binding an address. */
 static int
-check_only(const struct app *app, struct seal_err *err)
+check_egg_time(const struct egg *egg, struct seal_err *err)
 {
+	int64_t not_before = 0;
+	int64_t not_after = 0;
+	int r = seal_cert_times(seal_certs_at(egg_cert(egg), 0), &not_before, &not_after, err);
+
+	if (r == 0 && seal_clock_now() > not_after)
+		r = seal_fail(err, SEAL_E_REFUSED, "it has expired: mint another one");
+	return r < 0 ? seal_note(err, r, "egg " EGG_PATH) : 0;
+}
+
+/* Where no egg lies, as on the machine that writes the configuration, there is none to look at. */
+static int
+check_identity(struct app *app, struct seal_err *err)
+{
+	int r = check_source(app, err);
+
+	if (app->options.credentials != NULL)
+		return r;
+	if (r == SEAL_E_MISSING) {
+		*err = (struct seal_err){ 0 };
+		return 0;
+	}
+	return r < 0 ? r : check_egg_time(app->egg, err);
+}
+
+/* Everything that can be found out without binding an address or asking anybody. */
+static int
+check_only(struct app *app, struct seal_err *err)
+{
+	int r = check_identity(app, err);
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < app->config->listener_count; i++) {
 		const struct proxy_listener_config *listener = &app->config->listeners[i];
 		struct proxy_public *public = NULL;
-		int r = 0;
 
 		if (listener->direction == PROXY_PUBLIC)
-			r = proxy_public_load(&public, listener, seal_clock_now(), err);
+			r = proxy_public_load(&public, listener, NULL, seal_clock_now(), err);
 		proxy_public_unref(public);
 		if (r < 0)
 			return seal_note(err, r, "%s", listener->origin);

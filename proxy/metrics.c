@@ -307,10 +307,25 @@ seconds_left(int64_t not_after, int64_t now)
 }
 
 static void
+put_public(struct page *page, const struct proxy_view *view, const char *name, bool over)
+{
+	char labels[LABELS_MAX];
+
+	for (size_t at = 0; at < view->listener_count; at++) {
+		const struct proxy_listener_view *of = &view->listeners[at];
+
+		if (of->listener->config->direction != PROXY_PUBLIC)
+			continue;
+		label_listener(labels, of->listener, "");
+		put_sample(page, name, labels,
+			   over ? of->public_over : seconds_left(of->public_not_after, view->now));
+	}
+}
+
+static void
 put_identity(struct page *page, const struct proxy_view *view)
 {
 	const struct proxy_identity_state *state = view->state;
-	char labels[LABELS_MAX];
 
 	put_alone(page, "seal_cert_expiry_seconds", "gauge",
 		  "Time until our certificate ends; 0 without one.",
@@ -320,15 +335,10 @@ put_identity(struct page *page, const struct proxy_view *view)
 		  state != NULL ? state->generation : 0);
 	put_head(page, "seal_public_cert_expiry_seconds", "gauge",
 		 "Time until the first certificate of a public listener ends.");
-	for (size_t at = 0; at < view->listener_count; at++) {
-		const struct proxy_listener_view *of = &view->listeners[at];
-
-		if (of->listener->config->direction != PROXY_PUBLIC)
-			continue;
-		label_listener(labels, of->listener, "");
-		put_sample(page, "seal_public_cert_expiry_seconds", labels,
-			   seconds_left(of->public_not_after, view->now));
-	}
+	put_public(page, view, "seal_public_cert_expiry_seconds", false);
+	put_head(page, "seal_public_certs_expired", "gauge",
+		 "Certificates of a public listener that have expired.");
+	put_public(page, view, "seal_public_certs_expired", true);
 }
 
 static uint64_t

@@ -171,6 +171,13 @@ proxy_pool_release(struct proxy_pool *pool, unsigned target)
 	at->on_trial = false;
 }
 
+void
+proxy_pool_put_back(struct proxy_pool *pool, unsigned target)
+{
+	proxy_pool_release(pool, target);
+	pool->next = target;
+}
+
 static void
 log_change(struct target *target, bool up, const char *why)
 {

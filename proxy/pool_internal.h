@@ -43,6 +43,8 @@ void proxy_wait_cancel(struct proxy_wait *wait);
 bool proxy_pool_old_addresses(struct proxy_pool *pool, unsigned target,
 			      struct seal_addresses *ret_addresses);
 
+/* As if it had not been chosen: it is still its turn. */
+void proxy_pool_put_back(struct proxy_pool *pool, unsigned target);
 /* proxy_pool_failed, with what happened. */
 void proxy_pool_blame(struct proxy_pool *pool, unsigned target, const char *why);
 /* Does the target answer, as far as is known? */

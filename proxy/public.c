@@ -23,8 +23,8 @@
 struct reading {
 	struct seal_certs *chains[PROXY_MAX_CERTIFICATES];
 	struct seal_key *keys[PROXY_MAX_CERTIFICATES];
+	struct proxy_public_leaf leaves[PROXY_MAX_CERTIFICATES];
 	size_t count;
-	int64_t not_after;
 };
 
 static void
@@ -79,34 +79,46 @@ check_pair(const struct seal_cert *leaf, const struct seal_key *key,
 	return 0;
 }
 
+static bool
+served_before(const struct proxy_public *before, const struct proxy_public_leaf *leaf)
+{
+	for (size_t i = 0; before != NULL && i < before->count; i++)
+		if (memcmp(before->leaves[i].fingerprint, leaf->fingerprint, SEAL_HASH_LEN) == 0)
+			return true;
+	return false;
+}
+
 /* The leaf alone: clients have their own opinion about what stands behind it, expired or not. */
 static int
-check_times(const struct seal_cert *leaf, const char *path, int64_t now, int64_t *ret_not_after,
-	    struct seal_err *err)
+check_times(const struct proxy_public_leaf *leaf, const char *path,
+	    const struct proxy_public *before, int64_t now, struct seal_err *err)
 {
-	int64_t not_before = 0;
-	int64_t not_after = 0;
-	int r;
-
-	r = seal_cert_times(leaf, &not_before, &not_after, err);
-	if (r < 0)
-		return seal_note(err, r, "'%s'", path);
-	if (now < not_before)
+	if (now < leaf->not_before)
 		return seal_fail(err, SEAL_E_REFUSED, "the certificate in '%s' is not valid yet",
 				 path);
-	if (now > not_after)
+	if (now > leaf->not_after && !served_before(before, leaf))
 		return seal_fail(err, SEAL_E_REFUSED, "the certificate in '%s' has expired", path);
-	*ret_not_after = not_after;
 	return 0;
 }
 
 static int
-read_pair(struct reading *reading, const struct proxy_certificate_files *files, int64_t now,
+read_leaf(struct proxy_public_leaf *leaf, const struct seal_cert *cert, const char *path,
 	  struct seal_err *err)
+{
+	int r = seal_cert_times(cert, &leaf->not_before, &leaf->not_after, err);
+
+	if (r == 0)
+		r = seal_cert_fingerprint(cert, leaf->fingerprint, err);
+	return r < 0 ? seal_note(err, r, "'%s'", path) : 0;
+}
+
+static int
+read_pair(struct reading *reading, const struct proxy_certificate_files *files,
+	  const struct proxy_public *before, int64_t now, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *chain = NULL;
 	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
-	int64_t not_after = 0;
+	struct proxy_public_leaf *leaf = &reading->leaves[reading->count];
 	int r;
 
 	r = read_certs(&chain, files->certificate, SEAL_CHAIN_MAX_LEN, err);
@@ -115,11 +127,11 @@ read_pair(struct reading *reading, const struct proxy_certificate_files *files, 
 	if (r == 0)
 		r = check_pair(seal_certs_at(chain, 0), key, files, err);
 	if (r == 0)
-		r = check_times(seal_certs_at(chain, 0), files->certificate, now, &not_after, err);
+		r = read_leaf(leaf, seal_certs_at(chain, 0), files->certificate, err);
+	if (r == 0)
+		r = check_times(leaf, files->certificate, before, now, err);
 	if (r < 0)
 		return r;
-	if (reading->count == 0 || not_after < reading->not_after)
-		reading->not_after = not_after;
 	reading->chains[reading->count] = SEAL_TAKE(chain);
 	reading->keys[reading->count] = SEAL_TAKE(key);
 	reading->count++;
@@ -161,9 +173,21 @@ make_tls(struct proxy_public *public, const struct reading *reading, struct seal
 	return seal_tls_new_public(&public->tls, &config, err);
 }
 
+static void
+note_leaves(struct proxy_public *public, const struct reading *reading)
+{
+	public->count = reading->count;
+	public->not_after = INT64_MAX;
+	for (size_t i = 0; i < reading->count; i++) {
+		public->leaves[i] = reading->leaves[i];
+		if (reading->leaves[i].not_after < public->not_after)
+		public->not_after = reading->leaves[i].not_after;
+	}
+}
+
 static int
-fill(struct proxy_public *public, const struct proxy_listener_config *listener, int64_t now,
-     struct seal_err *err)
+fill(struct proxy_public *public, const struct proxy_listener_config *listener,
+     const struct proxy_public *before, int64_t now, struct seal_err *err)
 {
 	SEAL_SCOPED(release_reading) struct reading reading = { 0 };
 	int r = 0;
@@ -176,18 +200,18 @@ fill(struct proxy_public *public, const struct proxy_listener_config *listener, 
 		return seal_fail(err, SEAL_E_LIMIT, "%zu certificates; 1 to %d are possible",
 				 listener->certificate_count, PROXY_MAX_CERTIFICATES);
 	for (size_t i = 0; r == 0 && i < listener->certificate_count; i++)
-		r = read_pair(&reading, &listener->certificates[i], now, err);
+		r = read_pair(&reading, &listener->certificates[i], before, now, err);
 	if (r == 0 && listener->client_ca != NULL)
 		r = read_anchors(&public->client_anchors, listener->client_ca, err);
 	if (r < 0)
 		return r;
-	public->not_after = reading.not_after;
+	note_leaves(public, &reading);
 	return make_tls(public, &reading, err);
 }
 
 int
 proxy_public_load(struct proxy_public **ret_public, const struct proxy_listener_config *listener,
-		  int64_t now, struct seal_err *err)
+		  const struct proxy_public *before, int64_t now, struct seal_err *err)
 {
 	struct proxy_public *public = calloc(1, sizeof(*public));
 	int r;
@@ -195,13 +219,23 @@ proxy_public_load(struct proxy_public **ret_public, const struct proxy_listener_
 	if (public == NULL)
 		return seal_fail_memory(err);
 	atomic_init(&public->refs, 1);
-	r = fill(public, listener, now, err);
+	r = fill(public, listener, before, now, err);
 	if (r < 0) {
 		proxy_public_unref(public);
 		return r;
 	}
 	*ret_public = public;
 	return 0;
+}
+
+size_t
+proxy_public_over(const struct proxy_public *public, int64_t now)
+{
+	size_t over = 0;
+
+	for (size_t i = 0; i < public->count; i++)
+		over += now > public->leaves[i].not_after ? 1 : 0;
+	return over;
 }
 
 struct proxy_public *

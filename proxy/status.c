@@ -185,6 +185,8 @@ add_listener(struct seal_json *list, const struct proxy_view *view,
 	if (config->direction == PROXY_PUBLIC) {
 		set_time(object, "not_after", of->public_not_after);
 		set_left(object, "expires_in_seconds", of->public_not_after, view->now);
+		seal_json_set_u64(object, "certificates", of->public_count);
+		seal_json_set_u64(object, "certificates_expired", of->public_over);
 	}
 	set_counters(object, &of->listener->counters);
 }

@@ -29,7 +29,10 @@ struct proxy_listener_view {
 	const struct proxy_listener *listener;
 	struct proxy_target_status *targets;
 	size_t target_count;
-	int64_t public_not_after; /* of a public listener's certificates; 0 for others */
+	/* Of a public listener's certificates; 0 for others. */
+	int64_t public_not_after; /* of the first that ends */
+	size_t public_count;
+	size_t public_over;
 };
 
 /* Call fn for every live connection. */

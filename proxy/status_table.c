@@ -442,10 +442,16 @@ print_public(FILE *out, struct source *source, const struct seal_json *listeners
 	for (size_t i = 0; i < count_of(listeners); i++) {
 		const struct seal_json *listener = seal_json_at(listeners, i);
 		char prefix[CELL_MAX / 2];
+		uint64_t over;
 
 		if (strcmp(get_str(source, listener, "direction"), "public") != 0)
 			continue;
+		over = get_u64(source, listener, "certificates_expired");
 		(void)snprintf(prefix, sizeof(prefix), "%s ", get_str(source, listener, "listen"));
+		if (over > 0)
+			(void)snprintf(prefix, sizeof(prefix), "%s %" PRIu64 " of %" PRIu64 " ",
+				       get_str(source, listener, "listen"), over,
+				       get_u64(source, listener, "certificates"));
 		print_validity(out, source, listener, "public", prefix);
 	}
 }

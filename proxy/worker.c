@@ -445,11 +445,26 @@ proxy_worker_publish_public(struct proxy_worker *worker, struct proxy_config *co
 
 /* ---- What there is ---- */
 
+/* A listener that has no valid certificate left can serve nobody. */
+static bool
+can_serve(const struct proxy_listener *listener, int64_t now)
+{
+	return listener->public == NULL ||
+	       proxy_public_over(listener->public, now) < listener->public->count;
+}
+
 bool
 proxy_worker_is_ready(const struct proxy_worker *worker)
 {
-	return worker->open && !worker->draining &&
-	       proxy_state_is_valid(proxy_conns_state(worker->conns), seal_clock_now());
+	int64_t now = seal_clock_now();
+
+	if (!worker->open || worker->draining ||
+	    !proxy_state_is_valid(proxy_conns_state(worker->conns), now))
+		return false;
+	for (size_t i = 0; i < proxy_doors_count(worker->doors); i++)
+		if (!can_serve(proxy_doors_at(worker->doors, i)->listener, now))
+			return false;
+	return true;
 }
 
 bool

@@ -66,7 +66,7 @@ void proxy_worker_totals(const struct proxy_worker *worker, struct proxy_counter
 void proxy_worker_each_conn(const struct proxy_worker *worker, proxy_conn_info_fn fn, void *arg);
 bool proxy_worker_is_draining(const struct proxy_worker *worker);
 
-/* Listening, with a certificate that is valid now. */
+/* Listening, with a certificate that is valid now; of each public listener, with one at least. */
 bool proxy_worker_is_ready(const struct proxy_worker *worker);
 /* The port a listener was given. */
 uint16_t proxy_worker_port(const struct proxy_worker *worker, size_t listener);

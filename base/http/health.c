@@ -16,6 +16,7 @@
 struct seal_health {
 	struct seal_health_config config;
 	struct seal_http *http;
+	struct seal_socket_file file;
 };
 
 static void
@@ -63,6 +64,7 @@ serve(struct seal_health *health, struct seal_loop *loop, struct seal_err *err)
 	fd = seal_listen(&health->config.endpoint, 0600, err);
 	if (fd < 0)
 		return fd;
+	seal_socket_file_note(&health->file, &health->config.endpoint);
 	r = seal_http_listen(health->http, fd, NULL, err);
 	if (r < 0)
 		(void)close(fd); /* nobody connected yet */
@@ -93,6 +95,7 @@ seal_health_free(struct seal_health *health)
 {
 	if (health == NULL)
 		return;
+	seal_socket_file_remove(&health->file, &health->config.endpoint);
 	seal_http_free(health->http);
 	free(health);
 }

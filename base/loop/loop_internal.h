@@ -73,10 +73,11 @@ struct seal_query {
 struct seal_servers {
 	struct seal_servers *next;
 	struct evdns_base *dns;
-	unsigned users;                  /* questions under way */
-	LIST_HEAD(seal_queries, seal_query) queries; /* those that have not come back, of nobody too */
-	unsigned count;                  /* of servers */
-	unsigned ndots;                  /* a name with as many dots is tried as it is first */
+	unsigned users; /* questions under way */
+	LIST_HEAD(seal_queries, seal_query)
+	queries;        /* those that have not come back, of nobody too */
+	unsigned count; /* of servers */
+	unsigned ndots; /* a name with as many dots is tried as it is first */
 	unsigned search_count;
 	char search[SEAL_SEARCH_MAX][SEAL_HOSTNAME_MAX + 1];
 	struct seal_bytes text; /* what all this was made from */

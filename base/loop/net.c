@@ -19,8 +19,12 @@
 #define LISTEN_BACKLOG 4096
 /* Pending failures of others that accept reports (accept(2)): skip this many before yielding. */
 #define ACCEPT_TRIES 16
-#define UNIX_PREFIX  "unix:"
-#define LABEL_MAX    63
+/* A silent connection is asked after a minute, and given up after six questions without an answer. */
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_EACH_S 10
+#define KEEPALIVE_TIMES  6
+#define UNIX_PREFIX      "unix:"
+#define LABEL_MAX        63
 
 static bool
 is_literal_v4(const char *host, struct in_addr *ret_ip)
@@ -223,11 +227,29 @@ seal_endpoint_addr(const struct seal_endpoint *endpoint, struct sockaddr_storage
 }
 
 static bool
+set_number(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+static bool
 set_flag(int fd, int level, int option)
 {
-	const int on = 1;
+	return set_number(fd, level, option, 1);
+}
 
-	return setsockopt(fd, level, option, &on, sizeof(on)) == 0;
+/*
+ * A host that vanished sends nothing, and neither does one whose program has closed a socket that we
+ * have nothing to send to: both are found out after two minutes at most (RFC 9293 section 3.8.4).
+ * It passes on to accepted sockets, as TCP_NODELAY does.
+ */
+static bool
+set_tcp(int fd)
+{
+	return set_flag(fd, IPPROTO_TCP, TCP_NODELAY) && set_flag(fd, SOL_SOCKET, SO_KEEPALIVE) &&
+	       set_number(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S) &&
+	       set_number(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_EACH_S) &&
+	       set_number(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_TIMES);
 }
 
 /* Closes fd, and returns r for the caller to return. */
@@ -256,7 +278,7 @@ bind_failure(int errnum, const char *text, struct seal_err *err)
 
 /*
  * An IPv6 listener serves IPv6 only, whatever the system's default: an address means what it says,
- * and peers never show up as v4-mapped.  TCP_NODELAY passes on to accepted sockets.
+ * and peers never show up as v4-mapped.
  */
 static int
 bind_tcp(const struct sockaddr_storage *addr, socklen_t len, const char *text, struct seal_err *err)
@@ -265,7 +287,7 @@ bind_tcp(const struct sockaddr_storage *addr, socklen_t len, const char *text, s
 
 	if (fd < 0)
 		return seal_fail_errno(err, errno, "cannot make a socket for %s", text);
-	if (!set_flag(fd, SOL_SOCKET, SO_REUSEADDR) || !set_flag(fd, IPPROTO_TCP, TCP_NODELAY) ||
+	if (!set_flag(fd, SOL_SOCKET, SO_REUSEADDR) || !set_tcp(fd) ||
 	    (addr->ss_family == AF_INET6 && !set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY)))
 		return give_up(fd,
 			       seal_fail_errno(err, errno, "cannot set up a socket for %s", text));
@@ -349,6 +371,33 @@ seal_bind(const struct seal_endpoint *endpoint, unsigned mode, struct seal_err *
 				 : bind_tcp(&addr, len, text, err);
 }
 
+static bool
+stat_socket(const struct seal_endpoint *endpoint, struct stat *ret_st)
+{
+	return endpoint->is_unix && lstat(endpoint->host, ret_st) == 0 && S_ISSOCK(ret_st->st_mode);
+}
+
+void
+seal_socket_file_note(struct seal_socket_file *ret_file, const struct seal_endpoint *endpoint)
+{
+	struct stat st;
+
+	*ret_file = (struct seal_socket_file){ 0 };
+	if (stat_socket(endpoint, &st))
+		*ret_file = (struct seal_socket_file){ .device = st.st_dev, .inode = st.st_ino };
+}
+
+void
+seal_socket_file_remove(struct seal_socket_file *file, const struct seal_endpoint *endpoint)
+{
+	struct stat st;
+
+	if (file->inode != 0 && stat_socket(endpoint, &st) && st.st_dev == file->device &&
+	    st.st_ino == file->inode)
+		(void)unlink(endpoint->host); /* what cannot go is stale, and replaced later */
+	*file = (struct seal_socket_file){ 0 };
+}
+
 int
 seal_bind_listen(const struct seal_endpoint *endpoint, int fd, struct seal_err *err)
 {
@@ -376,6 +425,29 @@ seal_listen(const struct seal_endpoint *endpoint, unsigned mode, struct seal_err
 	return give_up(fd, r);
 }
 
+/*
+ * What we ran out of ourselves is a limit, whoever we wanted to speak to; all else is their failure or
+ * the way's.  EADDRNOTAVAIL is told when all our ports are taken, and when no address of ours leads there.
+ */
+static int
+connect_failure(int errnum, const char *text, struct seal_err *err)
+{
+	switch (errnum) {
+	case EMFILE:
+	case ENFILE:
+		return seal_fail(err, SEAL_E_LIMIT, "no descriptor is left for a socket");
+	case ENOBUFS:
+	case ENOMEM:
+		return seal_fail(err, SEAL_E_LIMIT, "the system has no memory for a connection");
+	case EADDRNOTAVAIL:
+		return seal_fail(err, SEAL_E_LIMIT,
+				 "no port or address of ours is left to connect from");
+	default:
+		return seal_fail_errno(err, errnum, "cannot connect%s%s",
+				       text[0] != '\0' ? " to " : "", text);
+	}
+}
+
 int
 seal_connect(const struct sockaddr *addr, socklen_t len, struct seal_err *err)
 {
@@ -383,17 +455,13 @@ seal_connect(const struct sockaddr *addr, socklen_t len, struct seal_err *err)
 	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int r;
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-		return seal_fail(err, SEAL_E_LIMIT, "no descriptor is left for a socket");
-	if (fd < 0)
-		return seal_fail_errno(err, errno, "cannot make a socket");
-	if (addr->sa_family != AF_UNIX && !set_flag(fd, IPPROTO_TCP, TCP_NODELAY))
-		return give_up(fd, seal_fail_errno(err, errno, "cannot set up a socket"));
-	if (connect(fd, addr, len) == 0 || errno == EINPROGRESS)
+	if (fd >= 0 && (addr->sa_family == AF_UNIX || set_tcp(fd)) &&
+	    (connect(fd, addr, len) == 0 || errno == EINPROGRESS))
 		return fd;
 	r = errno;
 	seal_addr_format(addr, len, text);
-	return give_up(fd, seal_fail_errno(err, r, "cannot connect to %s", text));
+	r = connect_failure(r, text, err);
+	return fd < 0 ? r : give_up(fd, r);
 }
 
 int
@@ -404,7 +472,7 @@ seal_connect_result(int fd, struct seal_err *err)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &outcome, &len) < 0)
 		outcome = errno;
-	return outcome == 0 ? 0 : seal_fail_errno(err, outcome, "cannot connect");
+	return outcome == 0 ? 0 : connect_failure(outcome, "", err);
 }
 
 /* What accept reports about the connection it would have returned: try the next one. */

@@ -51,6 +51,17 @@ SEAL_CHECKED int seal_bind(const struct seal_endpoint *endpoint, unsigned mode,
 SEAL_CHECKED int seal_bind_listen(const struct seal_endpoint *endpoint, int fd,
 				  struct seal_err *err);
 /*
+ * The file of a unix socket, noted when it was bound.  It is removed only while it is still that one;
+ * do that before the socket is closed, for until then the system gives its number to no other.  Of
+ * other endpoints there is none.
+ */
+struct seal_socket_file {
+	uint64_t device;
+	uint64_t inode; /* 0: none */
+};
+void seal_socket_file_note(struct seal_socket_file *ret_file, const struct seal_endpoint *endpoint);
+void seal_socket_file_remove(struct seal_socket_file *file, const struct seal_endpoint *endpoint);
+/*
  * Start connecting; returns the descriptor, writable once connected or failed.  SEAL_E_LIMIT and
  * SEAL_E_MEMORY are our own shortage and say nothing about the other side.
  */

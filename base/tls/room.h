@@ -10,9 +10,15 @@
 #include "base/tls/remember.h"
 #include "base/tls/tls_internal.h"
 
+/* Kinds of keys of which the library shows one each: elliptic ones, whatever their curve, and RSA. */
+enum tls_kind { TLS_KIND_EC, TLS_KIND_RSA, TLS_KINDS };
+
 struct tls_credential {
 	struct seal_certs *chain;
 	struct seal_key *key;
+	enum tls_kind kind;
+	int64_t not_before;
+	int64_t not_after;
 };
 
 struct seal_tls {
@@ -40,6 +46,7 @@ struct tls_handshake {
 	enum tls_source source;
 	uint8_t recalled[TLS_KEY_LEN]; /* which session source RECALLED speaks of */
 	struct seal_peer peer;
+	int64_t own_not_after;   /* of the certificate shown; 0: that of struct seal_tls */
 	struct seal_err verdict; /* why the verifier refused; code 0: it did not */
 };
 
@@ -57,6 +64,8 @@ struct tls_session {
 /* NULL when there is none (any more). */
 struct tls_session *tls_session_of(const SSL *ssl);
 
+/* choose.c: called by the library when a server begins a full handshake. */
+int tls_begin_full(SSL *ssl, void *unused);
 int tls_ask_verifier(X509_STORE_CTX *store, void *unused);
 int tls_select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 		    const unsigned char *in, unsigned in_len, void *unused);

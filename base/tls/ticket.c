@@ -42,10 +42,14 @@ tls_scope_key(uint8_t ret_key[static TLS_KEY_LEN], const char *scope, const char
 int64_t
 tls_expiry(const struct tls_session *session, const struct seal_peer *peer)
 {
+	const struct tls_handshake *handshake = session->handshake;
 	int64_t expires_at = (int64_t)time(NULL) + LIFETIME_S;
+	int64_t own = session->tls->not_after;
 
-	if (session->tls->not_after < expires_at)
-		expires_at = session->tls->not_after;
+	if (handshake != NULL && handshake->own_not_after != 0)
+		own = handshake->own_not_after;
+	if (own < expires_at)
+		expires_at = own;
 	if (peer->name[0] != '\0' && peer->not_after < expires_at)
 		expires_at = peer->not_after;
 	return expires_at;
@@ -122,12 +126,33 @@ on_server_session(SSL *ssl, SSL_SESSION *native)
 	return 0; /* the library's own object is not kept */
 }
 
-static SSL_SESSION *
-revive(SSL *ssl, const struct tls_kept *kept)
+static const SSL_CIPHER *
+cipher_of(SSL *ssl, const struct tls_kept *kept)
 {
 	const unsigned char id[2] = { (unsigned char)(kept->cipher >> 8),
 				      (unsigned char)(kept->cipher & 0xff) };
-	const SSL_CIPHER *cipher = SSL_CIPHER_find(ssl, id);
+
+	return SSL_CIPHER_find(ssl, id);
+}
+
+/*
+ * RFC 8446 section 4.6.1: a session is resumed with a cipher of its hash.  The library has chosen the
+ * cipher by now; given a session that does not fit, it would not only drop that but send no other.
+ */
+static bool
+fits(SSL *ssl, const struct tls_kept *kept)
+{
+	const SSL_CIPHER *chosen = SSL_get_pending_cipher(ssl);
+	const SSL_CIPHER *cipher = cipher_of(ssl, kept);
+
+	return chosen != NULL && cipher != NULL &&
+	       SSL_CIPHER_get_handshake_digest(chosen) == SSL_CIPHER_get_handshake_digest(cipher);
+}
+
+static SSL_SESSION *
+revive(SSL *ssl, const struct tls_kept *kept)
+{
+	const SSL_CIPHER *cipher = cipher_of(ssl, kept);
 	SSL_SESSION *native = SSL_SESSION_new();
 
 	if (native != NULL && cipher != NULL &&
@@ -158,13 +183,13 @@ on_lookup(SSL *ssl, const unsigned char *id, int id_len, int *ret_copy)
 	    SSL_version(ssl) != TLS1_3_VERSION)
 		return NULL;
 	if (tls_memory_get(session->tls->memory, id, session->scope, (int64_t)time(NULL), &kept) &&
-	    handshake->resume(handshake->arg, &kept.peer))
+	    fits(ssl, &kept) && handshake->resume(handshake->arg, &kept.peer))
 		native = revive(ssl, &kept);
 	if (native != NULL) {
 		handshake->source = TLS_RECALLED;
 		handshake->peer = kept.peer;
 		memcpy(handshake->recalled, kept.key, TLS_KEY_LEN);
-		(void)SSL_set_num_tickets(ssl, 0); /* the client has one; always succeeds */
+		(void)SSL_set_num_tickets(ssl, 0); /* the client has one; choose.c gives it back */
 	}
 	tls_kept_release(&kept);
 	return native;

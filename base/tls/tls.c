@@ -161,11 +161,28 @@ seal_tls_new(struct seal_tls **ret_tls, const struct seal_tls_config *config, st
 		return r;
 	SSL_CTX_set_cert_verify_callback(tls->ctx, tls_ask_verifier, NULL);
 	SSL_CTX_set_alpn_select_cb(tls->ctx, tls_select_alpn, NULL);
+	if (config->side == SEAL_SIDE_SERVER)
+		SSL_CTX_set_cert_cb(tls->ctx, tls_begin_full, NULL);
 	*ret_tls = SEAL_TAKE(tls);
 	return 0;
 }
 
 /* ---- The public ---- */
+
+static int
+note_credential(struct seal_tls *tls, struct tls_credential *credential, struct seal_err *err)
+{
+	const struct seal_cert *leaf = seal_certs_at(credential->chain, 0);
+	int r;
+
+	if (leaf == NULL)
+		return seal_fail(err, SEAL_E_BUG, "no certificate to present");
+	credential->kind = EVP_PKEY_is_a(seal_key_native(credential->key), "RSA") == 1
+				   ? TLS_KIND_RSA
+				   : TLS_KIND_EC;
+	r = seal_cert_times(leaf, &credential->not_before, &credential->not_after, err);
+	return r < 0 ? r : note_end(tls, leaf, err);
+}
 
 static int
 copy_credentials(struct seal_tls *tls, const struct seal_tls_public_config *config,
@@ -183,52 +200,11 @@ copy_credentials(struct seal_tls *tls, const struct seal_tls_public_config *conf
 		if (r == 0)
 			r = seal_key_copy(&credential->key, config->credentials[i].key, err);
 		if (r == 0)
-			r = note_end(tls, seal_certs_at(credential->chain, 0), err);
+			r = note_credential(tls, credential, err);
 		if (r < 0)
 			return r;
 	}
 	return use_credential(tls->ctx, tls->credentials[0].chain, tls->credentials[0].key, err);
-}
-
-/* RFC 6066 section 3: by name, or the first of them. */
-static const struct tls_credential *
-choose_credential(const struct seal_tls *tls, const char *name)
-{
-	for (size_t i = 0; name != NULL && i < tls->credential_count; i++)
-		if (seal_cert_serves(seal_certs_at(tls->credentials[i].chain, 0), name))
-			return &tls->credentials[i];
-	return &tls->credentials[0];
-}
-
-static int
-on_client_hello(SSL *ssl, void *unused)
-{
-	const struct tls_session *session = tls_session_of(ssl);
-	const struct tls_credential *credential;
-	STACK_OF(X509) * rest;
-	int ok;
-
-	(void)unused;
-	if (session == NULL)
-		return 0;
-	credential =
-		choose_credential(session->tls, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-	if (credential == &session->tls->credentials[0])
-		return 1; /* the context's own */
-	rest = sk_X509_new_null();
-	for (size_t i = 1; rest != NULL && i < seal_certs_count(credential->chain); i++)
-		if (sk_X509_push(rest, seal_cert_native(seal_certs_at(credential->chain, i))) ==
-		    0) {
-			sk_X509_free(rest);
-			return 0;
-		}
-	/* The first one goes: the library would choose among keys of several kinds. */
-	SSL_certs_clear(ssl);
-	ok = rest != NULL &&
-	     SSL_use_cert_and_key(ssl, seal_cert_native(seal_certs_at(credential->chain, 0)),
-				  seal_key_native(credential->key), rest, 1) == 1;
-	sk_X509_free(rest);
-	return ok ? 1 : 0;
 }
 
 static int
@@ -267,7 +243,7 @@ seal_tls_new_public(struct seal_tls **ret_tls, const struct seal_tls_public_conf
 	SSL_CTX_set_cert_verify_callback(tls->ctx, tls_ask_verifier, NULL);
 	SSL_CTX_set_alpn_select_cb(tls->ctx, tls_select_alpn, NULL);
 	/* Not the server name's own callback: this one comes when the name has been parsed, always. */
-	SSL_CTX_set_cert_cb(tls->ctx, on_client_hello, NULL);
+	SSL_CTX_set_cert_cb(tls->ctx, tls_begin_full, NULL);
 	*ret_tls = SEAL_TAKE(tls);
 	return 0;
 }

@@ -244,44 +244,58 @@ proxy_refused() {
 	expect_line "$WORK/last" "$pattern"
 	checked=$((checked + 1))
 }
+# The same beforehand, too.
+both_refused() {
+	proxy_refused "$@"
+	proxy_refused "$1" --check "${@:2}"
+}
 LISTEN=(--inbound '8443=8080')
 proxy_refused '/etc/seal/egg' "${LISTEN[@]}"
+expect_exit 0 proxy --check "${LISTEN[@]}"
 mkdir -p "$(dirname "$EGG")"
 mint "$WORK/web.egg" shop --peer web
 lay_egg web "$WORK/web.egg"
 chmod 0644 "$EGG"
-proxy_refused '/etc/seal/egg' "${LISTEN[@]}"
+both_refused '/etc/seal/egg' "${LISTEN[@]}"
 rm "$EGG"
 cp "$WORK/web.egg" "$(dirname "$EGG")/real"
 ln -s real "$EGG"
-proxy_refused '/etc/seal/egg' "${LISTEN[@]}"
+both_refused '/etc/seal/egg' "${LISTEN[@]}"
 rm "$EGG"
 mkdir "$EGG"
-proxy_refused '/etc/seal/egg' "${LISTEN[@]}"
+both_refused '/etc/seal/egg' "${LISTEN[@]}"
 rmdir "$EGG"
 on web mkfifo -m 0400 /etc/seal/egg
-proxy_refused '/etc/seal/egg' "${LISTEN[@]}"
+both_refused '/etc/seal/egg' "${LISTEN[@]}"
 rm "$EGG"
 for content in '' garbage "seal-egg.2.$(tail -c 100 "$WORK/web.egg")" "$(head -c 500 "$WORK/web.egg")" "$(cat "$WORK/web.egg")x" \
 	"$(head -c 20000 /dev/zero | tr '\0' a)"; do
 	printf '%s' "$content" >"$WORK/bad.egg"
 	lay_egg web "$WORK/bad.egg"
-	proxy_refused '/etc/seal/egg' "${LISTEN[@]}"
+	both_refused '/etc/seal/egg' "${LISTEN[@]}"
 	[ -e "$EGG" ] || fail "an egg that did not hatch was removed"
 done
 rm "$EGG"
 : >"$EGG"
 install -m 0400 "$WORK/web.egg" "$WORK/mounted.egg"
 on web mount --bind "$WORK/mounted.egg" /etc/seal/egg
-proxy_refused '/etc/seal/egg' "${LISTEN[@]}"
+both_refused '/etc/seal/egg' "${LISTEN[@]}"
 on web umount /etc/seal/egg
 rm "$EGG"
 
 say "seal-proxy: an egg without plain_config takes no listeners from flags"
 seal egg mint shop --peer web -o "$WORK/sealed-only.egg" >/dev/null
 lay_egg web "$WORK/sealed-only.egg"
-proxy_refused '.' "${LISTEN[@]}"
+both_refused '.' "${LISTEN[@]}"
 [ -e "$EGG" ] || fail "an egg that did not hatch was removed"
+
+say "seal-proxy --check: an egg that is over"
+mint "$WORK/short.egg" shop --peer web --ttl 1s
+lay_egg web "$WORK/short.egg"
+is_over() { ! proxy --check "${LISTEN[@]}" >/dev/null 2>&1; }
+wait_for 10 "the egg to end" is_over
+proxy_refused '/etc/seal/egg.*expired' --check "${LISTEN[@]}"
+[ -e "$EGG" ] || fail "--check removed an egg"
 
 say "seal-proxy: listeners that cannot be meant"
 lay_egg web "$WORK/web.egg"
@@ -308,10 +322,23 @@ start web squatter python3 -m http.server --bind 0.0.0.0 8443
 wait_port web 8443
 proxy_refused '8443' "${LISTEN[@]}"
 stop squatter
-proxy_refused '.' --credentials "$WORK/nowhere" --inbound 8443=8080/web
+both_refused 'nowhere' --credentials "$WORK/nowhere" --inbound 8443=8080/web
 cp -a "$WORK/good.certs" "$WORK/open.certs"
 chmod 0644 "$WORK/open.certs/key.pem"
-proxy_refused 'key.pem' --credentials "$WORK/open.certs" --inbound 8443=8080/web
+both_refused 'open.certs.*key.pem' --credentials "$WORK/open.certs" --inbound 8443=8080/web
+cp -a "$WORK/good.certs" "$WORK/mixed.certs"
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$WORK/mixed.certs/key.pem" 2>/dev/null
+chmod 0600 "$WORK/mixed.certs/key.pem"
+both_refused "mixed.certs.*the key is not the certificate's" --credentials "$WORK/mixed.certs" --inbound 8443=8080/web
+for file in ca.pem cert.pem key.pem; do
+	rm -rf "$WORK/broken.certs"
+	cp -a "$WORK/good.certs" "$WORK/broken.certs"
+	echo garbage >"$WORK/broken.certs/$file"
+	both_refused "broken.certs.*$file" --credentials "$WORK/broken.certs" --inbound 8443=8080/web
+	rm "$WORK/broken.certs/$file"
+	both_refused "broken.certs.*$file" --credentials "$WORK/broken.certs" --inbound 8443=8080/web
+done
+expect_exit 0 proxy --check --credentials "$WORK/good.certs" --inbound 8443=8080/web
 proxy_refused '.' --credentials "$WORK/good.certs" --inbound 8443=8080
 
 say "$checked refusals, each with its own line"

@@ -46,6 +46,18 @@ leaf() {
 	certify "$name" inter "/CN=$host" "subjectAltName=DNS:$host\nextendedKeyUsage=serverAuth\nkeyUsage=critical,digitalSignature" "$@"
 	cat "$CA/$name.crt" "$CA/inter.crt" >"$CA/$name.pem"
 }
+# dying NAME HOSTNAME SECONDS: a leaf with a minute behind it and so many seconds before it.
+dying() {
+	new_key ec "$CA/$1.key"
+	openssl req -new -key "$CA/$1.key" -subj "/CN=$2" -out "$CA/$1.csr" 2>/dev/null
+	printf '%s\n' '[ca]' 'default_ca=own' '[own]' "database=$CA/index" "new_certs_dir=$CA" "serial=$CA/serial" 'policy=any' '[any]' 'commonName=supplied' >"$CA/ca.cnf"
+	: >"$CA/index" && rm -f "$CA/serial"
+	openssl ca -batch -notext -rand_serial -md sha256 -config "$CA/ca.cnf" -cert "$CA/inter.crt" -keyfile "$CA/inter.key" -in "$CA/$1.csr" \
+		-startdate "$(date -u -d '-60 seconds' +%y%m%d%H%M%SZ)" -enddate "$(date -u -d "+$3 seconds" +%y%m%d%H%M%SZ)" \
+		-extfile <(printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\nkeyUsage=critical,digitalSignature\n' "$2") \
+		-out "$CA/$1.crt" 2>"$WORK/ca.err" || fail "openssl ca: $(cat "$WORK/ca.err")"
+	cat "$CA/$1.crt" "$CA/inter.crt" >"$CA/$1.pem"
+}
 client() {
 	new_key ec "$CA/$1.key"
 	certify "$1" "$2" "/CN=$3" 'extendedKeyUsage=clientAuth\nkeyUsage=critical,digitalSignature'
@@ -238,6 +250,39 @@ say "and repaired, the next is shown"
 install_pair third shop
 wait_for 5 "the repaired certificate" is_shown third 9443
 goes_on 9448
+
+say "one that ends while it serves is announced, and then refuses those who asked for it and nobody else"
+ready() { [ "$(curl -s -o /dev/null -w '%{http_code}' "http://$HEALTH/readyz")" = "$1" ]; }
+is_shown_for() { [ "$(shown "$2" "$3")" = "$(serial "$CA/$1.crt")" ]; }
+ready 200 || fail "not ready"
+dying brief api.example.com 10
+install_pair brief api
+wait_for 5 "the brief certificate" is_shown_for brief 9443 api.example.com
+wait_for 5 "a word ahead" has_line "$LOG" 'event=certificate_expires .*certificate=[^ ]*/api.crt'
+wait_for 20 "its end" has_line "$LOG" 'event=certificate_expired .*certificate=[^ ]*/api.crt'
+[ -z "$(shown 9443 api.example.com)" ] || fail "shown although it is over"
+wait_for 5 "the reason in the log" has_line "$LOG" "event=peer_refused .*api.example.com.* is not valid now"
+expect_shown third 9443 "$HOST"
+expect_shown wild 9443 one.wild.example.com
+ready 200 || fail "one that is over stopped all"
+say "and does not keep the others from being renewed"
+install_pair second shop
+wait_for 5 "the renewed certificate" is_shown second 9443
+install_pair third shop
+wait_for 5 "the one of before" is_shown third 9443
+[ "$(count_lines "$LOG" 'event=certificate_(expires|expired) .*/api.crt')" = 2 ] || fail "said more than once"
+install_pair api api
+wait_for 5 "the repaired one" is_shown_for api 9443 api.example.com
+
+say "a listener that has no valid one left is not ready"
+dying last "$HOST" 5
+publish last gen3
+wait_for 5 "the last certificate" is_shown last 9444
+wait_for 10 "not ready" ready 503
+[ -z "$(shown 9444 "$HOST")" ] || fail "shown although it is over"
+goes_on 9444
+publish third gen4
+wait_for 5 "ready again" ready 200
 
 # ---- Clients with certificates.
 

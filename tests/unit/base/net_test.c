@@ -232,6 +232,53 @@ Test(net, connects_to_what_listens)
 	close(listener);
 }
 
+static int
+option_of(int fd, int level, int option)
+{
+	socklen_t len = sizeof(int);
+	int value = -1;
+
+	cr_assert_eq(getsockopt(fd, level, option, &value, &len), 0);
+	return value;
+}
+
+static void
+expect_kept_alive(int fd, const char *which)
+{
+	cr_expect_eq(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1, "%s", which);
+	cr_expect_leq(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE) +
+			      option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL) *
+				      option_of(fd, IPPROTO_TCP, TCP_KEEPCNT),
+		      120, "%s", which);
+	cr_expect_eq(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1, "%s", which);
+}
+
+Test(net, asks_silent_connections_of_both_kinds_whether_somebody_is_there)
+{
+	struct seal_endpoint endpoint;
+	struct seal_err err = { 0 };
+	struct sockaddr_storage addr;
+	struct pollfd wanted = { .events = POLLIN };
+	socklen_t len;
+	int ends[2];
+
+	cr_assert_eq(seal_endpoint_parse(&endpoint, "127.0.0.1:0", NULL, &err), 0);
+	wanted.fd = seal_listen(&endpoint, 0, &err);
+	cr_assert_geq(wanted.fd, 0, "%s", err.text);
+	endpoint.port = seal_listen_port(wanted.fd);
+	cr_assert_eq(seal_endpoint_addr(&endpoint, &addr, &len, &err), 0);
+	ends[0] = seal_connect((struct sockaddr *)&addr, len, &err);
+	cr_assert_geq(ends[0], 0, "%s", err.text);
+	cr_assert_eq(poll(&wanted, 1, 5000), 1);
+	ends[1] = seal_accept(wanted.fd, &addr, &len, &err);
+	cr_assert_geq(ends[1], 0, "%s", err.text);
+	expect_kept_alive(ends[0], "connected");
+	expect_kept_alive(ends[1], "accepted");
+	close(ends[0]);
+	close(ends[1]);
+	close(wanted.fd);
+}
+
 Test(net, says_that_nobody_listens)
 {
 	struct seal_endpoint endpoint = at("127.0.0.1:0");
@@ -364,6 +411,51 @@ Test(net, replaces_the_socket_of_a_dead_process)
 	close(server);
 	close(client);
 	close(listener);
+	remove_folder(&folder);
+}
+
+Test(net, removes_the_file_of_its_socket_and_no_other)
+{
+	struct folder folder = make_folder();
+	struct seal_endpoint endpoint = at(folder.text);
+	struct seal_socket_file file = { .inode = 1 };
+	int listener = listen_at(folder.text, 0600);
+	int other;
+
+	seal_socket_file_note(&file, &endpoint);
+	seal_socket_file_remove(&file, &endpoint);
+	cr_expect_eq(access(folder.sock, F_OK), -1);
+	close(listener);
+
+	/* Another program's, which took the name over. */
+	listener = listen_at(folder.text, 0600);
+	seal_socket_file_note(&file, &endpoint);
+	cr_assert_eq(unlink(folder.sock), 0);
+	other = listen_at(folder.text, 0600);
+	seal_socket_file_remove(&file, &endpoint);
+	cr_expect_eq(access(folder.sock, F_OK), 0, "another's socket is gone");
+	seal_socket_file_remove(&file, &endpoint);
+	cr_expect_eq(access(folder.sock, F_OK), 0);
+	close(listener);
+	close(other);
+
+	/* Something that is no socket at all. */
+	cr_assert_eq(unlink(folder.sock), 0);
+	listener = listen_at(folder.text, 0600);
+	seal_socket_file_note(&file, &endpoint);
+	cr_assert_eq(unlink(folder.sock), 0);
+	other = open(folder.sock, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	cr_assert_geq(other, 0);
+	seal_socket_file_remove(&file, &endpoint);
+	cr_expect_eq(access(folder.sock, F_OK), 0);
+	close(other);
+	close(listener);
+
+	/* No file: nothing is noted, and nothing happens. */
+	cr_assert_eq(seal_endpoint_parse(&endpoint, "127.0.0.1:1", NULL, NULL), 0);
+	seal_socket_file_note(&file, &endpoint);
+	cr_expect_eq(file.inode, 0);
+	seal_socket_file_remove(&file, &endpoint);
 	remove_folder(&folder);
 }
 

@@ -53,6 +53,36 @@ Test(tls_hostile, a_ticket_with_another_secret_is_no_way_in)
 	SSL_CTX_free(ctx);
 }
 
+/* RFC 8446 section 4.2.11: a session is of the hash of its cipher. */
+Test(tls_hostile, a_client_whose_session_does_not_fit_its_ciphers_gets_one_that_does)
+{
+	TLS_RIG(rig);
+	SSL_CTX *ctx = tls_rig_native(&rig);
+	SSL_SESSION *session;
+	SSL *ssl;
+	bool ok = false;
+
+	cr_assert_eq(SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384"), 1);
+	session = tls_rig_leave(&rig, tls_rig_join(&rig, ctx, NULL, NULL, &ok));
+	cr_assert(ok && SSL_SESSION_is_resumable(session));
+
+	cr_assert_eq(SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256"), 1);
+	ssl = tls_rig_join(&rig, ctx, session, NULL, &ok);
+	cr_expect(ok, "%s", rig.ends[SERVER].err.text);
+	cr_expect_eq(rig.ends[SERVER].verified, 1);
+	cr_expect_eq(SSL_session_reused(ssl), 0);
+	SSL_SESSION_free(session);
+	session = tls_rig_leave(&rig, ssl);
+	cr_assert_not_null(session);
+	cr_expect(SSL_SESSION_is_resumable(session), "no ticket came");
+
+	ssl = tls_rig_join(&rig, ctx, session, NULL, &ok);
+	cr_expect(ok && SSL_session_reused(ssl) == 1, "the new one is of no use");
+	SSL_SESSION_free(session);
+	SSL_SESSION_free(tls_rig_leave(&rig, ssl));
+	SSL_CTX_free(ctx);
+}
+
 Test(tls_hostile, early_data_is_not_accepted)
 {
 	TLS_RIG(rig);

@@ -5,15 +5,20 @@
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "tests/unit/base/tls_rig.h"
 
-#define CREDENTIALS 3
+#define CREDENTIALS 5
+#define DAY         86400
+#define OVER        (-10)
 
 struct public
 {
 	struct tls_rig rig;
-	struct pki_id ids[CREDENTIALS]; /* shop.example.com, *.wild.example.com, and an RSA one */
+	/* shop.example.com, *.wild.example.com, rsa.example.com, and both.example.com twice */
+	struct pki_id ids[CREDENTIALS]; /* the third and the last but one are RSA ones */
 	SSL_CTX *client;                /* has no certificate */
 	SSL *ssl;
 	bool ok;
@@ -21,7 +26,7 @@ struct public
 
 /* No key that we make is an RSA one: theirs come from files. */
 static struct pki_id
-make_rsa(const char *name)
+make_rsa(const char *name, long ends)
 {
 	EVP_PKEY *key = EVP_RSA_gen(2048);
 	X509 *cert = X509_new();
@@ -37,8 +42,8 @@ make_rsa(const char *name)
 	cr_assert(key != NULL && cert != NULL && pem != NULL && extension != NULL);
 	cr_assert_eq(X509_set_version(cert, X509_VERSION_3), 1);
 	cr_assert_eq(ASN1_INTEGER_set(X509_get_serialNumber(cert), 4711), 1);
-	cr_assert_not_null(X509_gmtime_adj(X509_getm_notBefore(cert), -60));
-	cr_assert_not_null(X509_gmtime_adj(X509_getm_notAfter(cert), 86400));
+	cr_assert_not_null(X509_gmtime_adj(X509_getm_notBefore(cert), -86400));
+	cr_assert_not_null(X509_gmtime_adj(X509_getm_notAfter(cert), ends));
 	cr_assert_eq(X509_set_pubkey(cert, key), 1);
 	cr_assert_eq(X509_add_ext(cert, extension, -1), 1);
 	cr_assert_gt(X509_sign(cert, key, EVP_sha256()), 0);
@@ -54,13 +59,15 @@ make_rsa(const char *name)
 }
 
 static struct pki_id
-make_server(struct public *public, const char *name)
+make_server(struct public *public, const char *name, int64_t ends)
 {
 	struct seal_strv dns = pki_strv(name, NULL);
 	const struct seal_cert_spec spec = { .kind = SEAL_CERT_SERVER,
 					     .common_name = name,
 					     .uri = "spiffe://seal.test/rot",
-					     .dns = &dns };
+					     .dns = &dns,
+					     .not_before = time(NULL) - 86400,
+					     .not_after = time(NULL) + ends };
 	struct pki_id id = pki_issue(&public->rig.ca, &spec);
 
 	seal_strv_release(&dns);
@@ -94,9 +101,11 @@ start(struct public *public)
 {
 	*public = (struct public){ .client = SSL_CTX_new(TLS_client_method()) };
 	tls_rig_start(&public->rig);
-	public->ids[0] = make_server(public, "shop.example.com");
-	public->ids[1] = make_server(public, "*.wild.example.com");
-	public->ids[2] = make_rsa("rsa.example.com");
+	public->ids[0] = make_server(public, "shop.example.com", DAY);
+	public->ids[1] = make_server(public, "*.wild.example.com", DAY);
+	public->ids[2] = make_rsa("rsa.example.com", DAY);
+	public->ids[3] = make_rsa("both.example.com", DAY);
+	public->ids[4] = make_server(public, "both.example.com", DAY);
 	serve(public, false);
 }
 
@@ -219,6 +228,98 @@ Test(tls_public, an_rsa_client_of_another_name_gets_no_other_certificate)
 	cr_expect_eq(seen_by(&public, "shop.example.com"), 0);
 }
 
+Test(tls_public, a_name_with_keys_of_two_kinds_has_one_for_every_client)
+{
+	static const struct {
+		int version;
+		const char *suite; /* of 1.2 */
+		const char *signatures;
+		int which;
+	} cases[] = {
+		/* Who can do both is shown the cheaper one, wherever it stands in the list. */
+		{ TLS1_3_VERSION, NULL, "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256", 4 },
+		{ TLS1_3_VERSION, NULL, "RSA-PSS+SHA256:ECDSA+SHA256:RSA+SHA256", 4 },
+		{ TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256", NULL,
+		  4 },
+		/* Who can do one is shown that. */
+		{ TLS1_3_VERSION, NULL, "ECDSA+SHA256", 4 },
+		{ TLS1_3_VERSION, NULL, "RSA-PSS+SHA256:RSA+SHA256", 3 },
+		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", NULL, 4 },
+		{ TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", NULL, 3 },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(cases); i++) {
+		PUBLIC(public);
+
+		limit_to(&public, cases[i].version);
+		if (cases[i].suite != NULL)
+			cr_assert_eq(SSL_CTX_set_cipher_list(public.client, cases[i].suite), 1);
+		if (cases[i].signatures != NULL)
+			cr_assert_eq(SSL_CTX_set1_sigalgs_list(public.client, cases[i].signatures),
+				     1);
+		cr_expect_eq(seen_by(&public, "both.example.com"), cases[i].which, "case %zu", i);
+	}
+}
+
+/* The index-th certificate is one that ends so many seconds from now. */
+static void
+put_end(struct public *public, size_t at, int64_t ends)
+{
+	static const char *const names[] = { "shop.example.com", "*.wild.example.com",
+					     "rsa.example.com", "both.example.com",
+					     "both.example.com" };
+
+	pki_id_release(&public->ids[at]);
+	public->ids[at] = at == 2 || at == 3 ? make_rsa(names[at], ends)
+					     : make_server(public, names[at], ends);
+	serve(public, false);
+}
+
+Test(tls_public, a_certificate_that_is_over_stops_only_those_who_would_see_it)
+{
+	static const struct {
+		size_t over;
+		const char *refused;
+		const char *served;
+		int which;
+	} cases[] = {
+		{ 0, "shop.example.com", "a.wild.example.com", 1 },
+		{ 0, "nobody.example.com", "rsa.example.com", 2 },
+		{ 0, NULL, "both.example.com", 4 },
+		{ 1, "a.wild.example.com", "shop.example.com", 0 },
+		{ 2, "rsa.example.com", "nobody.example.com", 0 },
+		{ 2, "rsa.example.com", NULL, 0 },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(cases); i++) {
+		PUBLIC(public);
+
+		put_end(&public, cases[i].over, OVER);
+		cr_expect_eq(seen_by(&public, cases[i].refused), -1, "case %zu", i);
+		cr_expect_eq(public.rig.ends[SERVER].io, SEAL_IO_FAIL);
+		cr_expect_eq(public.rig.ends[SERVER].err.code, SEAL_E_REFUSED);
+		cr_expect_not_null(strstr(public.rig.ends[SERVER].err.text, "not valid now"), "%s",
+				   public.rig.ends[SERVER].err.text);
+		cr_expect_eq(seen_by(&public, cases[i].served), cases[i].which, "case %zu", i);
+	}
+}
+
+Test(tls_public, of_two_for_a_name_the_valid_one_is_shown)
+{
+	PUBLIC(public);
+
+	put_end(&public, 4, OVER);
+	cr_expect_eq(seen_by(&public, "both.example.com"), 3);
+	put_end(&public, 3, OVER);
+	cr_expect_eq(seen_by(&public, "both.example.com"), -1);
+	put_end(&public, 4, DAY);
+	cr_expect_eq(seen_by(&public, "both.example.com"), 4);
+	/* And who can only see the one that is over sees none. */
+	limit_to(&public, TLS1_2_VERSION);
+	cr_assert_eq(SSL_CTX_set_cipher_list(public.client, "ECDHE-RSA-AES128-GCM-SHA256"), 1);
+	cr_expect_eq(seen_by(&public, "both.example.com"), -1);
+}
+
 /* Handshake with the session of the last time.  Was it resumed? */
 static bool
 resumes(struct public *public, SSL_SESSION **session)
@@ -246,6 +347,29 @@ Test(tls_public, resumes_clients_that_nobody_asked_who_they_are)
 	cr_expect_str_eq(public.rig.ends[SERVER].offered.name, "");
 	public.rig.ends[SERVER].admits = false;
 	cr_expect_not(resumes(&public, &session));
+	SSL_SESSION_free(session);
+}
+
+Test(tls_public, a_session_ends_with_the_certificate_it_was_begun_with_and_no_other)
+{
+	PUBLIC(public);
+	SSL_SESSION *session = NULL;
+
+	put_end(&public, 2, OVER);
+	cr_expect_not(resumes(&public, &session));
+	cr_expect(resumes(&public, &session), "what another certificate came to is no matter");
+	put_end(&public, 0, 2);
+	cr_expect_not(resumes(&public, &session));
+	cr_expect(resumes(&public, &session));
+	sleep(3);
+	(void)seen_by(&public, "rsa.example.com");
+	{
+		SSL *ssl = tls_rig_join(&public.rig, public.client, session, "shop.example.com",
+					&public.ok);
+
+		cr_expect_not(public.ok, "resumed although its certificate is over");
+		SSL_SESSION_free(tls_rig_leave(&public.rig, ssl));
+	}
 	SSL_SESSION_free(session);
 }
 

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -31,6 +32,27 @@ dial_rig_later(uint64_t ms)
 	later_ms += ms;
 }
 
+static int connect_fails;
+
+int __real_connect(int fd, const struct sockaddr *addr, socklen_t len);
+int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len);
+
+/* And this in front of the system's connect. */
+int
+__wrap_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	if (connect_fails == 0)
+		return __real_connect(fd, addr, len);
+	errno = connect_fails;
+	return -1;
+}
+
+void
+dial_rig_fail_connects(int errnum)
+{
+	connect_fails = errnum;
+}
+
 static void
 lose_patience(void *arg)
 {
@@ -45,6 +67,7 @@ dial_rig_start(struct dial_rig *rig)
 {
 	*rig = (struct dial_rig){ 0 };
 	later_ms = 0;
+	connect_fails = 0;
 	seal_log_setup("test", SEAL_LOG_ERROR, false);
 	cr_assert_eq(seal_loop_new(&rig->loop, NULL), 0);
 	cr_assert_eq(seal_timer_new(&rig->patience, rig->loop, lose_patience, rig, NULL), 0);

@@ -36,6 +36,9 @@ void dial_rig_stop(struct dial_rig *rig);
 /* From now on the clock shows so much more. */
 void dial_rig_later(uint64_t ms);
 
+/* From now on the system connects nobody, and says this; 0: it does again. */
+void dial_rig_fail_connects(int errnum);
+
 /* Targets: their ports.  port 0: any; address NULL: 127.0.0.1. */
 uint16_t dial_rig_listener(struct dial_rig *rig, const char *address, uint16_t port);
 uint16_t dial_rig_refusing(struct dial_rig *rig);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proxy/dial over loopback: who is reached, by which way, and what is left behind when nobody is. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/un.h>
@@ -326,6 +327,74 @@ Test(proxy_dial, does_not_blame_a_target_for_descriptors_that_we_have_not)
 	cr_expect(dial_rig_status(&rig, 0).healthy);
 }
 
+static void
+serve_again(void *arg)
+{
+	(void)arg;
+	dial_rig_fail_connects(0);
+}
+
+Test(proxy_dial, blames_no_target_for_what_we_ran_out_of_ourselves)
+{
+	static const struct {
+		int errnum;
+		const char *why;
+	} rows[] = {
+		{ EADDRNOTAVAIL, "no port or address of ours" },
+		{ EMFILE, "no descriptor" },
+		{ ENFILE, "no descriptor" },
+		{ ENOBUFS, "no memory" },
+		{ ENOMEM, "no memory" },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(rows); i++) {
+		DIAL_RIG(rig);
+		uint16_t port = dial_rig_listener(&rig, NULL, 0);
+
+		dial_rig_pool(&rig, LOCAL, port, NULL);
+		dial_rig_fail_connects(rows[i].errnum);
+		dial_rig_dial(&rig, 0, 200);
+		dial_rig_finish(&rig);
+		expect_failed(&rig, SEAL_E_LIMIT, at_port(port));
+		cr_expect_not_null(strstr(rig.result.why.text, rows[i].why), "%s",
+				   rig.result.why.text);
+		cr_expect_eq(dial_rig_status(&rig, 0).failures, 0, "%s", rows[i].why);
+		cr_expect(dial_rig_status(&rig, 0).healthy);
+	}
+}
+
+Test(proxy_dial, blames_a_target_for_what_is_not_our_shortage)
+{
+	static const int errnums[] = { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT };
+
+	for (size_t i = 0; i < SEAL_COUNT(errnums); i++) {
+		DIAL_RIG(rig);
+
+		dial_rig_pool(&rig, LOCAL, dial_rig_listener(&rig, NULL, 0), NULL);
+		dial_rig_fail_connects(errnums[i]);
+		dial_rig_dial(&rig, 0, 200);
+		dial_rig_finish(&rig);
+		cr_expect_gt(dial_rig_status(&rig, 0).failures, 0, "%s", strerror(errnums[i]));
+		cr_expect_not(dial_rig_status(&rig, 0).healthy);
+	}
+}
+
+Test(proxy_dial, connects_as_soon_as_a_shortage_is_over)
+{
+	DIAL_RIG(rig);
+	struct seal_timer *timer = NULL;
+
+	dial_rig_pool(&rig, LOCAL, dial_rig_listener(&rig, NULL, 0), NULL);
+	dial_rig_fail_connects(EADDRNOTAVAIL);
+	cr_assert_eq(seal_timer_new(&timer, rig.loop, serve_again, NULL, NULL), 0);
+	seal_timer_arm(timer, 150);
+	dial_rig_dial(&rig, 0, 3000);
+	dial_rig_finish(&rig);
+	seal_timer_free(timer);
+	cr_expect_geq(rig.result.fd, 0, "%s", rig.result.why.text);
+	cr_expect_eq(dial_rig_status(&rig, 0).failures, 0);
+}
+
 /* ---- Given up ---- */
 
 /* Every phase is left at some moment; none may leave anything behind. */
@@ -519,4 +588,45 @@ Test(proxy_dial, leaves_everybody_else_to_the_long_way)
 	dial_rig_pool(&rig, "localhost", refusing, NULL);
 	cr_expect_not(proxy_dial_at_once(rig.pool, 0, &rig.result), "a name");
 	cr_expect_eq(dial_rig_descriptors(), before, "a descriptor is left behind");
+}
+
+/* What a connection does: at once if that is possible, else the long way. */
+static unsigned
+dial_both_ways(struct dial_rig *rig)
+{
+	rig->result = (struct proxy_dial_result){ .fd = -1 };
+	if (!proxy_dial_at_once(rig->pool, 0, &rig->result)) {
+		rig->fired = 0;
+		dial_rig_dial(rig, 0, 2000);
+		dial_rig_finish(rig);
+	}
+	cr_assert_geq(rig->result.fd, 0, "%s", rig->result.why.text);
+	close(rig->result.fd);
+	proxy_pool_release(rig->pool, rig->result.target);
+	return rig->result.target;
+}
+
+Test(proxy_dial, takes_equals_in_turn_when_they_cannot_be_reached_at_once)
+{
+	DIAL_RIG(rig);
+	unsigned taken[2] = { 0 };
+
+	dial_rig_pool(&rig, "localhost", dial_rig_listener(&rig, NULL, 0), "localhost",
+		      dial_rig_listener(&rig, NULL, 0), NULL);
+	for (int i = 0; i < 6; i++)
+		taken[dial_both_ways(&rig)]++;
+	cr_expect_eq(taken[0], 3, "%u to %u", taken[0], taken[1]);
+}
+
+Test(proxy_dial, blames_a_target_that_refused_at_once)
+{
+	DIAL_RIG(rig);
+	uint16_t refusing = dial_rig_refusing(&rig);
+
+	dial_rig_pool(&rig, LOCAL, dial_rig_listener(&rig, NULL, 0), LOCAL, refusing, LOCAL,
+		      dial_rig_listener(&rig, NULL, 0), NULL);
+	for (int i = 0; i < 3; i++)
+		cr_expect_neq(dial_both_ways(&rig), 1);
+	cr_expect_not(dial_rig_status(&rig, 1).healthy, "nobody noticed");
+	cr_expect_eq(dial_rig_status(&rig, 1).failures, 1);
 }

@@ -2,7 +2,8 @@
 check_PROGRAMS += tests/unit/proxy_tests
 TESTS += tests/unit/proxy_tests
 tests_unit_proxy_tests_CFLAGS = $(TEST_CFLAGS)
-tests_unit_proxy_tests_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAP) -Wl,--wrap=seal_loop_now_ms
+tests_unit_proxy_tests_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAP) -Wl,--wrap=seal_loop_now_ms \
+	-Wl,--wrap=connect
 tests_unit_proxy_tests_LDADD = $(SUPPORT_LIBS) proxy/libproxy.a $(ROT_CLIENT_LIBS) $(UNIT_LIBS)
 tests_unit_proxy_tests_SOURCES = \
 	%D%/rig.c %D%/rig.h %D%/sample.c %D%/sample.h %D%/metrics_golden.inc %D%/status_golden.inc \

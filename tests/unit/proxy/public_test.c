@@ -100,7 +100,7 @@ load(void)
 {
 	struct proxy_public *public = NULL;
 
-	cr_assert_eq(proxy_public_load(&public, &listener, PKI_NOW, &err), 0, "%s", err.text);
+	cr_assert_eq(proxy_public_load(&public, &listener, NULL, PKI_NOW, &err), 0, "%s", err.text);
 	return public;
 }
 
@@ -110,8 +110,8 @@ expect_refused(int code, const char *says)
 {
 	struct proxy_public *public = NULL;
 
-	cr_expect_eq(proxy_public_load(&public, &listener, PKI_NOW, &err), code, "%d: %s", err.code,
-		     err.text);
+	cr_expect_eq(proxy_public_load(&public, &listener, NULL, PKI_NOW, &err), code, "%d: %s",
+		     err.code, err.text);
 	cr_expect_null(public);
 	cr_expect_not_null(strstr(err.text, says), "'%s' is not in: %s", says, err.text);
 }
@@ -144,8 +144,8 @@ Test(proxy_public, rsa_and_p384_certificates_are_taken)
 			       kinds[i], key_path, cert_path);
 		if (system(command) != 0) /* NOLINT(cert-env33-c): a constant command */
 			cr_skip_test("needs openssl");
-		cr_expect_eq(proxy_public_load(&public, &listener, time(NULL), &err), 0, "%s: %s",
-			     kinds[i], err.text);
+		cr_expect_eq(proxy_public_load(&public, &listener, NULL, time(NULL), &err), 0,
+			     "%s: %s", kinds[i], err.text);
 		proxy_public_unref(public);
 	}
 }
@@ -206,11 +206,40 @@ Test(proxy_public, a_certificate_out_of_its_time_is_refused)
 	proxy_public_unref(load());
 }
 
+Test(proxy_public, what_ended_while_it_served_does_not_keep_others_from_being_renewed)
+{
+	struct proxy_public *before;
+	struct proxy_public *after = NULL;
+
+	put_site("api.example.com", 0, PKI_NOW + 10, "two.crt", "two.key");
+	listener.certificate_count = 2;
+	before = load();
+	cr_expect_eq(proxy_public_over(before, PKI_NOW + 10), 0);
+	cr_expect_eq(proxy_public_over(before, PKI_NOW + 11), 1);
+	cr_expect_eq(proxy_public_over(before, PKI_NOW + 1001), 2);
+
+	put_site("www.example.com", 0, PKI_NOW + 2000, "tls.crt", "tls.key");
+	cr_assert_eq(proxy_public_load(&after, &listener, before, PKI_NOW + 11, &err), 0, "%s",
+		     err.text);
+	cr_expect_eq(proxy_public_over(after, PKI_NOW + 11), 1);
+	proxy_public_unref(SEAL_TAKE(after));
+
+	/* At a start, and for another one that is over, nothing speaks in its favour. */
+	cr_expect_eq(proxy_public_load(&after, &listener, NULL, PKI_NOW + 11, &err),
+		     SEAL_E_REFUSED);
+	put_site("api.example.com", 0, PKI_NOW + 5, "two.crt", "two.key");
+	cr_expect_eq(proxy_public_load(&after, &listener, before, PKI_NOW + 11, &err),
+		     SEAL_E_REFUSED);
+	cr_expect_not_null(strstr(err.text, "two.crt' has expired"), "%s", err.text);
+	cr_expect_null(after);
+	proxy_public_unref(before);
+}
+
 Test(proxy_public, without_a_plausible_clock_nothing_is_judged)
 {
 	struct proxy_public *public = NULL;
 
-	cr_expect_eq(proxy_public_load(&public, &listener, SEAL_CLOCK_FLOOR - 1, &err),
+	cr_expect_eq(proxy_public_load(&public, &listener, NULL, SEAL_CLOCK_FLOOR - 1, &err),
 		     SEAL_E_REFUSED);
 	cr_expect_not_null(strstr(err.text, "clock"));
 	cr_expect_null(public);

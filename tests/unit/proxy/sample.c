@@ -137,6 +137,7 @@ sample_large(struct proxy_view *view)
 	put_listener(view, 2, PROXY_PUBLIC, "::", 443, 1);
 	put_target(view, 2, 0, 3, true);
 	view->listeners[2].public_not_after = SAMPLE_NOW + 86400;
+	view->listeners[2].public_count = 3;
 	put_whole(view);
 	view->each_conn = sample_each_conn;
 	view->source = view;

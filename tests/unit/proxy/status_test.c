@@ -130,6 +130,8 @@ Test(status, tells_of_listeners_and_targets)
 	cr_expect_eq(number(target, "failures"), 7);
 	listener = seal_json_at(seal_json_member(status, "listeners"), 2);
 	cr_expect_eq(number(listener, "expires_in_seconds"), 86400);
+	cr_expect_eq(number(listener, "certificates"), 3);
+	cr_expect_eq(number(listener, "certificates_expired"), 0);
 	cr_expect_str_eq(text(listener, "not_after"), "2027-01-16T08:00:00Z");
 	seal_json_free(status);
 	proxy_view_release(&view);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs/fs.h"
@@ -272,6 +273,99 @@ Test(proxy_worker, holds_little_for_a_reader_that_does_not_read, .timeout = 60)
 		}
 	}
 	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+/* A client that says all it can to an application that reads nothing. */
+static size_t
+talk_to_the_deaf(int client)
+{
+	int flags = fcntl(client, F_GETFL);
+	size_t at = 0;
+
+	fcntl(client, F_SETFL, flags | O_NONBLOCK);
+	for (int quiet = 0; quiet < 20; quiet++) {
+		size_t was = at;
+
+		send_bulk(client, &at);
+		quiet = at == was ? quiet : 0;
+		usleep(10000);
+	}
+	fcntl(client, F_SETFL, flags);
+	cr_assert_lt(at, BULK, "the sender was never held back");
+	return at;
+}
+
+static void
+reset(int fd)
+{
+	const struct linger abort_now = { .l_onoff = 1 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_now, sizeof(abort_now));
+	close(fd);
+}
+
+Test(proxy_worker, notices_a_reset_while_the_application_does_not_read, .timeout = 60)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	(void)talk_to_the_deaf(pair.client);
+	reset(pair.client);
+	cr_expect_eq(rig_wait_open(&rig, RIG_OUT, 0), 0, "the caller's reset went unnoticed");
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0, "it was not passed on");
+	cr_expect_eq(rig_counters(&rig, RIG_OUT).failed, 1);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).failed, 1);
+	close(pair.server);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, notices_a_reset_of_who_has_only_an_answer_to_wait_for)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	cr_assert_eq(shutdown(pair.client, SHUT_WR), 0);
+	cr_expect_eq(rig_next(pair.server), 0);
+	reset(pair.client);
+	cr_expect_eq(rig_wait_open(&rig, RIG_OUT, 0), 0);
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+	cr_expect_lt(send(pair.server, "?", 1, MSG_NOSIGNAL), 0, "works for nobody, unknowingly");
+	close(pair.server);
+	rig_stop(&rig);
+}
+
+/* Longer than a look at those nobody waits for takes to come. */
+#define SOME_LOOKS_US 2500000
+
+Test(proxy_worker, delivers_all_that_came_before_an_end_to_who_reads_late, .timeout = 60)
+{
+	static uint8_t block[64 * 1024];
+	struct rig rig;
+	struct pair pair;
+	size_t said;
+	size_t got = 0;
+	ssize_t n;
+
+	rig_start(&rig, NULL);
+	pair = join(&rig);
+	said = talk_to_the_deaf(pair.client);
+	cr_assert_eq(shutdown(pair.client, SHUT_WR), 0);
+	usleep(SOME_LOOKS_US);
+	while ((n = recv(pair.server, block, sizeof(block), 0)) > 0)
+		for (ssize_t i = 0; i < n; i++, got++)
+			cr_assert_eq(block[i], bulk_byte(got));
+	cr_expect_eq(n, 0, "%s", strerror(errno));
+	cr_expect_eq(got, said);
+	rig_send(pair.server, "the answer");
+	rig_expect(pair.client, "the answer");
+	close_pair(&pair);
+	cr_expect_eq(rig_wait_open(&rig, RIG_OUT, 0), 0);
+	cr_expect_eq(rig_counters(&rig, RIG_OUT).finished, 1);
 	rig_stop(&rig);
 }
 
@@ -734,6 +828,73 @@ Test(proxy_worker, speaks_to_applications_over_unix_sockets)
 	rig_stop(&rig);
 }
 
+static struct proxy_config *
+unix_config(const char *first, const char *second)
+{
+	const char *const paths[] = { first, second };
+	struct proxy_config *config = NULL;
+	struct seal_err err = { 0 };
+
+	cr_assert_eq(proxy_config_new(&config, &err), 0);
+	for (size_t i = 0; i < SEAL_COUNT(paths); i++) {
+		cr_assert_eq(proxy_config_add_inbound(config, i == 0 ? "1=8080" : "2=8080", &err),
+			     0, "%s", err.text);
+		cr_assert_eq(
+			seal_endpoint_parse(&config->listeners[i].listen, paths[i], NULL, &err), 0);
+	}
+	return config;
+}
+
+#define ONE   "/tmp/seal-test-one.sock"
+#define TWO   "/tmp/seal-test-two.sock"
+#define THREE "/tmp/seal-test-three.sock"
+
+static bool
+is_there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+Test(proxy_worker, leaves_no_unix_socket_behind_that_it_no_longer_listens_on)
+{
+	struct proxy_config *config = unix_config("unix:" ONE, "unix:" TWO);
+	struct proxy_config *next = unix_config("unix:" ONE, "unix:" THREE);
+	struct proxy_config *bad = unix_config("unix:" TWO, "unix:/nowhere/at/all.sock");
+	struct proxy_worker *worker = NULL;
+	struct seal_loop *loop = NULL;
+	struct seal_err err = { 0 };
+	struct stat before;
+	struct stat after;
+
+	cr_assert_eq(seal_loop_new(&loop, &err), 0);
+	cr_assert_eq(proxy_worker_new(&worker, loop, config, NULL, NULL, &err), 0, "%s", err.text);
+	cr_assert(is_there(ONE) && is_there(TWO));
+	cr_assert_eq(stat(ONE, &before), 0);
+
+	cr_assert_eq(proxy_worker_reload(worker, next, &err), 0, "%s", err.text);
+	cr_expect_not(is_there(TWO), "removed by the reload, and still there");
+	cr_expect(is_there(THREE));
+	cr_assert_eq(stat(ONE, &after), 0);
+	cr_expect_eq(before.st_ino, after.st_ino, "what stays stays");
+
+	/* A reload that fails takes only its own with it. */
+	cr_expect_lt(proxy_worker_reload(worker, bad, &err), 0);
+	cr_expect(is_there(ONE) && is_there(THREE));
+	cr_expect_not(is_there(TWO));
+
+	/* Somebody else's by now. */
+	cr_assert_eq(unlink(THREE), 0);
+	cr_assert_eq(mkdir(THREE, 0700), 0);
+	proxy_worker_free(worker);
+	cr_expect_not(is_there(ONE));
+	cr_expect(is_there(THREE));
+	cr_assert_eq(rmdir(THREE), 0);
+	proxy_config_free(config);
+	proxy_config_free(next);
+	proxy_config_free(bad);
+	seal_loop_free(loop);
+}
+
 static uint64_t
 cpu_ms(void)
 {
@@ -816,6 +977,67 @@ Test(proxy_worker, closes_an_idle_connection_and_no_busy_one)
 	cr_expect_eq(rig_counters(&rig, RIG_IN).slow, 1);
 	close_pair(&busy);
 	close_pair(&idle);
+	rig_stop(&rig);
+}
+
+static void
+longer_idle(struct rig *rig)
+{
+	rig->configs[RIG_IN]->idle_ms = 1500;
+}
+
+Test(proxy_worker, bounds_by_idleness_how_long_an_end_waits_behind_bytes_nobody_reads,
+     .timeout = 60)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, longer_idle);
+	pair = join(&rig);
+	(void)talk_to_the_deaf(pair.client);
+	(void)shutdown(pair.client, SHUT_WR);
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+	cr_expect_eq(rig_counters(&rig, RIG_IN).slow, 1);
+	cr_expect_eq(rig_wait_open(&rig, RIG_OUT, 0), 0, "it was not passed on");
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+static void
+listen_on_unix_in_a_hurry(struct rig *rig)
+{
+	struct seal_endpoint *listen = &rig->configs[RIG_OUT]->listeners[0].listen;
+	struct seal_err err = { 0 };
+
+	hurry(rig);
+	cr_assert_eq(seal_endpoint_parse(listen, "unix:/tmp/seal-test-left.sock", NULL, &err), 0);
+}
+
+/* Who closed a unix socket waits for no answer: only his last bytes count, and as long as in a drain. */
+Test(proxy_worker, bounds_by_the_drain_time_what_it_does_for_a_caller_who_has_left, .timeout = 60)
+{
+	struct seal_err err = { 0 };
+	struct sockaddr_storage addr;
+	struct rig rig;
+	socklen_t len;
+	int client = socket(AF_UNIX, SOCK_STREAM, 0);
+	int server;
+
+	rig_start(&rig, listen_on_unix_in_a_hurry);
+	cr_assert_eq(
+		seal_endpoint_addr(&rig.configs[RIG_OUT]->listeners[0].listen, &addr, &len, &err),
+		0);
+	cr_assert_eq(connect(client, (struct sockaddr *)&addr, len), 0);
+	rig_send(client, "hello");
+	server = rig_accept(&rig, 5000);
+	rig_expect(server, "hello");
+	(void)talk_to_the_deaf(client);
+	close(client);
+	cr_expect_eq(rig_wait_open(&rig, RIG_OUT, 0), 0);
+	cr_expect_eq(rig_counters(&rig, RIG_OUT).slow, 1);
+	cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+	close(server);
+	unlink("/tmp/seal-test-left.sock");
 	rig_stop(&rig);
 }
 
