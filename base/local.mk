@@ -8,8 +8,8 @@ noinst_HEADERS += \
 	%D%/secret/secret.h %D%/secret/secret_internal.h \
 	%D%/log/log.h \
 	%D%/fs/fs.h \
-	%D%/json/json.h \
-	%D%/yaml/yaml.h \
+	%D%/json/json.h %D%/json/json_internal.h \
+	%D%/yaml/yaml.h %D%/yaml/yaml_internal.h \
 	%D%/config/config.h \
 	%D%/confine/confine.h %D%/confine/confine_internal.h \
 	%D%/names/names.h %D%/names/names_internal.h \
@@ -27,8 +27,8 @@ noinst_HEADERS += \
 	%D%/secret/secret.c %D%/secret/slots.c \
 	%D%/log/log.c \
 	%D%/fs/fs.c \
-	%D%/json/json.c \
-	%D%/yaml/yaml.c \
+	%D%/json/json.c %D%/json/build.c \
+	%D%/yaml/yaml.c %D%/yaml/parse.c \
 	%D%/config/config.c \
 	%D%/confine/calls.c %D%/confine/files.c %D%/confine/privileges.c \
 	%D%/names/names.c %D%/names/identity.c %D%/names/numbers.c \

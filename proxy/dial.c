@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One dial: a walk over the targets of a pool and, within each, a race of its addresses (RFC 8305).
+ * One dial: a walk over the targets of a pool and, within each, a race of its addresses, which is race.c's.
  *
  *            ┌──────────────── all were tried: PAUSE ◀───────────────┐
  *            ▼                                                       │
@@ -14,17 +14,14 @@
  */
 #include "proxy/dial.h"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/crypto/crypto.h"
 #include "base/fs/fs.h"
 #include "proxy/pool_internal.h"
+#include "proxy/race.h"
 
-/* RFC 8305 section 8, the recommended Connection Attempt Delay. */
-#define ATTEMPT_DELAY_MS 250
 /* How long a new answer is waited for when an old one is there (RFC 8767 section 5 allows 1.8 s). */
 #define NEW_NAMES_MS 500
 /* How long a target that failed before may take when others are left: the others are likelier. */
@@ -42,12 +39,6 @@ enum phase {
 	PHASE_FAILED, /* to be reported */
 };
 
-struct attempt {
-	struct proxy_dial *dial;
-	int fd; /* -1: not under way */
-	struct seal_watch *watch;
-};
-
 struct proxy_dial {
 	enum phase phase;
 	bool starting; /* inside proxy_dial_new */
@@ -60,39 +51,14 @@ struct proxy_dial {
 	unsigned target;
 	uint64_t deadline_ms;
 	uint64_t target_until_ms;
-	uint64_t next_attempt_ms;
 	uint64_t pause_ms;
 	struct proxy_wait wait;
 	struct seal_timer *timer; /* for whatever comes first */
-	struct seal_addresses addresses;
-	unsigned begun;                            /* addresses tried */
-	unsigned under_way;                        /* attempts */
-	struct attempt attempts[SEAL_RESOLVE_MAX]; /* by address; only those begun are set */
+	struct proxy_race race;
 	struct seal_err why;
 };
 
 static void next_target(struct proxy_dial *dial);
-
-static socklen_t
-addr_len(const struct sockaddr_storage *addr)
-{
-	switch (addr->ss_family) {
-	case AF_INET6:
-		return sizeof(struct sockaddr_in6);
-	case AF_INET:
-		return sizeof(struct sockaddr_in);
-	default:
-		return sizeof(struct sockaddr_un);
-	}
-}
-
-static void
-format_address(const struct proxy_dial *dial, unsigned at, char text[static SEAL_ADDR_TEXT_MAX])
-{
-	const struct sockaddr_storage *addr = &dial->addresses.at[at];
-
-	seal_addr_format((const struct sockaddr *)addr, addr_len(addr), text);
-}
 
 static void
 note_target(struct proxy_dial *dial)
@@ -103,23 +69,12 @@ note_target(struct proxy_dial *dial)
 	(void)seal_note(&dial->why, dial->why.code, "connect to %s", text);
 }
 
-static void
-end_attempt(struct attempt *attempt)
-{
-	if (attempt->fd < 0)
-		return;
-	seal_watch_free(SEAL_TAKE(attempt->watch));
-	seal_closep(&attempt->fd);
-	attempt->dial->under_way--;
-}
-
 /* Leave nothing of the target under way. */
 static void
 forget_target(struct proxy_dial *dial)
 {
 	proxy_wait_cancel(&dial->wait);
-	for (unsigned i = 0; i < dial->begun; i++)
-		end_attempt(&dial->attempts[i]);
+	proxy_race_end(&dial->race);
 	if (dial->counted)
 		proxy_pool_release(dial->pool, dial->target);
 	dial->counted = false;
@@ -160,14 +115,11 @@ report_failure(struct proxy_dial *dial)
 
 /* The count of the target goes to the callee with the descriptor. */
 static void
-report_winner(struct proxy_dial *dial, unsigned at)
+report_winner(struct proxy_dial *dial)
 {
-	struct proxy_dial_result result = { .fd = dial->attempts[at].fd, .target = dial->target };
+	struct proxy_dial_result result = { .target = dial->target };
 
-	format_address(dial, at, result.address);
-	seal_watch_free(SEAL_TAKE(dial->attempts[at].watch));
-	dial->attempts[at].fd = -1;
-	dial->under_way--;
+	result.fd = proxy_race_take(&dial->race, result.address);
 	dial->counted = false;
 	forget_target(dial);
 	seal_timer_disarm(dial->timer);
@@ -182,123 +134,30 @@ arm_until(struct proxy_dial *dial, uint64_t until_ms)
 	seal_timer_arm(dial->timer, until_ms > now ? until_ms - now : 0);
 }
 
-static void
-arm_race(struct proxy_dial *dial)
-{
-	uint64_t until = dial->target_until_ms;
-
-	if (dial->begun < dial->addresses.count && dial->next_attempt_ms < until)
-		until = dial->next_attempt_ms;
-	arm_until(dial, until);
-}
-
-/*
- * A port of our own that nobody listens on may be the one that the kernel gives to the socket itself,
- * which then connects to itself (simultaneous open, RFC 9293 section 3.5).
- */
-static bool
-is_own_reflection(int fd, const struct sockaddr_storage *remote)
-{
-	struct sockaddr_storage local = { 0 };
-	socklen_t len = sizeof(local);
-	struct sockaddr_in6 in6[2];
-	struct sockaddr_in in[2];
-
-	if (remote->ss_family == AF_UNIX || getsockname(fd, (struct sockaddr *)&local, &len) < 0)
-		return false;
-	memcpy(&in6[0], remote, sizeof(in6[0]));
-	memcpy(&in6[1], &local, sizeof(in6[1]));
-	memcpy(&in[0], remote, sizeof(in[0]));
-	memcpy(&in[1], &local, sizeof(in[1]));
-	if (remote->ss_family == AF_INET)
-		return in[0].sin_port == in[1].sin_port &&
-		       in[0].sin_addr.s_addr == in[1].sin_addr.s_addr;
-	return in6[0].sin6_port == in6[1].sin6_port &&
-	       memcmp(&in6[0].sin6_addr, &in6[1].sin6_addr, sizeof(in6[0].sin6_addr)) == 0;
-}
-
-/* A target that is an address already says where it is. */
-static bool
-is_one_of_a_name(const struct proxy_dial *dial)
-{
-	return dial->addresses.count > 1 || dial->addresses.ttl_s > 0;
-}
-
-static int
-outcome(struct proxy_dial *dial, unsigned at)
-{
-	char text[SEAL_ADDR_TEXT_MAX];
-	int r = seal_connect_result(dial->attempts[at].fd, &dial->why);
-
-	if (r == 0 && is_own_reflection(dial->attempts[at].fd, &dial->addresses.at[at]))
-		r = seal_fail(&dial->why, SEAL_E_CLOSED, "nobody listens");
-	if (r < 0 && is_one_of_a_name(dial)) {
-		format_address(dial, at, text);
-		r = seal_note(&dial->why, r, "%s", text);
-	}
-	return r;
-}
-
-static int try_address(struct proxy_dial *dial, unsigned at);
-
 /* Begin with the next address.  False when none is left and none is under way. */
 static bool
 race_on(struct proxy_dial *dial)
 {
-	while (dial->begun < dial->addresses.count) {
-		unsigned at = dial->begun++;
+	uint64_t until;
 
-		dial->attempts[at] = (struct attempt){ .dial = dial, .fd = -1 };
-		if (try_address(dial, at) < 0)
-			continue;
-		dial->next_attempt_ms = seal_loop_now_ms(dial->loop) + ATTEMPT_DELAY_MS;
-		break;
-	}
-	if (dial->under_way == 0)
+	if (!proxy_race_on(&dial->race))
 		return false;
-	arm_race(dial);
+	until = proxy_race_next_ms(&dial->race);
+	arm_until(dial, until < dial->target_until_ms ? until : dial->target_until_ms);
 	return true;
 }
 
 static void
-on_writable(void *arg, bool readable, bool writable)
+on_race(void *arg)
 {
-	struct attempt *attempt = arg;
-	struct proxy_dial *dial = attempt->dial;
-	unsigned at = (unsigned)(attempt - dial->attempts);
+	struct proxy_dial *dial = arg;
 
-	(void)readable;
-	(void)writable; /* either way the outcome is known */
-	if (outcome(dial, at) == 0) {
-		report_winner(dial, at);
-		return;
-	}
-	end_attempt(attempt);
-	if (!race_on(dial)) { /* RFC 8305 section 5: a failure does not wait for the delay */
+	if (proxy_race_is_won(&dial->race)) {
+		report_winner(dial);
+	} else if (!race_on(dial)) { /* RFC 8305 section 5: a failure does not wait for the delay */
 		give_up_target(dial);
 		next_target(dial);
 	}
-}
-
-static int
-try_address(struct proxy_dial *dial, unsigned at)
-{
-	const struct sockaddr_storage *addr = &dial->addresses.at[at];
-	struct attempt *attempt = &dial->attempts[at];
-	int fd = seal_connect((const struct sockaddr *)addr, addr_len(addr), &dial->why);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = seal_watch_new(&attempt->watch, dial->loop, fd, on_writable, attempt, &dial->why);
-	if (r < 0) {
-		seal_close(fd);
-		return r;
-	}
-	attempt->fd = fd;
-	dial->under_way++;
-	seal_watch_want(attempt->watch, false, true);
-	return 0;
 }
 
 /* The addresses are there, or will be, or will not.  False: on to the next target. */
@@ -306,15 +165,14 @@ static bool
 begin_race(struct proxy_dial *dial, int r)
 {
 	struct seal_addresses old;
+	uint64_t until;
 
 	if (r == PROXY_NAMES_WAIT) {
 		dial->phase = PHASE_NAMES;
-		dial->next_attempt_ms = dial->target_until_ms;
+		until = dial->target_until_ms;
 		if (proxy_pool_old_addresses(dial->pool, dial->target, &old))
-			dial->next_attempt_ms = seal_loop_now_ms(dial->loop) + NEW_NAMES_MS;
-		arm_until(dial, dial->next_attempt_ms < dial->target_until_ms
-					? dial->next_attempt_ms
-					: dial->target_until_ms);
+			until = seal_loop_now_ms(dial->loop) + NEW_NAMES_MS;
+		arm_until(dial, until < dial->target_until_ms ? until : dial->target_until_ms);
 		return true;
 	}
 	dial->phase = PHASE_RACE;
@@ -344,9 +202,8 @@ begin_target(struct proxy_dial *dial, uint64_t now)
 {
 	dial->counted = true;
 	dial->tried |= UINT32_C(1) << dial->target;
-	dial->begun = 0;
 	set_target_time(dial, now);
-	return proxy_pool_addresses(dial->pool, dial->target, &dial->wait, &dial->addresses,
+	return proxy_pool_addresses(dial->pool, dial->target, &dial->wait, &dial->race.addresses,
 				    &dial->why);
 }
 
@@ -394,20 +251,17 @@ on_names(void *arg)
 	struct proxy_dial *dial = arg;
 
 	if (!begin_race(dial, proxy_pool_addresses(dial->pool, dial->target, &dial->wait,
-						   &dial->addresses, &dial->why)))
+						   &dial->race.addresses, &dial->why)))
 		next_target(dial);
 }
 
-/* Which of several silent addresses is named does not matter: the last one. */
 static void
 target_is_late(struct proxy_dial *dial)
 {
 	char text[SEAL_ADDR_TEXT_MAX] = "name servers";
 
-	for (unsigned i = 0; dial->phase == PHASE_RACE && i < dial->begun; i++) {
-		if (dial->attempts[i].fd >= 0)
-			format_address(dial, i, text);
-	}
+	if (dial->phase == PHASE_RACE)
+		proxy_race_format_silent(&dial->race, text);
 	(void)seal_fail(&dial->why, SEAL_E_TIMEOUT, "%s: no answer in time", text);
 	give_up_target(dial);
 	next_target(dial);
@@ -420,7 +274,7 @@ on_old_names(struct proxy_dial *dial)
 
 	proxy_wait_cancel(&dial->wait);
 	/* They may have grown too old in this very moment. */
-	if (!proxy_pool_old_addresses(dial->pool, dial->target, &dial->addresses))
+	if (!proxy_pool_old_addresses(dial->pool, dial->target, &dial->race.addresses))
 		r = seal_fail(&dial->why, SEAL_E_TIMEOUT, "no answer from the name servers");
 	if (!begin_race(dial, r))
 		next_target(dial);
@@ -462,7 +316,7 @@ is_connected(int fd, const struct sockaddr_storage *remote)
 
 	/* Nothing but that: an error would be told with it. */
 	return poll(&wanted, 1, 0) == 1 && wanted.revents == POLLOUT &&
-	       !is_own_reflection(fd, remote);
+	       !proxy_race_is_reflection(fd, remote);
 }
 
 static int
@@ -522,6 +376,7 @@ proxy_dial_new(struct proxy_dial **ret_dial, struct seal_loop *loop,
 	dial->pause_ms = PAUSE_MIN_MS;
 	dial->wait.fn = on_names;
 	dial->wait.arg = dial;
+	proxy_race_init(&dial->race, loop, on_race, dial, &dial->why);
 	dial->starting = true;
 	next_target(dial);
 	dial->starting = false;

@@ -32,7 +32,7 @@ typedef void (*proxy_dial_fn)(void *arg, const struct proxy_dial_result *result)
 /*
  * Most targets are on this machine and answer, or refuse, while connect is being called.  Try one such
  * target of the pool: true when it answered, with its descriptor and count the callee's.  False
- * says nothing: dial.
+ * says nothing and changes nothing: dial, which begins with the same target.
  */
 bool proxy_dial_at_once(struct proxy_pool *pool, uint32_t tried,
 			struct proxy_dial_result *ret_result);

@@ -5,9 +5,9 @@ noinst_HEADERS += \
 	%D%/admit.h %D%/announce.h %D%/address.h %D%/public.h %D%/follow.h \
 	%D%/identity.h %D%/hatch.h %D%/credentials.h %D%/schedule.h \
 	%D%/conn.h %D%/conn_internal.h %D%/known.h %D%/relay.h %D%/tally.h %D%/tally_internal.h \
-	%D%/pool.h %D%/pool_internal.h %D%/dial.h \
-	%D%/worker.h %D%/doors.h %D%/capture.h \
-	%D%/status.h %D%/usage.h %D%/control.h \
+	%D%/pool.h %D%/pool_internal.h %D%/dial.h %D%/race.h \
+	%D%/worker.h %D%/doors.h %D%/porter.h %D%/capture.h \
+	%D%/status.h %D%/table.h %D%/usage.h %D%/control.h \
 	%D%/sandbox.h %D%/sandbox_internal.h
 %C%_libproxy_a_SOURCES = \
 	%D%/listener.c %D%/config.c %D%/config_rules.c %D%/config_spec.c %D%/config_yaml.c \
@@ -16,9 +16,9 @@ noinst_HEADERS += \
 	%D%/state.c %D%/identity.c %D%/hatch.c %D%/credentials.c %D%/schedule.c \
 	%D%/conn.c %D%/handshake.c %D%/legs.c %D%/conns.c %D%/unheard.c \
 	%D%/known.c %D%/relay.c %D%/tally.c \
-	%D%/pool.c %D%/pool_names.c %D%/dial.c \
-	%D%/worker.c %D%/doors.c %D%/capture.c \
-	%D%/metrics.c %D%/status.c %D%/status_table.c %D%/usage.c \
+	%D%/pool.c %D%/pool_names.c %D%/dial.c %D%/race.c \
+	%D%/worker.c %D%/doors.c %D%/porter.c %D%/capture.c \
+	%D%/metrics.c %D%/status.c %D%/status_table.c %D%/table.c %D%/usage.c \
 	%D%/control.c %D%/control_worker.c %D%/control_client.c \
 	%D%/sandbox.c %D%/sandbox_calls.c %D%/sandbox_paths.c %D%/sandbox_trial.c
 

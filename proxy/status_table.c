@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The status for people: a headline, a few lines, and tables whose columns are as wide as what is in
- * them.  Made from the JSON a proxy answered with, none of which is believed: what is missing is an
- * error, and letters that could move a cursor are shown as '?'.  No colours: the words say it.
+ * The status for people: a headline, a few lines, and tables.  Made from the JSON a proxy answered with,
+ * none of which is believed: what is missing is an error.  How cells and lines look is table.c's.
  */
 #include "proxy/status.h"
 
@@ -10,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_MAX 12
-#define CELL_MAX    512
-#define GAP         3 /* blanks between columns */
+#include "proxy/table.h"
+
+#define CELL_MAX PROXY_TABLE_CELL_MAX
 
 /* Getters whose first failure sticks, so that a text can be made in one go and judged at its end. */
 struct source {
@@ -88,99 +87,6 @@ count_of(const struct seal_json *array)
 	return array != NULL ? seal_json_count(array) : 0;
 }
 
-/* ---- cells ---- */
-
-struct table {
-	const char *const *heads; /* a leading '>' aligns to the right */
-	size_t columns;
-	struct seal_strv cells;
-	struct source *source;
-};
-
-static void
-add_cell(struct table *table, const char *text)
-{
-	char clean[CELL_MAX];
-	size_t len = 0;
-
-	for (; len < sizeof(clean) - 1 && text[len] != '\0'; len++)
-		clean[len] = (char)(text[len] >= ' ' && text[len] <= '~' ? text[len] : '?');
-	clean[len] = '\0';
-	if (table->source->failed == 0)
-		table->source->failed =
-			seal_strv_add(&table->cells, len > 0 ? clean : "-", table->source->err);
-}
-
-static void
-add_number(struct table *table, uint64_t number)
-{
-	char text[24];
-
-	(void)snprintf(text, sizeof(text), "%" PRIu64, number);
-	add_cell(table, text);
-}
-
-/* "812B", "1.5KiB", "3.2GiB" */
-static void
-format_size(char out[static 32], uint64_t size)
-{
-	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	uint64_t tenths = size;
-	size_t unit = 0;
-
-	if (size < 1024) {
-		(void)snprintf(out, 32, "%" PRIu64 "B", size);
-		return;
-	}
-	while (tenths >= UINT64_C(1024) * 1024 && unit < SEAL_COUNT(units) - 1) {
-		tenths /= 1024;
-		unit++;
-	}
-	tenths = tenths * 10 / 1024;
-	(void)snprintf(out, 32, "%" PRIu64 ".%u%s", tenths / 10, (unsigned)(tenths % 10),
-		       units[unit]);
-}
-
-static void
-add_size(struct table *table, uint64_t size)
-{
-	char text[32];
-
-	format_size(text, size);
-	add_cell(table, text);
-}
-
-/* The two largest units: "3d4h", "5h10m", "12s". */
-static void
-format_duration(char out[static 32], uint64_t seconds)
-{
-	static const struct {
-		uint64_t seconds;
-		char letter;
-	} units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
-	size_t i = 0;
-	uint64_t rest;
-
-	while (i < SEAL_COUNT(units) - 1 && seconds < units[i].seconds)
-		i++;
-	rest = i < SEAL_COUNT(units) - 1 ? seconds % units[i].seconds / units[i + 1].seconds : 0;
-	if (rest > 0)
-		(void)snprintf(out, 32, "%" PRIu64 "%c%" PRIu64 "%c", seconds / units[i].seconds,
-			       units[i].letter, rest, units[i + 1].letter);
-	else
-		(void)snprintf(out, 32, "%" PRIu64 "%c", seconds / units[i].seconds,
-			       units[i].letter);
-}
-
-static void
-add_duration(struct table *table, uint64_t seconds)
-{
-	char text[32];
-
-	format_duration(text, seconds);
-	add_cell(table, text);
-}
-
 /* "web,db", or what stands for none; cut at the end of a name when there are too many. */
 static void
 format_list(char out[static CELL_MAX], const struct seal_json *array, const char *none)
@@ -204,68 +110,6 @@ format_list(char out[static CELL_MAX], const struct seal_json *array, const char
 	}
 }
 
-static const char *
-head_of(const struct table *table, size_t column)
-{
-	return table->heads[column] + (table->heads[column][0] == '>' ? 1 : 0);
-}
-
-static size_t
-width_of(const struct table *table, size_t column)
-{
-	size_t width = strlen(head_of(table, column));
-
-	for (size_t i = column; i < table->cells.count; i += table->columns) {
-		size_t len = strlen(table->cells.items[i]);
-
-		width = len > width ? len : width;
-	}
-	return width;
-}
-
-static void
-print_cell(FILE *out, const struct table *table, size_t column, const char *text, size_t width)
-{
-	bool last = column + 1 == table->columns;
-	int pad = (int)(width + (column > 0 ? GAP : 0));
-
-	if (table->heads[column][0] == '>')
-		(void)fprintf(out, "%*s", pad, text);
-	else
-		(void)fprintf(out, "%*s%-*s", column > 0 ? GAP : 0, "", last ? 0 : (int)width,
-			      text);
-	if (last)
-		(void)fputc('\n', out);
-}
-
-static void
-print_table(FILE *out, const struct table *table)
-{
-	size_t widths[COLUMNS_MAX];
-
-	(void)fputc('\n', out);
-	for (size_t column = 0; column < table->columns; column++) {
-		widths[column] = width_of(table, column);
-		print_cell(out, table, column, head_of(table, column), widths[column]);
-	}
-	for (size_t i = 0; i < table->cells.count; i++) {
-		size_t column = i % table->columns;
-
-		print_cell(out, table, column, table->cells.items[i], widths[column]);
-	}
-}
-
-/* ---- lines ---- */
-
-static void
-print_line(FILE *out, const char *label, const char *text)
-{
-	(void)fprintf(out, "%-14s", label);
-	for (; *text != '\0'; text++)
-		(void)fputc(*text >= ' ' && *text <= '~' ? *text : '?', out);
-	(void)fputc('\n', out);
-}
-
 static void
 print_validity(FILE *out, struct source *source, const struct seal_json *of, const char *label,
 	       const char *prefix)
@@ -275,13 +119,13 @@ print_validity(FILE *out, struct source *source, const struct seal_json *of, con
 	char text[CELL_MAX];
 	char duration[32];
 
-	format_duration(duration, left);
+	proxy_format_duration(duration, left);
 	if (left > 0)
 		(void)snprintf(text, sizeof(text), "%svalid until %s (in %s)", prefix, until,
 			       duration);
 	else
 		(void)snprintf(text, sizeof(text), "%sEXPIRED at %s", prefix, until);
-	print_line(out, label, text);
+	proxy_print_line(out, label, text);
 }
 
 static void
@@ -292,21 +136,21 @@ print_identity(FILE *out, struct source *source, const struct seal_json *status)
 	char prefix[64];
 
 	if (identity != NULL && seal_json_kind(identity) == SEAL_JSON_NULL) {
-		print_line(out, "identity", "none yet: nothing is served");
+		proxy_print_line(out, "identity", "none yet: nothing is served");
 		return;
 	}
 	identity = get_object(source, status, "identity");
 	(void)snprintf(text, sizeof(text), "spiffe://%s/workload/%s/peer/%s",
 		       get_str(source, identity, "trust_domain"),
 		       get_str(source, identity, "workload"), get_str(source, identity, "peer"));
-	print_line(out, "identity", text);
+	proxy_print_line(out, "identity", text);
 	(void)snprintf(prefix, sizeof(prefix), "generation %" PRIu64 ", ",
 		       get_u64(source, identity, "generation"));
 	print_validity(out, source, identity, "certificate", prefix);
 	format_list(text, get_array(source, identity, "clients"), "nobody");
-	print_line(out, "called by", text);
+	proxy_print_line(out, "called by", text);
 	format_list(text, get_array(source, identity, "servers"), "nobody");
-	print_line(out, "may call", text);
+	proxy_print_line(out, "may call", text);
 }
 
 static void
@@ -316,7 +160,7 @@ print_connections(FILE *out, struct source *source, const struct seal_json *stat
 	char text[CELL_MAX];
 	char kept[32];
 
-	format_size(kept, get_u64(source, of, "kept_bytes"));
+	proxy_format_size(kept, get_u64(source, of, "kept_bytes"));
 	(void)snprintf(text, sizeof(text),
 		       "%" PRIu64 " open: %" PRIu64 " in handshake, %" PRIu64 " dialling, %" PRIu64
 		       " relaying, %" PRIu64 " draining; %s held for slow readers",
@@ -324,7 +168,7 @@ print_connections(FILE *out, struct source *source, const struct seal_json *stat
 		       get_u64(source, of, "handshake") + get_u64(source, of, "admit"),
 		       get_u64(source, of, "dial"), get_u64(source, of, "relay"),
 		       get_u64(source, of, "drain"), kept);
-	print_line(out, "connections", text);
+	proxy_print_line(out, "connections", text);
 }
 
 static void
@@ -348,12 +192,12 @@ print_limits(FILE *out, struct source *source, const struct seal_json *status)
 
 		(void)snprintf(number, sizeof(number), "%" PRIu64, value);
 		if (strcmp(limits[i].name, "memory_bytes") == 0)
-			format_size(number, value);
+			proxy_format_size(number, value);
 		if (value > 0)
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s",
 						len > 0 ? ", " : "", limits[i].words, number);
 	}
-	print_line(out, "limits", text);
+	proxy_print_line(out, "limits", text);
 }
 
 static void
@@ -364,31 +208,40 @@ print_headline(FILE *out, struct source *source, const struct seal_json *status)
 	char text[CELL_MAX];
 	char up[32];
 
-	format_duration(up, get_u64(source, status, "uptime_seconds"));
+	proxy_format_duration(up, get_u64(source, status, "uptime_seconds"));
 	(void)snprintf(text, sizeof(text), "%s, up %s, version %s, pid %" PRIu64, doing, up,
 		       get_str(source, status, "version"), get_u64(source, status, "pid"));
-	print_line(out, "seal-proxy", text);
-	print_line(out, "log level", get_str(source, status, "log_level"));
+	proxy_print_line(out, "seal-proxy", text);
+	proxy_print_line(out, "log level", get_str(source, status, "log_level"));
 }
 
 /* ---- tables ---- */
 
 static void
-add_listener(struct table *table, const struct seal_json *listener)
+finish_table(FILE *out, struct source *source, struct proxy_table *table)
+{
+	int r = proxy_table_print(table, out, source->err);
+
+	if (source->failed == 0)
+		source->failed = r;
+	proxy_table_release(table);
+}
+
+static void
+add_listener(struct proxy_table *table, struct source *source, const struct seal_json *listener)
 {
 	static const char *const numbers[] = { "open",    "accepted", "admitted", "refused",
 					       "limited", "failed",   "resumed" };
-	struct source *source = table->source;
 	char peers[CELL_MAX];
 
-	add_cell(table, get_str(source, listener, "direction"));
-	add_cell(table, get_str(source, listener, "listen"));
+	proxy_table_add(table, get_str(source, listener, "direction"));
+	proxy_table_add(table, get_str(source, listener, "listen"));
 	format_list(peers, get_array(source, listener, "peers"), "");
-	add_cell(table, peers);
+	proxy_table_add(table, peers);
 	for (size_t i = 0; i < SEAL_COUNT(numbers); i++)
-		add_number(table, get_u64(source, listener, numbers[i]));
-	add_size(table, get_u64(source, listener, "bytes_to_app"));
-	add_size(table, get_u64(source, listener, "bytes_to_wire"));
+		proxy_table_add_number(table, get_u64(source, listener, numbers[i]));
+	proxy_table_add_size(table, get_u64(source, listener, "bytes_to_app"));
+	proxy_table_add_size(table, get_u64(source, listener, "bytes_to_wire"));
 }
 
 static void
@@ -397,30 +250,28 @@ print_listeners(FILE *out, struct source *source, const struct seal_json *listen
 	static const char *const heads[] = { "DIRECTION", "LISTEN",    "PEERS",    ">OPEN",
 					     ">ACCEPTED", ">ADMITTED", ">REFUSED", ">LIMITED",
 					     ">FAILED",   ">RESUMED",  ">TO APP",  ">TO WIRE" };
-	struct table table = { .heads = heads, .columns = SEAL_COUNT(heads), .source = source };
+	struct proxy_table table = { .heads = heads, .columns = SEAL_COUNT(heads) };
 
-	_Static_assert(SEAL_COUNT(heads) <= COLUMNS_MAX, "columns");
+	_Static_assert(SEAL_COUNT(heads) <= PROXY_TABLE_COLUMNS_MAX, "columns");
 	for (size_t i = 0; i < count_of(listeners); i++)
-		add_listener(&table, seal_json_at(listeners, i));
-	print_table(out, &table);
-	seal_strv_release(&table.cells);
+		add_listener(&table, source, seal_json_at(listeners, i));
+	finish_table(out, source, &table);
 }
 
 static void
-add_targets(struct table *table, const struct seal_json *listener)
+add_targets(struct proxy_table *table, struct source *source, const struct seal_json *listener)
 {
-	struct source *source = table->source;
 	const struct seal_json *targets = get_array(source, listener, "targets");
 	const char *listen = get_str(source, listener, "listen");
 
 	for (size_t i = 0; i < count_of(targets); i++) {
 		const struct seal_json *target = seal_json_at(targets, i);
 
-		add_cell(table, listen);
-		add_cell(table, get_str(source, target, "address"));
-		add_cell(table, get_bool(source, target, "healthy") ? "up" : "DOWN");
-		add_number(table, get_u64(source, target, "connections"));
-		add_number(table, get_u64(source, target, "failures"));
+		proxy_table_add(table, listen);
+		proxy_table_add(table, get_str(source, target, "address"));
+		proxy_table_add(table, get_bool(source, target, "healthy") ? "up" : "DOWN");
+		proxy_table_add_number(table, get_u64(source, target, "connections"));
+		proxy_table_add_number(table, get_u64(source, target, "failures"));
 	}
 }
 
@@ -428,12 +279,11 @@ static void
 print_targets(FILE *out, struct source *source, const struct seal_json *listeners)
 {
 	static const char *const heads[] = { "LISTEN", "TARGET", "STATE", ">OPEN", ">FAILURES" };
-	struct table table = { .heads = heads, .columns = SEAL_COUNT(heads), .source = source };
+	struct proxy_table table = { .heads = heads, .columns = SEAL_COUNT(heads) };
 
 	for (size_t i = 0; i < count_of(listeners); i++)
-		add_targets(&table, seal_json_at(listeners, i));
-	print_table(out, &table);
-	seal_strv_release(&table.cells);
+		add_targets(&table, source, seal_json_at(listeners, i));
+	finish_table(out, source, &table);
 }
 
 static void
@@ -457,19 +307,18 @@ print_public(FILE *out, struct source *source, const struct seal_json *listeners
 }
 
 static void
-add_conn(struct table *table, const struct seal_json *conn)
+add_conn(struct proxy_table *table, struct source *source, const struct seal_json *conn)
 {
-	struct source *source = table->source;
 
-	add_number(table, get_u64(source, conn, "id"));
-	add_cell(table, get_str(source, conn, "direction"));
-	add_cell(table, get_str(source, conn, "listener"));
-	add_cell(table, get_str(source, conn, "peer"));
-	add_cell(table, get_str(source, conn, "address"));
-	add_cell(table, get_str(source, conn, "state"));
-	add_size(table, get_u64(source, conn, "bytes_up"));
-	add_size(table, get_u64(source, conn, "bytes_down"));
-	add_duration(table, get_u64(source, conn, "age_ms") / 1000);
+	proxy_table_add_number(table, get_u64(source, conn, "id"));
+	proxy_table_add(table, get_str(source, conn, "direction"));
+	proxy_table_add(table, get_str(source, conn, "listener"));
+	proxy_table_add(table, get_str(source, conn, "peer"));
+	proxy_table_add(table, get_str(source, conn, "address"));
+	proxy_table_add(table, get_str(source, conn, "state"));
+	proxy_table_add_size(table, get_u64(source, conn, "bytes_up"));
+	proxy_table_add_size(table, get_u64(source, conn, "bytes_down"));
+	proxy_table_add_duration(table, get_u64(source, conn, "age_ms") / 1000);
 }
 
 static void
@@ -477,14 +326,13 @@ print_live(FILE *out, struct source *source, const struct seal_json *connections
 {
 	static const char *const heads[] = { ">ID",   "DIRECTION", "LISTENER", "PEER", "ADDRESS",
 					     "STATE", ">UP",       ">DOWN",    ">AGE" };
-	struct table table = { .heads = heads, .columns = SEAL_COUNT(heads), .source = source };
+	struct proxy_table table = { .heads = heads, .columns = SEAL_COUNT(heads) };
 	const struct seal_json *live = get_array(source, connections, "live");
 	uint64_t more = get_u64(source, connections, "more");
 
 	for (size_t i = 0; i < count_of(live); i++)
-		add_conn(&table, seal_json_at(live, i));
-	print_table(out, &table);
-	seal_strv_release(&table.cells);
+		add_conn(&table, source, seal_json_at(live, i));
+	finish_table(out, source, &table);
 	if (more > 0)
 		(void)fprintf(out, "... and %" PRIu64 " more\n", more);
 }

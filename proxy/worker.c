@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A worker: whoever knocks is let in, turned away or told to wait; identities and configurations are
- * swapped while connections go on.  Doors are doors.c's, what happens on a connection is conn.c's.
+ * A worker: it begins, identities and configurations are swapped while connections go on, and it ends when
+ * they have.  Doors are doors.c's, who comes in is porter.c's, what happens on a connection is conn.c's.
  */
 #include "proxy/worker.h"
 
-#include <fcntl.h>
 #include <stdatomic.h>
 
-#include "base/fs/fs.h"
 #include "base/log/log.h"
 #include "base/loop/net.h"
 #include "proxy/admit.h"
-#include "proxy/capture.h"
 #include "proxy/doors.h"
+#include "proxy/porter.h"
 
-/* Accepted per readiness: a flood of arrivals must not starve the connections there are. */
-#define ACCEPT_BATCH 16
-/* How long a door rests when accepting fails (no descriptors, no memory). */
-#define ACCEPT_REST_MS 100
 /* How often a drain tells how far it is. */
 #define PROGRESS_MS 1000
 
@@ -30,7 +24,7 @@ struct proxy_worker {
 	struct seal_wake *wake;
 	_Atomic(struct proxy_identity_state *) published; /* not yet taken by the worker */
 	_Atomic(struct news *) news;                      /* the latest first */
-	int reserve; /* a descriptor to give up when there is none left to accept with */
+	struct proxy_porter porter;
 	struct seal_timer *drain;
 	struct seal_timer *progress;
 	seal_timer_fn on_drained;
@@ -39,8 +33,6 @@ struct proxy_worker {
 	void *on_failed_arg;
 	bool open; /* listening */
 	bool draining;
-	struct seal_log_limit accept_limit;
-	struct seal_log_limit turned_limit;
 };
 
 /* A certificate for a public listener, on its way from another thread. */
@@ -51,124 +43,12 @@ struct news {
 	struct proxy_public *public; /* referenced */
 };
 
-static const char *
-door_name(const struct proxy_door *door)
-{
-	return proxy_door_is_capture(door) ? "capture" : door->listener->name;
-}
-
-/* A connection that is not taken is reset: its peer knows at once, and nothing lingers. */
-static void
-turn_away(struct proxy_worker *worker, struct proxy_door *door, int fd, const char *event,
-	  const char *why)
-{
-	struct sockaddr_storage addr;
-	socklen_t len = sizeof(addr);
-	char from[SEAL_ADDR_TEXT_MAX] = "";
-	uint64_t missed;
-
-	if (getpeername(fd, (struct sockaddr *)&addr, &len) == 0)
-		seal_addr_format((const struct sockaddr *)&addr, len, from);
-	seal_reset(fd);
-	if (seal_log_may(&worker->turned_limit, 5, &missed))
-		seal_log(SEAL_LOG_WARN, event, SEAL_STR("listener", door_name(door)),
-			 SEAL_STR("address", from), SEAL_STR("reason", why),
-			 SEAL_U64("missed", missed));
-}
-
-/*
- * No descriptor is left.  The one in reserve is given up to accept and turn away whoever waits, so that
- * nobody hangs in the queue; then the door rests.
- */
-static void
-accept_in_shortage(struct proxy_worker *worker, struct proxy_door *door, const struct seal_err *why)
-{
-	struct sockaddr_storage addr = { 0 };
-	socklen_t len = sizeof(addr);
-	int fd;
-
-	seal_closep(&worker->reserve);
-	fd = seal_accept(door->fd, &addr, &len, NULL);
-	if (fd >= 0) {
-		if (door->listener != NULL)
-			door->listener->counters.limited++;
-		turn_away(worker, door, fd, "limit_reached", why->text);
-	}
-	worker->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-static void
-fail_accept(struct proxy_worker *worker, struct proxy_door *door, const struct seal_err *err)
-{
-	uint64_t missed;
-
-	if (worker->reserve >= 0)
-		accept_in_shortage(worker, door, err);
-	if (seal_log_may(&worker->accept_limit, 1, &missed))
-		seal_log(SEAL_LOG_WARN, "accept_failed", SEAL_STR("listener", door_name(door)),
-			 SEAL_STR("reason", err->text), SEAL_U64("missed", missed));
-	proxy_door_rest(door, ACCEPT_REST_MS);
-}
-
-/* Whom a connection is for; NULL when it was turned away. */
-static struct proxy_listener *
-route(struct proxy_worker *worker, struct proxy_door *door, int fd)
-{
-	struct seal_err err = { 0 };
-	size_t at = 0;
-
-	if (!proxy_door_is_capture(door))
-		return door->listener;
-	if (proxy_capture_route(proxy_doors_config(worker->doors), fd, &at, &err) == 0)
-		return proxy_doors_at(worker->doors, at)->listener;
-	worker->gone.accepted++;
-	worker->gone.refused++;
-	turn_away(worker, door, fd, "capture_refused", err.text);
-	return NULL;
-}
-
-static void
-let_in(struct proxy_worker *worker, struct proxy_door *door, int fd,
-       const struct sockaddr_storage *addr, socklen_t len)
-{
-	struct proxy_listener *listener = route(worker, door, fd);
-	const char *why = NULL;
-
-	if (listener == NULL)
-		return;
-	/* Fail closed: without a valid certificate of our own nobody is served, and nobody waits. */
-	if (!proxy_state_is_valid(proxy_conns_state(worker->conns), seal_clock_now())) {
-		listener->counters.no_identity++;
-		turn_away(worker, door, fd, "no_identity", "our certificate is not valid now");
-		return;
-	}
-	if (!proxy_conns_make_room(worker->conns, &why)) {
-		listener->counters.limited++;
-		turn_away(worker, door, fd, "limit_reached", why);
-		return;
-	}
-	proxy_conns_accept(worker->conns, listener, fd, (const struct sockaddr *)addr, len);
-}
-
 static void
 on_knock(void *arg, struct proxy_door *door)
 {
 	struct proxy_worker *worker = arg;
 
-	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
-		struct sockaddr_storage addr;
-		socklen_t len = sizeof(addr);
-		struct seal_err err = { 0 };
-		int fd = seal_accept(door->fd, &addr, &len, &err);
-
-		if (fd == SEAL_E_TIMEOUT)
-			return;
-		if (fd < 0) {
-			fail_accept(worker, door, &err);
-			return;
-		}
-		let_in(worker, door, fd, &addr, len);
-	}
+	proxy_porter_answer(&worker->porter, worker->conns, door);
 }
 
 static int
@@ -370,7 +250,7 @@ proxy_worker_new(struct proxy_worker **ret_worker, struct seal_loop *loop,
 	worker->loop = loop;
 	worker->on_failed = on_failed;
 	worker->on_failed_arg = arg;
-	worker->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	proxy_porter_init(&worker->porter, &worker->gone);
 	atomic_init(&worker->published, NULL);
 	atomic_init(&worker->news, NULL);
 	r = make_parts(worker, config, err);
@@ -405,7 +285,7 @@ proxy_worker_free(struct proxy_worker *worker)
 	seal_wake_free(worker->wake);
 	proxy_state_unref(atomic_exchange(&worker->published, NULL));
 	free_all_news(worker);
-	seal_closep(&worker->reserve);
+	proxy_porter_release(&worker->porter);
 	free(worker);
 }
 

@@ -2,12 +2,15 @@
 # Checks that build the tree once more with other flags, each in a directory of its own beside this build.
 
 EXTRA_DIST += tests/run tests/packages tests/WEAKNESSES.md tests/checks.mk .ci/run .shellcheckrc autogen.sh \
-	examples/quickstart tests/support/pod-root.sh tests/support/coverage.sh tests/support/packages.sh \
-	tests/support/announced.py tests/support/oddpackets.py \
-	tests/support/crash.py tests/support/eggs.py tests/support/fake_rot.py tests/support/forge.py \
-	tests/support/halfclose.py tests/support/hatch.py tests/support/hostile_bodies.py \
-	tests/support/identities.py tests/support/kill_rot.py tests/support/leaks.py tests/support/metrics.py tests/support/renew.py \
-	tests/support/soak.py tests/support/ticker.py tests/support/tls.py tests/support/witness.py
+	examples/quickstart \
+	tests/support/Interop.java tests/support/announced.py tests/support/coverage.sh tests/support/crash.py \
+	tests/support/eggs.py tests/support/endure.py tests/support/exhaust.py tests/support/fake_rot.py \
+	tests/support/forge.py tests/support/halfclose.py tests/support/hatch.py tests/support/hostile_bodies.py \
+	tests/support/identities.py tests/support/interop.js tests/support/kill_rot.py tests/support/knock.py \
+	tests/support/leaks.py tests/support/limits.py tests/support/metrics.py tests/support/oddpackets.py \
+	tests/support/packages.sh tests/support/pod-root.sh tests/support/proxied.py tests/support/record.py \
+	tests/support/renew.py tests/support/soak.py tests/support/testssl.py tests/support/ticker.py \
+	tests/support/tls.py tests/support/traffic.py tests/support/wire.py tests/support/witness.py
 
 CONFIGURE_AGAIN = "$(abs_top_srcdir)/configure" --quiet --enable-developer CC="$(CC)"
 
@@ -22,21 +25,24 @@ check-asan:
 	$(SANITIZER_ENV) SEAL_SLOW=3 $(MAKE) -C check-asan.dir check-e2e \
 		E2E_TESTS="tests/e2e/01-walking-road.sh tests/e2e/03-refusals.sh tests/e2e/07-rot-failures.sh"
 
-# The sidecar's two threads under the thread sanitizer; Criterion's own processes are not for it.
+# The sidecar's two threads under the thread sanitizer: hatching and renewing, credentials and certificates that
+# change on disk, reloads and status under traffic.  Criterion's own processes are not for it.
+TSAN_E2E = 01-walking-road 06-renewal 14-reload 16-resumption 19-public 20-status-and-metrics 37-endurance
 check-tsan:
 	$(MKDIR_P) check-tsan.dir
 	cd check-tsan.dir && { test -f Makefile || "$(abs_top_srcdir)/configure" --quiet --enable-developer CC=clang \
 		--enable-sanitizers=thread; }
 	$(MAKE) -C check-tsan.dir all
 	TSAN_OPTIONS=exitcode=66:halt_on_error=1 SEAL_SLOW=3 $(MAKE) -C check-tsan.dir check-e2e \
-		E2E_TESTS="tests/e2e/01-walking-road.sh tests/e2e/06-renewal.sh"
+		E2E_TESTS="$(TSAN_E2E:%=tests/e2e/%.sh)"
 
-# The floor's and the egg's unit tests, and the programs in end-to-end scripts, under valgrind.  Criterion runs
-# each test in a process of its own: one report per process, and any that counts an error or a definite leak
-# fails the check.  (The other unit tests wait with deadlines that valgrind cannot keep; and it does not know
-# openat2, so a sidecar runs with --credentials here.)
+# The floor's and the egg's unit tests, those of the sidecar that wait for nothing, and the programs in end-to-end
+# scripts, under valgrind.  Criterion runs each test in a process of its own: one report per process, and any that
+# counts an error or a definite leak fails the check.  (The other unit tests wait with deadlines that valgrind cannot
+# keep; and it does not know openat2, so a sidecar runs with --credentials here.)
 VALGRIND = valgrind --leak-check=full --errors-for-leak-kinds=definite
 VALGRIND_DIR = $(abs_builddir)/check-valgrind.dir
+VALGRIND_PROXY = @(status|status_table|metrics|proxy_@(tally|known|pool|announce|config|config_yaml|options))/*
 VALGRIND_E2E = 05-mtls-identities w21-limits-and-keys-at-rest
 check-valgrind: all $(check_PROGRAMS)
 	rm -rf $(VALGRIND_DIR) && $(MKDIR_P) $(VALGRIND_DIR)/bin
@@ -45,9 +51,10 @@ check-valgrind: all $(check_PROGRAMS)
 			$(VALGRIND_DIR) $(abs_builddir)/$$program >$(VALGRIND_DIR)/bin/$$program; \
 		chmod +x $(VALGRIND_DIR)/bin/$$program; \
 	done
-	@for test in base_tests egg_tests; do \
+	@for test in base_tests egg_tests proxy_tests; do \
+		filter='*/*'; [ $$test != proxy_tests ] || filter='$(VALGRIND_PROXY)'; \
 		SEAL_UNDER_VALGRIND=1 $(VALGRIND) --trace-children=yes --trace-children-skip='*/openssl,*/sh' \
-			--log-file=$(VALGRIND_DIR)/%p.log tests/unit/$$test --timeout 600 2>&1 | \
+			--log-file=$(VALGRIND_DIR)/%p.log tests/unit/$$test --timeout 600 --filter "$$filter" 2>&1 | \
 			sed -n "s,.*Synthesis,valgrind $$test,p"; \
 	done
 	@for script in $(VALGRIND_E2E); do \

@@ -17,7 +17,14 @@ analyze:
 
 .PHONY: check-includes format format-check analyze
 
+# What git tracks is in the tarball, or is named here.
+DIST_WITHOUT = .gitignore m4/.gitkeep
 dist-hook: dist-include-rules
+	@cd "$(srcdir)" && test -e .git || exit 0; \
+	missing=$$(git ls-files | while read -r file; do \
+		test -e "$(abs_builddir)/$(distdir)/$$file" || echo "$$file"; done | \
+		grep -vxF "$$(printf '%s\n' $(DIST_WITHOUT))"); \
+	test -z "$$missing" || { echo "not in the tarball:" $$missing >&2; exit 1; }
 dist-include-rules:
 	cd "$(srcdir)" && find base egg rot proxy tests -name .may-include -exec cp --parents {} "$(abs_builddir)/$(distdir)" ';'
 .PHONY: dist-include-rules

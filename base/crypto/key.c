@@ -179,15 +179,19 @@ read_pem(struct seal_key **ret_key, const struct seal_secret *pem, struct seal_e
 	return 0;
 }
 
-int
-seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem, struct seal_err *err)
+typedef int (*check_fn)(EVP_PKEY *key, struct seal_err *err);
+
+/* A key of a kind that check takes, and whole. */
+static int
+from_pem(struct seal_key **ret_key, const struct seal_secret *pem, check_fn check,
+	 struct seal_err *err)
 {
 	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
 	int r;
 
 	r = read_pem(&key, pem, err);
 	if (r == 0)
-		r = check_p256(seal_key_native(key), err);
+		r = check(seal_key_native(key), err);
 	if (r == 0)
 		r = check_pair(seal_key_native(key), err);
 	if (r < 0)
@@ -197,21 +201,16 @@ seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem, stru
 }
 
 int
+seal_key_from_pem(struct seal_key **ret_key, const struct seal_secret *pem, struct seal_err *err)
+{
+	return from_pem(ret_key, pem, check_p256, err);
+}
+
+int
 seal_key_from_site_pem(struct seal_key **ret_key, const struct seal_secret *pem,
 		       struct seal_err *err)
 {
-	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
-	int r;
-
-	r = read_pem(&key, pem, err);
-	if (r == 0)
-		r = check_site(seal_key_native(key), err);
-	if (r == 0)
-		r = check_pair(seal_key_native(key), err);
-	if (r < 0)
-		return r;
-	*ret_key = SEAL_TAKE(key);
-	return 0;
+	return from_pem(ret_key, pem, check_site, err);
 }
 
 int

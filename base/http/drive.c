@@ -14,25 +14,28 @@
 /* What is thrown away at most of what a peer sends after its last reply (conn.c, LINGER). */
 #define LINGER_LEN (1024u * 1024)
 
+/* Nothing was done, for that reason: wait until it has gone, or fail. */
+static bool
+wait_or_fail(struct http_conn *conn, enum seal_io io)
+{
+	if (io != SEAL_IO_READ && io != SEAL_IO_WRITE) {
+		http_conn_step(conn, HTTP_EV_FAIL);
+		return true;
+	}
+	conn->wants_read = conn->wants_read || io == SEAL_IO_READ;
+	conn->wants_write = conn->wants_write || io == SEAL_IO_WRITE;
+	return false;
+}
+
 static bool
 drive_handshake(struct http_conn *conn)
 {
-	switch (seal_stream_handshake(conn->stream, NULL)) {
-	case SEAL_IO_DONE:
-		conn->may_read = true; /* the first request may have come with the last flight */
-		http_conn_step(conn, HTTP_EV_UP);
-		return true;
-	case SEAL_IO_READ:
-		conn->wants_read = true;
-		return false;
-	case SEAL_IO_WRITE:
-		conn->wants_write = true;
-		return false;
-	case SEAL_IO_EOF:
-	case SEAL_IO_FAIL:
-		break;
-	}
-	http_conn_step(conn, HTTP_EV_FAIL);
+	enum seal_io io = seal_stream_handshake(conn->stream, NULL);
+
+	if (io != SEAL_IO_DONE)
+		return wait_or_fail(conn, io);
+	conn->may_read = true; /* the first request may have come with the last flight */
+	http_conn_step(conn, HTTP_EV_UP);
 	return true;
 }
 
@@ -110,36 +113,25 @@ static bool
 drive_request(struct http_conn *conn)
 {
 	uint8_t *plain = seal_staging_plain(conn->http->config.staging);
+	enum seal_io io;
 	size_t len = 0;
 
 	if (conn->ahead.len > 0) {
 		serve_ahead(conn);
 		return true;
 	}
-	if (!conn->may_read && !seal_stream_pending(conn->stream)) {
-		conn->wants_read = true;
-		return false;
-	}
+	if (!conn->may_read && !seal_stream_pending(conn->stream))
+		return wait_or_fail(conn, SEAL_IO_READ);
 	conn->may_read = false;
-	switch (seal_stream_read(conn->stream, plain, HTTP_READ_LEN, &len, NULL)) {
-	case SEAL_IO_DONE:
-		conn->may_read =
-			len == HTTP_READ_LEN; /* else the socket is empty, or says so again */
-		serve_fresh(conn, plain, len);
-		return true;
-	case SEAL_IO_READ:
-		conn->wants_read = true;
-		return false;
-	case SEAL_IO_WRITE:
-		conn->wants_write = true;
-		return false;
-	case SEAL_IO_EOF:
+	io = seal_stream_read(conn->stream, plain, HTTP_READ_LEN, &len, NULL);
+	if (io == SEAL_IO_EOF) {
 		http_conn_step(conn, HTTP_EV_EOF);
 		return true;
-	case SEAL_IO_FAIL:
-		break;
 	}
-	http_conn_step(conn, HTTP_EV_FAIL);
+	if (io != SEAL_IO_DONE)
+		return wait_or_fail(conn, io);
+	conn->may_read = len == HTTP_READ_LEN; /* else the socket is empty, or says so again */
+	serve_fresh(conn, plain, len);
 	return true;
 }
 
@@ -153,20 +145,12 @@ drive_handler(struct http_conn *conn)
 static bool
 drive_reply(struct http_conn *conn)
 {
-	switch (seal_stream_flush(conn->stream, NULL)) {
-	case SEAL_IO_DONE:
-		http_conn_step(conn, conn->keep_alive && !conn->http->draining ? HTTP_EV_SENT
-									       : HTTP_EV_LAST_SENT);
-		return true;
-	case SEAL_IO_WRITE:
-		conn->wants_write = true;
-		return false;
-	case SEAL_IO_READ:
-	case SEAL_IO_EOF:
-	case SEAL_IO_FAIL:
-		break;
-	}
-	http_conn_step(conn, HTTP_EV_FAIL);
+	bool goes_on = conn->keep_alive && !conn->http->draining;
+	enum seal_io io = seal_stream_flush(conn->stream, NULL);
+
+	if (io != SEAL_IO_DONE)
+		return wait_or_fail(conn, io);
+	http_conn_step(conn, goes_on ? HTTP_EV_SENT : HTTP_EV_LAST_SENT);
 	return true;
 }
 
@@ -178,16 +162,10 @@ drive_linger(struct http_conn *conn)
 	enum seal_io io = seal_stream_end(conn->stream, false, NULL);
 	size_t len = 0;
 
-	if (io == SEAL_IO_WRITE) {
-		conn->wants_write = true;
-		return false;
-	}
 	if (io == SEAL_IO_DONE)
 		io = seal_stream_read(conn->stream, plain, HTTP_READ_LEN, &len, NULL);
-	if (io == SEAL_IO_READ) {
-		conn->wants_read = true;
-		return false;
-	}
+	if (io == SEAL_IO_READ || io == SEAL_IO_WRITE)
+		return wait_or_fail(conn, io);
 	conn->lingered += len;
 	if (io == SEAL_IO_EOF)
 		http_conn_step(conn, HTTP_EV_EOF);

@@ -5,8 +5,6 @@
  * alive for ever: ten thousand connections leave 25 MB behind.  So they get cells of their own.
  */
 #include <event2/event.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/bytes/slab.h"
 #include "base/loop/loop_internal.h"
@@ -19,35 +17,19 @@ static struct seal_slab cells = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 static void *
 take(size_t len)
 {
-	void *cell = len <= CELL_LEN ? seal_slab_take(&cells) : NULL;
-
-	return cell != NULL ? cell : malloc(len);
+	return seal_slab_take(&cells, len);
 }
 
 static void
 give(void *ptr)
 {
-	if (seal_slab_owns(&cells, ptr))
-		seal_slab_give(&cells, ptr);
-	else
-		free(ptr);
+	seal_slab_give(&cells, ptr);
 }
 
 static void *
 resize(void *ptr, size_t len)
 {
-	void *other;
-
-	if (!seal_slab_owns(&cells, ptr))
-		return realloc(ptr, len);
-	if (len <= CELL_LEN)
-		return ptr;
-	other = malloc(len);
-	if (other == NULL)
-		return NULL;
-	memcpy(other, ptr, CELL_LEN);
-	seal_slab_give(&cells, ptr);
-	return other;
+	return seal_slab_resize(&cells, ptr, len);
 }
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -55,7 +37,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void
 setup(void)
 {
-	if (seal_slab_init(&cells, CELL_LEN, CELL_COUNT))
+	if (seal_slab_init(&cells, 1, CELL_LEN, CELL_COUNT))
 		event_set_mem_functions(take, resize, give);
 }
 

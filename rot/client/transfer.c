@@ -18,7 +18,7 @@
 #define STALL_MS 10000u /* a peer that moves nothing for so long has stopped */
 
 static const char *const headers[] = {
-	"User-Agent: seal/" SEAL_VERSION,
+	("User-Agent: seal/" SEAL_VERSION),
 	"Accept: application/json",
 	"Content-Type: application/json",
 };

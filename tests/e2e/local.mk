@@ -31,6 +31,7 @@ E2E_TESTS = \
 	%D%/34-interoperation.sh \
 	%D%/35-clean-refusals.sh \
 	%D%/36-testssl-public.sh \
+	%D%/37-endurance.sh \
 	%D%/w01-every-name-comes-from-the-rot.sh \
 	%D%/w02-request-names-are-ignored.sh \
 	%D%/w03-a-statement-belongs-to-its-egg.sh \
@@ -60,10 +61,11 @@ check-kill: all
 	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(top_srcdir)/tests/e2e/08-kill-rot.sh
 check-soak: all
 	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(top_srcdir)/tests/e2e/12-connections-soak.sh
+soak: all
+	SEAL_BUILD=$(abs_builddir) SOAK_SECONDS=$${SOAK_SECONDS:-3600} $(top_srcdir)/tests/e2e/37-endurance.sh
 check-wire: all
 	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(top_srcdir)/tests/e2e/30-wire-robustness.sh
 check-exhaustion: all $(STARVED_PROXY)
 	SEAL_BUILD=$(abs_builddir) SEAL_LONG=1 $(top_srcdir)/tests/e2e/32-exhaustion.sh
 
-.PHONY: check-wire check-exhaustion
-.PHONY: check-e2e check-kill check-soak
+.PHONY: check-e2e check-kill check-soak check-wire check-exhaustion soak

@@ -14,7 +14,7 @@ tests_unit_base_tests_SOURCES = \
 	%D%/http_parse_test.c %D%/answer_test.c %D%/ask_test.c %D%/http_test.c %D%/http_tls_test.c \
 	%D%/err_test.c \
 	%D%/bytes_test.c \
-	%D%/strv_test.c %D%/lru_test.c \
+	%D%/strv_test.c %D%/lru_test.c %D%/slab_test.c \
 	%D%/message_test.c \
 	%D%/log_test.c \
 	%D%/json_test.c \

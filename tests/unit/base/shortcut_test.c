@@ -7,6 +7,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -371,4 +372,70 @@ Test(shortcut, an_elliptic_key_exchange_works_as_before)
 	cr_expect_eq(SSL_get_negotiated_group(ssl), NID_X9_62_prime256v1);
 	SSL_SESSION_free(tls_rig_leave(&rig, ssl));
 	SSL_CTX_free(ctx);
+}
+
+/* Our public server by that certificate, to a client that takes one group only; served or not. */
+static bool
+serves_public(const struct pki_id *id, const char *group, bool *ret_right)
+{
+	TLS_RIG(rig);
+	struct tls_rig_end *server = &rig.ends[SERVER];
+	const struct seal_tls_credential credential = { id->chain, id->key };
+	const struct seal_tls_public_config config = { .credentials = &credential,
+						       .credential_count = 1 };
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	bool ok = false;
+	SSL *ssl;
+
+	seal_tls_unref(SEAL_TAKE(server->tls));
+	cr_assert_eq(seal_tls_new_public(&server->tls, &config, NULL), 0);
+	server->has_no_verifier = true;
+	cr_assert_eq(SSL_CTX_set1_groups_list(ctx, group), 1);
+	ssl = tls_rig_join(&rig, ctx, NULL, NULL, &ok);
+	*ret_right = ok && X509_cmp(SSL_get0_peer_certificate(ssl), leaf_of(id)) == 0;
+	SSL_SESSION_free(tls_rig_leave(&rig, ssl));
+	SSL_CTX_free(ctx);
+	return ok;
+}
+
+Test(shortcut, public_certificates_of_every_kind_serve_as_before)
+{
+	static const char *const groups[] = { "X25519", "P-256", "P-384" };
+	bool right = false;
+
+	for (int i = 0; i < 2; i++) {
+		SEAL_SCOPED(pki_id_release)
+		struct pki_id p384 =
+			tls_rig_foreign(EVP_PKEY_Q_keygen(NULL, NULL, "EC", SN_secp384r1),
+					"shop.example.com", 86400);
+		SEAL_SCOPED(pki_id_release)
+		struct pki_id rsa = tls_rig_foreign(EVP_RSA_gen(2048), "shop.example.com", 86400);
+
+		for (size_t k = 0; k < SEAL_COUNT(groups); k++) {
+			cr_expect(serves_public(&p384, groups[k], &right) && right, "P-384 by %s",
+				  groups[k]);
+			cr_expect(serves_public(&rsa, groups[k], &right) && right, "RSA by %s",
+				  groups[k]);
+		}
+		cr_expect_not(serves_public(&p384, "P-521", &right));
+		(void)seal_tls_shortcut();
+	}
+}
+
+Test(shortcut, a_p384_signature_that_is_bent_is_refused)
+{
+	for (int i = 0; i < 2; i++) {
+		SEAL_SCOPED(pki_id_release)
+		struct pki_id id =
+			tls_rig_foreign(EVP_PKEY_Q_keygen(NULL, NULL, "EC", SN_secp384r1),
+					"shop.example.com", 86400);
+		EVP_PKEY *key = X509_get0_pubkey(leaf_of(&id));
+		const ASN1_BIT_STRING *signature = NULL;
+
+		cr_expect_eq(X509_verify(leaf_of(&id), key), 1);
+		X509_get0_signature(&signature, NULL, leaf_of(&id));
+		signature->data[signature->length - 1] ^= 1;
+		cr_expect_neq(X509_verify(leaf_of(&id), key), 1);
+		(void)seal_tls_shortcut();
+	}
 }

@@ -3,60 +3,25 @@
 #include <criterion/criterion.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
-#include <openssl/x509v3.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/base/tls_rig.h"
 
-#define CREDENTIALS 5
+#define CREDENTIALS 6
 #define DAY         86400
 #define OVER        (-10)
 
 struct public
 {
 	struct tls_rig rig;
-	/* shop.example.com, *.wild.example.com, rsa.example.com, and both.example.com twice */
-	struct pki_id ids[CREDENTIALS]; /* the third and the last but one are RSA ones */
+	/* shop.example.com, *.wild.example.com, rsa.example.com, both.example.com twice, p384.example.com */
+	struct pki_id ids[CREDENTIALS]; /* the third and fourth are RSA ones */
 	SSL_CTX *client;                /* has no certificate */
 	SSL *ssl;
 	bool ok;
 };
-
-/* No key that we make is an RSA one: theirs come from files. */
-static struct pki_id
-make_rsa(const char *name, long ends)
-{
-	EVP_PKEY *key = EVP_RSA_gen(2048);
-	X509 *cert = X509_new();
-	BIO *pem = BIO_new(BIO_s_mem());
-	struct pki_id id = { 0 };
-	char alt_name[128];
-	char *text = NULL;
-	long len;
-	X509_EXTENSION *extension;
-
-	(void)snprintf(alt_name, sizeof(alt_name), "DNS:%s", name);
-	extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, alt_name);
-	cr_assert(key != NULL && cert != NULL && pem != NULL && extension != NULL);
-	cr_assert_eq(X509_set_version(cert, X509_VERSION_3), 1);
-	cr_assert_eq(ASN1_INTEGER_set(X509_get_serialNumber(cert), 4711), 1);
-	cr_assert_not_null(X509_gmtime_adj(X509_getm_notBefore(cert), -86400));
-	cr_assert_not_null(X509_gmtime_adj(X509_getm_notAfter(cert), ends));
-	cr_assert_eq(X509_set_pubkey(cert, key), 1);
-	cr_assert_eq(X509_add_ext(cert, extension, -1), 1);
-	cr_assert_gt(X509_sign(cert, key, EVP_sha256()), 0);
-	cr_assert_eq(PEM_write_bio_X509(pem, cert), 1);
-	len = BIO_get_mem_data(pem, &text);
-	cr_assert_eq(seal_certs_from_pem(&id.chain, text, (size_t)len, SEAL_CHAIN_MAX_LEN, NULL),
-		     0);
-	id.key = seal_key_wrap(key);
-	X509_EXTENSION_free(extension);
-	X509_free(cert);
-	BIO_free(pem);
-	return id;
-}
 
 static struct pki_id
 make_server(struct public *public, const char *name, int64_t ends)
@@ -103,9 +68,11 @@ start(struct public *public)
 	tls_rig_start(&public->rig);
 	public->ids[0] = make_server(public, "shop.example.com", DAY);
 	public->ids[1] = make_server(public, "*.wild.example.com", DAY);
-	public->ids[2] = make_rsa("rsa.example.com", DAY);
-	public->ids[3] = make_rsa("both.example.com", DAY);
+	public->ids[2] = tls_rig_foreign(EVP_RSA_gen(2048), "rsa.example.com", DAY);
+	public->ids[3] = tls_rig_foreign(EVP_RSA_gen(2048), "both.example.com", DAY);
 	public->ids[4] = make_server(public, "both.example.com", DAY);
+	public->ids[5] = tls_rig_foreign(EVP_PKEY_Q_keygen(NULL, NULL, "EC", SN_secp384r1),
+					 "p384.example.com", DAY);
 	serve(public, false);
 }
 
@@ -270,7 +237,7 @@ put_end(struct public *public, size_t at, int64_t ends)
 					     "both.example.com" };
 
 	pki_id_release(&public->ids[at]);
-	public->ids[at] = at == 2 || at == 3 ? make_rsa(names[at], ends)
+	public->ids[at] = at == 2 || at == 3 ? tls_rig_foreign(EVP_RSA_gen(2048), names[at], ends)
 					     : make_server(public, names[at], ends);
 	serve(public, false);
 }
@@ -318,6 +285,45 @@ Test(tls_public, of_two_for_a_name_the_valid_one_is_shown)
 	limit_to(&public, TLS1_2_VERSION);
 	cr_assert_eq(SSL_CTX_set_cipher_list(public.client, "ECDHE-RSA-AES128-GCM-SHA256"), 1);
 	cr_expect_eq(seen_by(&public, "both.example.com"), -1);
+}
+
+Test(tls_public, shows_and_proves_a_p384_certificate)
+{
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+	PUBLIC(public);
+
+	for (size_t i = 0; i < SEAL_COUNT(versions); i++) {
+		limit_to(&public, versions[i]);
+		cr_expect_eq(seen_by(&public, "p384.example.com"), 5);
+	}
+	/* Whoever takes other signatures only is not served with it. */
+	limit_to(&public, TLS1_3_VERSION);
+	cr_assert_eq(SSL_CTX_set1_sigalgs_list(public.client, "ECDSA+SHA256"), 1);
+	cr_expect_neq(seen_by(&public, "p384.example.com"), 5);
+	cr_assert_eq(SSL_CTX_set1_sigalgs_list(public.client, "ECDSA+SHA384"), 1);
+	cr_expect_eq(seen_by(&public, "p384.example.com"), 5);
+}
+
+Test(tls_public, agrees_on_keys_by_each_group_and_by_no_other)
+{
+	static const struct {
+		const char *group;
+		bool served;
+	} cases[] = {
+		{ "X25519", true }, { "P-256", true }, { "P-384", true },
+		{ "P-521", false }, { "X448", false },
+	};
+	static const int versions[] = { TLS1_3_VERSION, TLS1_2_VERSION };
+	PUBLIC(public);
+
+	for (size_t i = 0; i < 2 * SEAL_COUNT(cases); i++) {
+		const char *group = cases[i / 2].group;
+
+		limit_to(&public, versions[i % 2]);
+		cr_assert_eq(SSL_CTX_set1_groups_list(public.client, group), 1);
+		cr_expect_eq(seen_by(&public, "rsa.example.com") == 2, cases[i / 2].served, "%s",
+			     group);
+	}
 }
 
 /* Handshake with the session of the last time.  Was it resumed? */

@@ -3,6 +3,7 @@
 #include "tests/unit/base/tls_rig.h"
 
 #include <criterion/criterion.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -263,4 +264,36 @@ tls_rig_leave(struct tls_rig *rig, SSL *ssl)
 	SSL_free(ssl);
 	tls_rig_hang_up(rig);
 	return session;
+}
+
+struct pki_id
+tls_rig_foreign(EVP_PKEY *key, const char *name, long ends)
+{
+	X509 *cert = X509_new();
+	BIO *pem = BIO_new(BIO_s_mem());
+	struct pki_id id = { 0 };
+	char alt_name[128];
+	char *text = NULL;
+	long len;
+	X509_EXTENSION *extension;
+
+	(void)snprintf(alt_name, sizeof(alt_name), "DNS:%s", name);
+	extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, alt_name);
+	cr_assert(key != NULL && cert != NULL && pem != NULL && extension != NULL);
+	cr_assert_eq(X509_set_version(cert, X509_VERSION_3), 1);
+	cr_assert_eq(ASN1_INTEGER_set(X509_get_serialNumber(cert), 4711), 1);
+	cr_assert_not_null(X509_gmtime_adj(X509_getm_notBefore(cert), -86400));
+	cr_assert_not_null(X509_gmtime_adj(X509_getm_notAfter(cert), ends));
+	cr_assert_eq(X509_set_pubkey(cert, key), 1);
+	cr_assert_eq(X509_add_ext(cert, extension, -1), 1);
+	cr_assert_gt(X509_sign(cert, key, EVP_sha256()), 0);
+	cr_assert_eq(PEM_write_bio_X509(pem, cert), 1);
+	len = BIO_get_mem_data(pem, &text);
+	cr_assert_eq(seal_certs_from_pem(&id.chain, text, (size_t)len, SEAL_CHAIN_MAX_LEN, NULL),
+		     0);
+	id.key = seal_key_wrap(key);
+	X509_EXTENSION_free(extension);
+	X509_free(cert);
+	BIO_free(pem);
+	return id;
 }

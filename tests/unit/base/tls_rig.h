@@ -74,4 +74,8 @@ SSL *tls_rig_join(struct tls_rig *rig, SSL_CTX *ctx, SSL_SESSION *session, const
 /* A byte from our server to it, and with that the tickets; then both hang up. */
 SSL_SESSION *tls_rig_leave(struct tls_rig *rig, SSL *ssl);
 
+/* A server's certificate as others issue them, of a kind of key that we never make,
+ * ending in so many seconds; takes over key. */
+struct pki_id tls_rig_foreign(EVP_PKEY *key, const char *name, long ends);
+
 #endif
