@@ -289,7 +289,8 @@ enter(struct seal_stream *stream, size_t recv_room)
 {
 	stream->recv_room = recv_room < SEAL_STAGING_LEN ? recv_room : SEAL_STAGING_LEN;
 	stream->would_block = false;
-	ERR_clear_error();
+	if (ERR_peek_error() != 0) /* looking is cheaper than clearing */
+		ERR_clear_error();
 }
 
 /* Leave the staging areas empty: keep what was received and not consumed, send what was written. */
@@ -438,6 +439,14 @@ adapt(struct seal_stream *stream, size_t data)
 		stream->reach = data < RECORD_LEN / 2 ? RECORD_LEN : 2 * data;
 }
 
+/* True when asking the session for more would only have it ask the socket, in vain. */
+static bool
+is_used_up(const struct seal_stream *stream)
+{
+	return stream->recv_room == 0 && stream->staging->in_at == stream->staging->in_len &&
+	       stream->kept_in.len == 0 && SSL_pending(stream->ssl) == 0;
+}
+
 /* Decrypt all that is at hand.  Bytes that came before an end or a failure are delivered first. */
 static enum seal_io
 read_records(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_len,
@@ -445,12 +454,18 @@ read_records(struct seal_stream *stream, uint8_t *buf, size_t cap, size_t *ret_l
 {
 	size_t total = 0;
 	size_t got = 0;
-	int why;
+	int why = SSL_ERROR_NONE;
 
-	while (total < cap && SSL_read_ex(stream->ssl, buf + total, cap - total, &got) == 1)
+	while (total < cap && why == SSL_ERROR_NONE) {
+		if (SSL_read_ex(stream->ssl, buf + total, cap - total, &got) != 1) {
+			why = SSL_get_error(stream->ssl, 0);
+			break;
+		}
 		total += got;
+		if (is_used_up(stream))
+			why = SSL_ERROR_WANT_READ;
+	}
 	adapt(stream, total);
-	why = total < cap ? SSL_get_error(stream->ssl, 0) : SSL_ERROR_NONE;
 	stream->more = total > 0 && why != SSL_ERROR_WANT_READ;
 	if (total > 0) {
 		*ret_len = total;
