@@ -229,7 +229,6 @@ Test(shortcut, a_curve_spelled_out_instead_of_named_is_refused)
 	for (int taken = 0; taken < 2; taken++) {
 		SEAL_SCOPED(pki_id_release) struct pki_id ca = pki_ca("ca");
 		SEAL_SCOPED(pki_id_release) struct pki_id id = pki_pod(&ca, "shop", "web", NULL);
-		SEAL_SCOPED(seal_bytes_release) struct seal_bytes spki = SEAL_BYTES(1024);
 		EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 		struct seal_key *read = NULL;
 		X509_PUBKEY *public = NULL;
