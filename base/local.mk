@@ -9,7 +9,7 @@ noinst_HEADERS += \
 	%D%/log/log.h \
 	%D%/fs/fs.h \
 	%D%/json/json.h %D%/json/json_internal.h \
-	%D%/yaml/yaml.h %D%/yaml/yaml_internal.h \
+	%D%/yaml/yaml.h %D%/yaml/yaml_internal.h %D%/yaml/tree.h \
 	%D%/config/config.h \
 	%D%/confine/confine.h %D%/confine/confine_internal.h \
 	%D%/names/names.h %D%/names/names_internal.h \

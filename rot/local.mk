@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Client side (messages and calls), server side (store, API, signer), and the two programs.
 noinst_LIBRARIES += %D%/librotclient.a %D%/librotserver.a %D%/librotcli.a
-ROT_CLIENT_LIBS = %D%/librotclient.a $(EGG_LIBS)
+ROT_CLIENT_LIBS = %D%/librotclient.a egg/libegg.a $(VERIFY_LIBS)
 ROT_CLI_LIBS = %D%/librotcli.a $(ROT_SERVER_LIBS)
 ROT_SERVER_LIBS = %D%/librotserver.a $(ROT_CLIENT_LIBS) $(SQLITE_LIBS)
 
@@ -19,7 +19,7 @@ noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/client/client_internal
 	%D%/server/api.c %D%/server/status.c %D%/server/workloads.c %D%/server/peers.c \
 	%D%/server/eggs.c %D%/server/certs.c %D%/server/hatch.c %D%/server/server.c %D%/server/options.c
 
-noinst_HEADERS += %D%/cli/cli.h
+noinst_HEADERS += %D%/cli/cli.h %D%/inject/inject.h
 %C%_librotcli_a_SOURCES = %D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c \
 	%D%/cli/output.c %D%/cli/yaml.c %D%/cli/files.c %D%/cli/subject.c \
 	%D%/cli/init.c %D%/cli/workload.c %D%/cli/egg.c %D%/cli/cert.c

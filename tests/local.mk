@@ -3,6 +3,7 @@ if HAVE_CRITERION
 include tests/support/local.mk
 UNIT_LIBS = $(CRITERION_LIBS)
 include tests/unit/base/local.mk
+include tests/unit/config-verify/local.mk
 include tests/unit/egg/local.mk
 include tests/unit/rot/local.mk
 include tests/unit/proxy/local.mk

@@ -27,7 +27,7 @@
 #define ARENA_LEN  (4u * 1024 * 1024)
 #define ARENA_UNIT 32u          /* smallest block: one symmetric key */
 #define ARENA_FIT  (16u * 1024) /* larger secrets get pages of their own */
-#define SECRET_MAX (1024u * 1024)
+#define SECRET_MAX (2u * 1024 * 1024) /* a frame of the agent */
 
 struct seal_secret {
 	uint8_t *bytes; /* len bytes and a NUL */

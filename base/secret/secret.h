@@ -24,7 +24,7 @@ SEAL_CHECKED int seal_process_harden(struct seal_err *err);
 /* Give memory that is free back to the system: for when much has been freed. */
 void seal_memory_tidy(void);
 
-/* A zeroed secret of len bytes (1 .. 1 MiB).  Owned by the caller (seal_secret_free). */
+/* A zeroed secret of len bytes (1 .. 2 MiB).  Owned by the caller (seal_secret_free). */
 SEAL_CHECKED int seal_secret_new(struct seal_secret **ret_secret, size_t len, struct seal_err *err);
 /* A copy of data.  The caller still has to wipe its own. */
 SEAL_CHECKED int seal_secret_from(struct seal_secret **ret_secret, const void *data, size_t len,

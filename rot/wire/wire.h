@@ -12,6 +12,7 @@
 #include "base/bytes/bytes.h"
 #include "base/err/err.h"
 #include "base/names/names.h"
+#include "base/secret/secret.h"
 
 #define ROT_MAX_BODY      (64u * 1024)
 #define ROT_MAX_HOSTNAMES 32
@@ -35,6 +36,22 @@ SEAL_CHECKED int rot_request_encode(const struct rot_request *request, struct se
 SEAL_CHECKED int rot_request_parse(struct rot_request *ret_request, bool want_statement,
 				   const void *body, size_t body_len, struct seal_err *err);
 
+#define ROT_MAX_KEYS        256               /* of all purposes and generations, in one answer */
+#define ROT_MAX_FLOOR       16384             /* objects */
+#define ROT_MAX_CREDENTIALS (4u * 1024 * 1024) /* bytes of the answer */
+
+/* A derived key: id as in config-verify/ring.h ("shop/config/web/3"). */
+struct rot_key {
+	char *id;
+	struct seal_secret *key;
+};
+
+/* An object's newest generation: "shop/ConfigMap/app" and nothing older. */
+struct rot_floor {
+	char *object;
+	uint64_t gen;
+};
+
 /* What a pod gets for it. */
 struct rot_credentials {
 	char *certificate; /* PEM, leaf first */
@@ -43,6 +60,10 @@ struct rot_credentials {
 	char peer[SEAL_PEER_MAX + 1];
 	struct seal_strv clients; /* may call me; "*" is every peer */
 	struct seal_strv servers; /* I may call */
+	struct rot_key *keys;
+	size_t key_count;
+	struct rot_floor *floor; /* sorted by object */
+	size_t floor_count;
 	uint64_t epoch;
 	int64_t renew_after; /* seconds since the epoch */
 };

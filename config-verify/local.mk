@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sealed values, and what unseals and verifies them in the enclave.
+noinst_LIBRARIES += %D%/libverify.a
+VERIFY_LIBS = %D%/libverify.a $(BASE_LIBS)
+noinst_HEADERS += %D%/ring.h %D%/sealed.h %D%/token.h %D%/agent.h %D%/spec.h %D%/volume.h
+%C%_libverify_a_SOURCES = %D%/ring.c %D%/sealed.c %D%/token.c

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_ROT_INJECT_H
+#define SEAL_ROT_INJECT_H
+
+/*
+ * Manifests in clear in, sealed manifests out (and back).  No network and no files here: values are
+ * sealed by a function of the caller's.  What is sealed how: docs/SEALED.md and seal-inject(1).
+ */
+
+#include <stdbool.h>
+
+#include "base/bytes/bytes.h"
+#include "base/err/err.h"
+#include "base/json/json.h"
+#include "config-verify/sealed.h"
+
+#define INJECT_MAX_OUT (16u * 1024 * 1024)
+
+/* One value to be sealed, or opened.  All of one object share ns, kind, name and peer. */
+struct inject_value {
+	struct verify_binding binding; /* gen and of: from the sealer */
+	const void *plain;
+	size_t plain_len;
+	char *sealed; /* the sealer's: malloc'ed */
+};
+
+struct inject_object {
+	char peer[SEAL_PEER_MAX + 1];
+	struct inject_value *values; /* of one object: one generation */
+	size_t value_count;
+};
+
+/* Seal all values of all objects, or fail. */
+typedef int (*inject_seal_fn)(void *arg, struct inject_object *objects, size_t object_count,
+			      struct seal_err *err);
+/* The plaintext of one value and its authenticated binding. */
+typedef int (*inject_open_fn)(void *arg, const char *sealed, size_t sealed_len,
+			      struct seal_secret **ret_plain, struct verify_binding *ret_binding,
+			      struct seal_err *err);
+
+enum inject_only { INJECT_ALL, INJECT_SEAL, INJECT_SIDECAR };
+
+/* The configuration of an image: "Entrypoint", "Cmd", "Env", "WorkingDir", "User" as OCI spells them. */
+struct inject_image {
+	char *match; /* a container's name or its image; "" fits what no other does */
+	struct seal_json *config;
+};
+
+struct inject_options {
+	const char *workload;
+	const char *peer;        /* unless the object says seal-control.io/peer */
+	const char *ns;          /* of objects that name none */
+	const char *proxy_image; /* of the sidecar */
+	const char *wrap_path;   /* of seal-wrap in the images of containers */
+	enum inject_only only;
+	const struct inject_image *images;
+	size_t image_count;
+	inject_seal_fn seal;
+	inject_open_fn open;
+	void *arg;
+};
+
+/* What was done with each thing, in order: what --explain prints. */
+enum inject_verdict {
+	INJECT_SEALED,
+	INJECT_ADDED,   /* ours */
+	INJECT_CHANGED, /* rewritten, nothing sealed in it */
+	INJECT_LEFT,    /* in clear, and why */
+	INJECT_WARNED,  /* the owner should look at it */
+	INJECT_UNCHANGED, /* sealed before, or nothing to seal */
+};
+struct inject_line {
+	enum inject_verdict verdict;
+	char *object; /* "shop/Deployment/web"; "" for a document that is none */
+	char *what;   /* "$.data.password", "container app: env PASSWORD" */
+	char *why;
+	char *where; /* "file:line:column" */
+};
+struct inject_report {
+	struct inject_line *lines;
+	size_t line_count;
+	size_t sealed; /* values */
+	size_t documents;
+	size_t changed; /* documents */
+};
+void inject_report_release(struct inject_report *report);
+
+/*
+ * Seal a stream of documents.  name is what errors call it.  Appends the whole output to out, or fails
+ * and appends nothing; documents in which nothing changes are copied byte for byte.  The report is
+ * filled as far as it came in both cases.
+ */
+SEAL_CHECKED int inject_manifest(const struct inject_options *options, const char *name,
+				 const char *text, size_t text_len, struct seal_bytes *out,
+				 struct inject_report *report, struct seal_err *err);
+
+/* The way back: every sealed value opened, everything that was added removed. */
+SEAL_CHECKED int inject_restore(const struct inject_options *options, const char *name,
+				const char *text, size_t text_len, struct seal_bytes *out,
+				struct inject_report *report, struct seal_err *err);
+
+#endif
