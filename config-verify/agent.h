@@ -35,7 +35,7 @@
 #define VERIFY_AGENT_VERSION   1
 #define VERIFY_AGENT_NONCE_LEN 32
 #define VERIFY_FRAME_MAX       (2u * 1024 * 1024) /* bytes behind the length */
-#define VERIFY_HELLO_MAX       512 /* and until the other side has proved itself */
+#define VERIFY_HELLO_MAX       512                /* and until the other side has proved itself */
 
 /* ---- Hellos and the keys that come of them ---- */
 
@@ -70,11 +70,12 @@ SEAL_CHECKED int verify_channel_open(struct verify_channel *channel, struct seal
 /* ---- Requests and answers ---- */
 
 enum verify_request_kind {
-	VERIFY_ASK_SPEC = 1, /* open a sealed container spec: sealed */
-	VERIFY_ASK_OPEN = 2, /* open a value: kind, name, key ("": say which), sealed */
+	VERIFY_ASK_SPEC = 1,  /* open a sealed container spec: sealed */
+	VERIFY_ASK_OPEN = 2,  /* open a value: kind, name, key ("": say which), sealed */
 	VERIFY_ASK_READY = 3, /* wait until the proxy serves, at most wait_ms */
 	VERIFY_ASK_STATUS = 4,
-	VERIFY_ASK_ENCRYPT = 5, /* seal data under the peer's key for data: sealed is the plaintext */
+	VERIFY_ASK_ENCRYPT =
+		5, /* seal data under the peer's key for data: sealed is the plaintext */
 	VERIFY_ASK_DECRYPT = 6,
 };
 
@@ -93,7 +94,7 @@ SEAL_CHECKED int verify_request_parse(struct verify_request *ret_request, const 
 				      size_t len, struct seal_err *err);
 
 struct verify_answer {
-	int code; /* 0, or an enum seal_code; SEAL_E_TIMEOUT: not yet */
+	int code;                        /* 0, or an enum seal_code; SEAL_E_TIMEOUT: not yet */
 	char message[SEAL_ERR_TEXT_LEN]; /* of a failure */
 	struct verify_binding binding;   /* of what was opened; otherwise zero */
 	const uint8_t *data;             /* borrowed, as above: the plaintext */

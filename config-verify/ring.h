@@ -31,7 +31,7 @@ struct verify_key_id {
 	uint64_t generation;
 };
 
-#define VERIFY_KEY_ID_MAX        192
+#define VERIFY_KEY_ID_MAX         192
 #define VERIFY_MAX_KEY_GENERATION UINT64_C(1000000)
 
 /* The canonical text of a valid id. */

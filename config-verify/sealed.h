@@ -22,7 +22,7 @@
 #define VERIFY_CONTAINER_MAX 63
 #define VERIFY_PLAIN_MAX     (1024u * 1024) /* bytes of a value, and of an object's values together */
 #define VERIFY_SEALED_MAX    (1536u * 1024) /* characters of a sealed one */
-#define VERIFY_OBJECT_MAX    512 /* characters of verify_object_format */
+#define VERIFY_OBJECT_MAX    512            /* characters of verify_object_format */
 #define VERIFY_MAX_GEN       (UINT64_C(1) << 53)
 #define VERIFY_MAX_VALUES    16384 /* in one object */
 

@@ -40,16 +40,16 @@
 #include "base/bytes/bytes.h"
 #include "base/err/err.h"
 
-#define VERIFY_SPEC_MAX      (96u * 1024)  /* plaintext: sealed it must fit one argument (128 KiB) */
-#define VERIFY_SPEC_KEY      "spec"
-#define VERIFY_PROXY_KEY     "proxy"
-#define VERIFY_PROXY_NAME    "seal-proxy"
-#define VERIFY_ENV_VAR       "SEAL_ENV_"  /* + index in container.env */
-#define VERIFY_FROM_PREFIX   "SEAL_FROM_" /* + index in container.envFrom + "_" */
-#define VERIFY_SOURCE_DIR    "/run/seal-source" /* + "/" + index of the pod's sealed volumes */
-#define VERIFY_MAX_ENV       8192
-#define VERIFY_MAX_FILES     64   /* members of "files" */
-#define VERIFY_MAX_OBJECTS   256  /* objects one container uses */
+#define VERIFY_SPEC_MAX    (96u * 1024) /* plaintext: sealed it must fit one argument (128 KiB) */
+#define VERIFY_SPEC_KEY    "spec"
+#define VERIFY_PROXY_KEY   "proxy"
+#define VERIFY_PROXY_NAME  "seal-proxy"
+#define VERIFY_ENV_VAR     "SEAL_ENV_"        /* + index in container.env */
+#define VERIFY_FROM_PREFIX "SEAL_FROM_"       /* + index in container.envFrom + "_" */
+#define VERIFY_SOURCE_DIR  "/run/seal-source" /* + "/" + index of the pod's sealed volumes */
+#define VERIFY_MAX_ENV     8192
+#define VERIFY_MAX_FILES   64  /* members of "files" */
+#define VERIFY_MAX_OBJECTS 256 /* objects one container uses */
 
 /* An object that a spec refers to: the agent opens no other for this container. */
 struct verify_object {

@@ -28,7 +28,8 @@ struct verify_token {
 void verify_token_release(struct verify_token *token);
 /* The token of a container, with the ring's key of that generation (0: newest) for VERIFY_CONTAINER. */
 SEAL_CHECKED int verify_token_make(struct verify_token *ret_token, const struct verify_ring *ring,
-				   const char *container, uint64_t generation, struct seal_err *err);
+				   const char *container, uint64_t generation,
+				   struct seal_err *err);
 /* The line, without a newline. */
 SEAL_CHECKED int verify_token_encode(const struct verify_token *token,
 				     struct seal_secret **ret_text, struct seal_err *err);

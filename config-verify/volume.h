@@ -41,8 +41,9 @@ void verify_volume_closep(struct verify_volume **volume);
  * no mount, each created new (O_EXCL), owned by this process.  On failure nothing has changed and
  * nothing is left.  Names of ours that the version does not have go away; what others put there stays.
  */
-SEAL_CHECKED int verify_volume_publish(struct verify_volume *volume, const struct verify_file *files,
-				       size_t file_count, struct seal_err *err);
+SEAL_CHECKED int verify_volume_publish(struct verify_volume *volume,
+				       const struct verify_file *files, size_t file_count,
+				       struct seal_err *err);
 
 /*
  * A mount of one file: path is an empty placeholder on a tmpfs that verify_place_file made, opened

@@ -26,5 +26,5 @@ dist-hook: dist-include-rules
 		grep -vxF "$$(printf '%s\n' $(DIST_WITHOUT))"); \
 	test -z "$$missing" || { echo "not in the tarball:" $$missing >&2; exit 1; }
 dist-include-rules:
-	cd "$(srcdir)" && find base egg rot proxy tests -name .may-include -exec cp --parents {} "$(abs_builddir)/$(distdir)" ';'
+	cd "$(srcdir)" && find base config-verify egg rot proxy tests -name .may-include -exec cp --parents {} "$(abs_builddir)/$(distdir)" ';'
 .PHONY: dist-include-rules

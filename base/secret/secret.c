@@ -25,8 +25,8 @@
  * lives: this is room for 100,000 connections at rest, and pages that are never used cost nothing.
  */
 #define ARENA_LEN  (4u * 1024 * 1024)
-#define ARENA_UNIT 32u          /* smallest block: one symmetric key */
-#define ARENA_FIT  (16u * 1024) /* larger secrets get pages of their own */
+#define ARENA_UNIT 32u                /* smallest block: one symmetric key */
+#define ARENA_FIT  (16u * 1024)       /* larger secrets get pages of their own */
 #define SECRET_MAX (2u * 1024 * 1024) /* a frame of the agent */
 
 struct seal_secret {

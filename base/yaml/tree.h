@@ -67,7 +67,9 @@ const char *seal_tree_kind_name(enum seal_tree_kind kind);
 size_t seal_tree_count(const struct seal_tree_node *node);
 struct seal_tree_node *seal_tree_first(const struct seal_tree_node *node);
 struct seal_tree_node *seal_tree_next_of(const struct seal_tree_node *child); /* NULL at the end */
-const char *seal_tree_key(const struct seal_tree_node *child); /* of a map's value; may hold a NUL no more than text may */
+const char *
+seal_tree_key(const struct seal_tree_node
+		      *child); /* of a map's value; may hold a NUL no more than text may */
 struct seal_tree_node *seal_tree_get(const struct seal_tree_node *map, const char *key);
 /* A scalar's text; NUL-terminated, and may hold NULs only when its length says so. */
 const char *seal_tree_text(const struct seal_tree_node *node, size_t *ret_len);

@@ -63,10 +63,10 @@ struct inject_options {
 /* What was done with each thing, in order: what --explain prints. */
 enum inject_verdict {
 	INJECT_SEALED,
-	INJECT_ADDED,   /* ours */
-	INJECT_CHANGED, /* rewritten, nothing sealed in it */
-	INJECT_LEFT,    /* in clear, and why */
-	INJECT_WARNED,  /* the owner should look at it */
+	INJECT_ADDED,     /* ours */
+	INJECT_CHANGED,   /* rewritten, nothing sealed in it */
+	INJECT_LEFT,      /* in clear, and why */
+	INJECT_WARNED,    /* the owner should look at it */
 	INJECT_UNCHANGED, /* sealed before, or nothing to seal */
 };
 struct inject_line {

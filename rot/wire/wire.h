@@ -36,8 +36,8 @@ SEAL_CHECKED int rot_request_encode(const struct rot_request *request, struct se
 SEAL_CHECKED int rot_request_parse(struct rot_request *ret_request, bool want_statement,
 				   const void *body, size_t body_len, struct seal_err *err);
 
-#define ROT_MAX_KEYS        256               /* of all purposes and generations, in one answer */
-#define ROT_MAX_FLOOR       16384             /* objects */
+#define ROT_MAX_KEYS        256                /* of all purposes and generations, in one answer */
+#define ROT_MAX_FLOOR       16384              /* objects */
 #define ROT_MAX_CREDENTIALS (4u * 1024 * 1024) /* bytes of the answer */
 
 /* A derived key: id as in config-verify/ring.h ("shop/config/web/3"). */

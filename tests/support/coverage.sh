@@ -20,7 +20,7 @@ fi
 
 report() { gcovr --root "$top" --object-directory "$build" --exclude-unreachable-branches "$@" "$build"; }
 
-report --filter "$top/(base|egg|rot|proxy)/" --json-summary-pretty --output "$build/coverage.json" \
+report --filter "$top/(base|config-verify|egg|rot|proxy)/" --json-summary-pretty --output "$build/coverage.json" \
 	--txt "$build/coverage.txt"
 cat "$build/coverage.txt"
 python3 - "$build/coverage.json" "$minimum" <<'EOF'

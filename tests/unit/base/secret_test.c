@@ -17,7 +17,7 @@
 #include "tests/support/child.h"
 
 #define FREE_SECRET SEAL_SCOPED(seal_secret_freep) struct seal_secret *
-#define MOST        (1024u * 1024)
+#define MOST        (2u * 1024 * 1024)
 #define MARK        0xa7
 
 static const size_t lens[] = { 1, 15, 16, 31, 32, 33, 4095, 4096, 4097, 16383, 16384, MOST };

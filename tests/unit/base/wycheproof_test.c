@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/crypto against Project Wycheproof: AES-256-GCM and HMAC-SHA-256, valid and invalid. */
+/* base/crypto and base/jwe against Project Wycheproof: AES-256-GCM, HMAC and HKDF with SHA-256, JWE. */
 #include <criterion/criterion.h>
 #include <string.h>
 
 #include "base/crypto/crypto.h"
 #include "base/fs/fs.h"
 #include "base/json/json.h"
+#include "base/jwe/jwe.h"
 #include "tests/support/pki.h"
 
 #define SUITE_MAX (8u * 1024 * 1024)
-#define FIELD_MAX 4096
+#define FIELD_MAX 16384
 
 static struct seal_json *
 load(const char *file)
@@ -133,4 +134,66 @@ Test(wycheproof, hmac_sha256_agrees)
 		}
 	}
 	cr_expect_gt(played, 20);
+}
+
+/* The part that seal_hkdf offers: no salt, text as info, 32 bytes out. */
+Test(wycheproof, hkdf_sha256_agrees)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *suite = load("hkdf_sha256_test.json");
+	const struct seal_json *groups = seal_json_member(suite, "testGroups");
+	size_t played = 0;
+
+	for (size_t g = 0; g < seal_json_count(groups); g++) {
+		const struct seal_json *tests = seal_json_member(seal_json_at(groups, g), "tests");
+
+		for (size_t i = 0; i < seal_json_count(tests); i++) {
+			const struct seal_json *test = seal_json_at(tests, i);
+			SEAL_SCOPED(seal_secret_freep) struct seal_secret *root = NULL;
+			SEAL_SCOPED(seal_secret_freep) struct seal_secret *key = NULL;
+			struct field ikm, salt, info, okm;
+
+			if (!is_valid(test))
+				continue;
+			read_field(&salt, test, "salt");
+			read_field(&info, test, "info");
+			read_field(&okm, test, "okm");
+			read_field(&ikm, test, "ikm");
+			info.data[info.len] = '\0';
+			if (salt.len != 0 || okm.len > SEAL_KEY_LEN || ikm.len == 0 ||
+			    strlen((char *)info.data) != info.len)
+				continue;
+			cr_assert_eq(seal_secret_from(&root, ikm.data, ikm.len, NULL), 0);
+			cr_assert_eq(seal_hkdf(&key, root, (char *)info.data, NULL), 0);
+			cr_expect_eq(memcmp(seal_secret_peek(key), okm.data, okm.len), 0);
+			played++;
+		}
+	}
+	cr_expect_gt(played, 2);
+}
+
+/* None of them is direct encryption: whatever else they are, here they are refused at sight. */
+Test(wycheproof, every_other_kind_of_jwe_is_refused)
+{
+	SEAL_SCOPED(seal_json_freep)
+	struct seal_json *suite = load("json_web_encryption_test.json");
+	const struct seal_json *groups = seal_json_member(suite, "testGroups");
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *key = NULL;
+	size_t played = 0;
+
+	cr_assert_eq(seal_secret_new(&key, SEAL_KEY_LEN, NULL), 0);
+	for (size_t g = 0; g < seal_json_count(groups); g++) {
+		const struct seal_json *tests = seal_json_member(seal_json_at(groups, g), "tests");
+
+		for (size_t i = 0; i < seal_json_count(tests); i++, played++) {
+			const char *jwe =
+				seal_json_str(seal_json_member(seal_json_at(tests, i), "jwe"));
+			SEAL_SCOPED(seal_secret_freep) struct seal_secret *plain = NULL;
+
+			cr_assert_not_null(jwe);
+			cr_expect_eq(seal_jwe_open(&plain, NULL, key, jwe, strlen(jwe), NULL),
+				     SEAL_E_FORMAT);
+			cr_expect_null(plain);
+		}
+	}
+	cr_expect_gt(played, 50);
 }
