@@ -3,4 +3,6 @@
 noinst_LIBRARIES += %D%/libverify.a
 VERIFY_LIBS = %D%/libverify.a $(BASE_LIBS)
 noinst_HEADERS += %D%/ring.h %D%/sealed.h %D%/token.h %D%/agent.h %D%/spec.h %D%/volume.h
-%C%_libverify_a_SOURCES = %D%/ring.c %D%/sealed.c %D%/token.c
+%C%_libverify_a_SOURCES = %D%/ring.c %D%/sealed.c %D%/token.c \
+	%D%/agent_wire.c %D%/channel.c \
+	%D%/spec.c %D%/rules.c

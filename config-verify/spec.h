@@ -133,7 +133,7 @@ const struct seal_strv *verify_spec_loader(const struct verify_spec *spec);
 bool verify_is_loader_variable(const char *name);
 /* A name Kubernetes lets a variable have: printable ASCII without '='.  SEAL_E_FORMAT. */
 SEAL_CHECKED int verify_variable_check(const char *name, struct seal_err *err);
-/* Absolute, no "..", no "//", no trailing "/" but of "/" itself, no control characters. */
+/* Absolute, no part "." or "..", no "//", no "/" at the end but of "/" itself, no control characters. */
 SEAL_CHECKED int verify_path_check(const char *path, struct seal_err *err);
 
 #endif
