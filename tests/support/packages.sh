@@ -4,7 +4,10 @@
 # install_packages KIND...: the Debian packages of tests/packages that are missing, of these kinds.  Nothing
 # is asked of the network when nothing is missing, and no service is started by what is installed.
 
-is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+# A package that is one program of its own name may have come another way (npm, with a newer nodejs).
+is_installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] || command -v "$1" >/dev/null
+}
 
 missing_packages() {
 	local list=$1 kind package wanted
