@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The kubelet's and the runtime's part of a pod's life, for a manifest whose pod runs on this very root.
+
+  kubelet.py volumes MANIFEST POD DIR           make or update the pod's volumes below DIR
+  kubelet.py run MANIFEST POD CONTAINER DIR [--probe NAME] [--program PATH] [-- EXTRA...]
+                                                become that container (in a mount namespace of its own)
+
+Volumes of ConfigMaps and Secrets are written as the kubelet writes them: a directory for each version, ..data a
+link to it, names links through ..data; an update turns ..data with one rename.  Memory volumes are tmpfs.
+Variables are resolved and $(NAME) expanded as the kubelet does it.  --probe runs a probe's or hook's command
+instead, as the runtime would in the same container; --program stands for the image's entry point when the
+manifest names no command.  Probes are not run by themselves.
+"""
+import argparse
+import base64
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import yaml
+
+POD_KINDS = {"Pod": (), "Deployment": ("template",), "StatefulSet": ("template",), "DaemonSet": ("template",), "Job": ("template",)}
+
+
+def load(path):
+    with open(path, encoding="utf-8") as stream:
+        documents = []
+        for document in yaml.safe_load_all(stream):
+            documents += document["items"] if document and document["kind"] == "List" else [document]
+    return [d for d in documents if d]
+
+
+def pod_spec(documents, name):
+    for document in documents:
+        if document["kind"] in POD_KINDS and document["metadata"]["name"] == name:
+            inside = document if document["kind"] == "Pod" else document["spec"]["template"]
+            return inside["spec"]
+    sys.exit(f"no pod {name} in the manifest")
+
+
+def values(document):
+    """Every value as the bytes a volume shows."""
+    found = {}
+    for key, value in (document.get("data") or {}).items():
+        found[key] = base64.b64decode(value) if document["kind"] == "Secret" else value.encode()
+    for key, value in (document.get("binaryData") or {}).items():
+        found[key] = base64.b64decode(value)
+    for key, value in (document.get("stringData") or {}).items():
+        found[key] = value.encode()
+    return found
+
+
+def find(documents, kind, name, optional=False):
+    for document in documents:
+        if document["kind"] == kind and document["metadata"]["name"] == name:
+            return values(document)
+    if optional:
+        return None
+    sys.exit(f"no {kind} {name} in the manifest")
+
+
+def projected(documents, source):
+    """The files of one source of a volume, by path."""
+    for member, kind, name in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
+        if member not in source:
+            continue
+        wanted = source[member]
+        found = find(documents, kind, wanted.get(name) or wanted.get("name"), wanted.get("optional", False))
+        if found is None:
+            return {}
+        if wanted.get("items"):
+            return {item["path"]: found[item["key"]] for item in wanted["items"] if item["key"] in found}
+        return found
+    if "downwardAPI" in source:
+        return {item["path"]: b"from the cluster\n" for item in source["downwardAPI"]["items"]}
+    return None
+
+
+def volume_files(documents, volume):
+    if "projected" in volume:
+        files = {}
+        for source in volume["projected"]["sources"]:
+            files.update(projected(documents, source) or {})
+        return files
+    return projected(documents, volume)
+
+
+def publish(directory, files):
+    """As Kubernetes' atomic writer: all of a version, then one rename."""
+    os.makedirs(directory, exist_ok=True)
+    version = tempfile.mkdtemp(prefix="..2026_01_01_00_00_00.", dir=directory)
+    os.chmod(version, 0o755)
+    for path, content in files.items():
+        full = os.path.join(version, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "wb") as out:
+            out.write(content)
+        os.chmod(full, 0o444)
+    link = os.path.join(directory, "..data")
+    old = os.readlink(link) if os.path.islink(link) else None
+    os.symlink(os.path.basename(version), link + "_tmp")
+    os.rename(link + "_tmp", link)
+    tops = {path.split("/")[0] for path in files}
+    for top in tops:
+        at = os.path.join(directory, top)
+        if not os.path.islink(at):
+            os.symlink("..data/" + top, at)
+    for entry in os.listdir(directory):
+        if not entry.startswith("..") and entry not in tops:
+            os.unlink(os.path.join(directory, entry))
+    if old:
+        subprocess.run(["rm", "-rf", os.path.join(directory, old)], check=True)
+
+
+def make_volumes(documents, spec, base):
+    for volume in spec.get("volumes") or []:
+        directory = os.path.join(base, volume["name"])
+        files = volume_files(documents, volume)
+        if files is not None:
+            marker = os.path.join(base, "." + volume["name"])
+            state = repr(sorted(files.items()))
+            if os.path.exists(marker) and open(marker, encoding="utf-8").read() == state:
+                continue
+            publish(directory, files)
+            with open(marker, "w", encoding="utf-8") as out:
+                out.write(state)
+        elif "emptyDir" in volume and not os.path.isdir(directory):
+            os.makedirs(directory)
+            if volume["emptyDir"].get("medium") == "Memory":
+                subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777,nosuid,nodev", "seal-memory", directory], check=True)
+            else:
+                os.chmod(directory, 0o777)
+
+
+def mount_all(spec, container, base):
+    made = {v["name"]: v for v in spec.get("volumes") or []}
+    for mount in sorted(container.get("volumeMounts") or [], key=lambda m: m["mountPath"].count("/")):
+        if mount["name"] not in made:
+            sys.exit(f"no volume {mount['name']}")
+        source = os.path.join(base, mount["name"])
+        if mount.get("subPath"):
+            source = os.path.join(source, mount["subPath"])
+            if not os.path.exists(source):
+                os.makedirs(source)  # what a kubelet does: a directory
+        target = mount["mountPath"]
+        if os.path.isfile(source):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            if not os.path.exists(target):
+                open(target, "w", encoding="utf-8").close()
+        else:
+            os.makedirs(target, exist_ok=True)
+        subprocess.run(["mount", "--bind", source, target], check=True)
+        if mount.get("readOnly"):
+            subprocess.run(["mount", "-o", "remount,bind,ro", target], check=True)
+
+
+def expand(text, known):
+    """$(NAME) of what is known; $$ is one $; the rest stays."""
+    return re.sub(r"\$(\$|\(([^()]*)\))", lambda m: "$" if m.group(1) == "$" else known.get(m.group(2), m.group(0)), text)
+
+
+def environment(documents, container):
+    env = {}
+    for source in container.get("envFrom") or []:
+        kind, member = ("ConfigMap", "configMapRef") if "configMapRef" in source else ("Secret", "secretRef")
+        found = find(documents, kind, source[member]["name"], source[member].get("optional", False))
+        for key, value in (found or {}).items():
+            env[source.get("prefix", "") + key] = value.decode()
+    for entry in container.get("env") or []:
+        source = entry.get("valueFrom")
+        if source is None:
+            env[entry["name"]] = expand(entry.get("value") or "", env)
+            continue
+        value = "192.0.2.7"
+        for member, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
+            if member in source:
+                found = find(documents, kind, source[member]["name"], source[member].get("optional", False)) or {}
+                value = found[source[member]["key"]].decode() if source[member]["key"] in found else None
+        if value is not None:
+            env[entry["name"]] = value
+    return env
+
+
+def probe_command(container, name):
+    inside = (container.get("lifecycle") or {}) if name in ("postStart", "preStop") else container
+    return inside[name]["exec"]["command"]
+
+
+def run(args):
+    documents = load(args.manifest)
+    spec = pod_spec(documents, args.pod)
+    every = (spec.get("initContainers") or []) + spec["containers"]
+    container = next((c for c in every if c["name"] == args.container), None)
+    if container is None:
+        sys.exit(f"no container {args.container}")
+    mount_all(spec, container, args.dir)
+    env = environment(documents, container)
+    host = {"PATH": os.environ["PATH"], "HOSTNAME": args.pod, "HOME": "/", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    host.update(e.split("=", 1) for e in args.env)
+    command = [expand(word, env) for word in container.get("command") or ([args.program] if args.program else [])]
+    command += [expand(word, env) for word in container.get("args") or []]
+    if args.probe:
+        command = probe_command(container, args.probe)
+    context = container.get("securityContext") or {}
+    group = context.get("runAsGroup", context.get("runAsUser", 0))
+    if "runAsUser" in context:
+        os.setgroups([group])
+        os.setgid(group)
+        os.setuid(context["runAsUser"])
+    os.chdir(container.get("workingDir", "/"))
+    os.execve(args.program if args.program and not container.get("command") else command[0], command + args.extra, host | env)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in ("volumes", "run"):
+        sub = verbs.add_parser(verb)
+        sub.add_argument("manifest")
+        sub.add_argument("pod")
+        if verb == "run":
+            sub.add_argument("container")
+        sub.add_argument("dir")
+        if verb == "run":
+            sub.add_argument("--probe")
+            sub.add_argument("--program")
+            sub.add_argument("--env", action="append", default=[], help="NAME=VALUE a hostile host adds")
+            sub.add_argument("--inside", action="store_true")
+            sub.add_argument("extra", nargs="*")
+    args = parser.parse_args()
+    if args.verb == "volumes":
+        documents = load(args.manifest)
+        make_volumes(documents, pod_spec(documents, args.pod), args.dir)
+    elif args.inside:
+        run(args)
+    else:
+        again = [sys.executable, os.path.abspath(__file__), *sys.argv[1:2], "--inside", *sys.argv[2:]]
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", "--", *again])
+
+
+main()
