@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""hatch.py [--count N] [--hostname H]... [--subject S] [--san S] [--statement-of EGG] [--flip N] EGG
+"""hatch.py [--count N] [--hostname H]... [--subject S] [--san S] [--statement-of EGG] [--flip N] [--credentials FILE] EGG
 
 Hatch by hand, N at a time, all at the same moment.  Prints "STATUS COUNT" per status, and the certificates
 issued into --out FOLDER.  Answers of 429 are tried again: the race is about budgets, not about rates.
@@ -50,6 +50,7 @@ def main():
     parser.add_argument("--san")
     parser.add_argument("--statement-of")
     parser.add_argument("--out")
+    parser.add_argument("--credentials", help="a file for one whole answer, keys included")
     parser.add_argument("egg")
     args = parser.parse_args()
     egg = eggs.load(args.egg)
@@ -69,6 +70,10 @@ def main():
     refusals = {reply[2] for reply in replies if reply[0] != 200}
     for refusal in sorted(refusals):
         print("said:", refusal.decode("utf-8", "replace").strip(), file=sys.stderr)
+    if args.credentials:
+        granted = [reply[2] for reply in replies if reply[0] == 200]
+        with open(args.credentials, "wb") as out:
+            out.write(granted[0] if granted else b"{}")
     if args.out:
         os.makedirs(args.out, exist_ok=True)
         good = [reply for reply in replies if reply[0] == 200]

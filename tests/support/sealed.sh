@@ -88,3 +88,87 @@ expect_hidden() {
 		! grep -raqF -- "$word" "$LOGS" || fail "'$word' is in the logs: $(grep -ralF -- "$word" "$LOGS" | head -n 3 | tr '\n' ' ')"
 	done
 }
+
+# ---- a small pod that shows what it was given, for scripts that change one thing at a time ----
+
+# small_manifest: containers app and other, a ConfigMap as files and variables, a Secret.
+small_manifest() {
+	cat <<'EOF'
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {one: "marker-one\n", two: "marker-two\n"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: settings}
+stringData: {one: marker-secret}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  volumes:
+  - {name: settings, configMap: {name: settings}}
+  - {name: scratch, emptyDir: {}}
+  containers:
+  - name: app
+    image: app
+    command: ["/bin/sh", "-c", "env >/scratch/env; cp /etc/app/one /scratch/one; cp /etc/app/two /scratch/two; echo \"$@\" >/scratch/args", "app", "marker-arg"]
+    env:
+    - {name: PLAIN, value: marker-plain}
+    - {name: SECRET, valueFrom: {secretKeyRef: {name: settings, key: one}}}
+    - {name: HOSTED, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+    envFrom: [{configMapRef: {name: settings}, prefix: S_}]
+    volumeMounts: [{name: settings, mountPath: /etc/app}, {name: scratch, mountPath: /scratch}]
+  - name: other
+    image: app
+    command: ["/bin/sh", "-c", "echo marker-other >/scratch/other"]
+    volumeMounts: [{name: scratch, mountPath: /scratch}]
+EOF
+}
+
+# small_up: the root of trust, the manifest ($WORK/sealed.yaml), the pod web and its sidecar.
+small_up() {
+	rot_up
+	small_manifest >"$WORK/plain.yaml"
+	mint_sealed "$WORK/eggs/web" shop --peer web --container app --container other
+	inject "$WORK/plain.yaml" "$WORK/sealed.yaml"
+	enclave_new web "$WORK/eggs/web" "$WORK/sealed.yaml" web
+	sidecar_up web "$WORK/sealed.yaml" web
+	SCRATCH=$(pod_path web "$VOLUMES/scratch")
+	export SCRATCH
+}
+
+# small_run [MANIFEST [CONTAINER [OPTION...]]]: its volumes and one container, to its end; status in STATUS.
+small_run() {
+	local manifest=${1:-$WORK/sealed.yaml} container=${2:-app} token=$WORK/eggs/token-${2:-app}
+	[ $# -lt 2 ] || shift
+	[ $# -lt 1 ] || shift
+	rm -f "$SCRATCH"/*
+	volumes web "$manifest" web
+	container_run web "${SMALL_TOKEN:-$token}" "$manifest" web "$container" "$@"
+}
+
+# small_starts WHAT ... and small_refused WHAT PATTERN ...: as small_run; refused means that nothing of the
+# application ran and that the reason was said.
+small_starts() {
+	local what=$1
+	shift
+	small_run "$@"
+	[ "$STATUS" = 0 ] || fail "$what: ended with $STATUS: $(tail -n 1 "$LOGS/${2:-app}-web.log")"
+}
+
+small_refused() {
+	local what=$1 pattern=$2 log
+	shift 2
+	log=$LOGS/${2:-app}-web.log
+	: >"$log"
+	small_run "$@"
+	[ "$STATUS" = 1 ] || fail "$what: ended with $STATUS"
+	[ -z "$(ls -A "$SCRATCH")" ] || fail "$what: the application ran"
+	has_line "$log" "$pattern" || fail "$what: it says $(tail -n 1 "$log")"
+}
+
+# tamper OPERATION...: $WORK/tampered.yaml
+tamper() { python3 "$SUPPORT/tamper.py" "$WORK/sealed.yaml" "$@" >"$WORK/tampered.yaml" || fail "cannot tamper: $*"; }
