@@ -5,19 +5,21 @@ ROT_CLIENT_LIBS = %D%/librotclient.a egg/libegg.a $(VERIFY_LIBS)
 ROT_CLI_LIBS = %D%/librotcli.a $(ROT_SERVER_LIBS)
 ROT_SERVER_LIBS = %D%/librotserver.a $(ROT_CLIENT_LIBS) $(SQLITE_LIBS)
 
-noinst_HEADERS += %D%/wire/wire.h %D%/client/client.h %D%/client/client_internal.h %D%/signer/signer.h \
+noinst_HEADERS += %D%/wire/wire.h %D%/wire/wire_internal.h %D%/client/client.h %D%/client/client_internal.h %D%/signer/signer.h \
 	%D%/signer/signer_internal.h \
 	%D%/server/db.h %D%/server/store.h %D%/server/store_internal.h \
 	%D%/server/init.h %D%/server/home.h %D%/server/limits.h %D%/server/caller.h \
 	%D%/server/api.h %D%/server/api_internal.h %D%/server/server.h %D%/server/options.h
-%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/client/client.c %D%/client/credentials.c %D%/client/transfer.c
+%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/wire/credentials.c \
+	%D%/client/client.c %D%/client/credentials.c %D%/client/transfer.c
 %C%_librotserver_a_SOURCES = \
-	%D%/signer/signer.c %D%/signer/process.c %D%/signer/issue.c %D%/signer/wrap.c %D%/signer/confine.c \
-	%D%/server/db.c %D%/server/store.c %D%/server/store_workload.c %D%/server/store_egg.c \
+	%D%/signer/signer.c %D%/signer/process.c %D%/signer/issue.c %D%/signer/wrap.c %D%/signer/derive.c \
+	%D%/signer/roots.c %D%/signer/confine.c \
+	%D%/server/db.c %D%/server/schema.c %D%/server/store.c %D%/server/store_workload.c %D%/server/store_egg.c %D%/server/store_key.c \
 	%D%/server/kek.c %D%/server/home.c %D%/server/init.c \
 	%D%/server/limits.c %D%/server/caller.c %D%/server/issue.c %D%/server/request.c \
 	%D%/server/api.c %D%/server/status.c %D%/server/workloads.c %D%/server/peers.c \
-	%D%/server/eggs.c %D%/server/certs.c %D%/server/hatch.c %D%/server/server.c %D%/server/options.c
+	%D%/server/eggs.c %D%/server/keys.c %D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c %D%/server/hatch.c %D%/server/server.c %D%/server/options.c
 
 noinst_HEADERS += %D%/cli/cli.h %D%/inject/inject.h
 %C%_librotcli_a_SOURCES = %D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c \

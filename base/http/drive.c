@@ -39,6 +39,15 @@ drive_handshake(struct http_conn *conn)
 	return true;
 }
 
+static size_t
+body_limit(void *arg)
+{
+	const struct seal_http_request *request = arg;
+	const struct seal_http_config *config = &request->conn->http->config;
+
+	return config->limit(config->arg, request);
+}
+
 /* The request exists from its first byte on: a connection at rest is small. */
 static bool
 begin_request(struct http_conn *conn)
@@ -50,6 +59,10 @@ begin_request(struct http_conn *conn)
 		return false;
 	conn->request->conn = conn;
 	http_parse_init(&conn->request->parse, conn->http->config.max_body);
+	if (conn->http->config.limit != NULL) {
+		conn->request->parse.limit = body_limit;
+		conn->request->parse.limit_arg = conn->request;
+	}
 	http_conn_step(conn, HTTP_EV_BYTES);
 	return true;
 }

@@ -29,6 +29,11 @@ struct seal_http_request; /* borrowed by the handler until it replies */
  * reply then only releases it.
  */
 typedef void (*seal_http_fn)(void *arg, struct seal_http_request *request);
+/*
+ * How long the body of a request whose head has arrived may be: method, path, query and client can be
+ * asked for.
+ */
+typedef size_t (*seal_http_limit_fn)(void *arg, const struct seal_http_request *request);
 /* Verifies a client's certificates; on success may leave a value for seal_http_client. */
 typedef int (*seal_http_verify_fn)(void *arg, struct seal_certs *presented, void **ret_client,
 				   struct seal_err *err);
@@ -36,6 +41,7 @@ typedef int (*seal_http_verify_fn)(void *arg, struct seal_certs *presented, void
 struct seal_http_config {
 	struct seal_staging *staging;
 	size_t max_body;          /* bytes; beyond it 413 */
+	seal_http_limit_fn limit; /* NULL, or: instead of max_body */
 	uint32_t max_connections; /* beyond it new ones are closed at once */
 	uint32_t handshake_ms;    /* from accept to the end of the TLS handshake */
 	uint32_t request_ms;      /* from the first byte of a request to its last */
@@ -44,7 +50,7 @@ struct seal_http_config {
 	seal_http_fn handler;
 	seal_http_verify_fn verify;        /* with TLS listeners */
 	void (*free_client)(void *client); /* for what verify left */
-	void *arg;                         /* for handler and verify */
+	void *arg;                         /* for limit, handler and verify */
 };
 
 SEAL_CHECKED int seal_http_new(struct seal_http **ret_http, struct seal_loop *loop,

@@ -86,6 +86,8 @@ struct http_parse {
 	enum http_stage stage;
 	unsigned status; /* of the refusal, when stage is BAD */
 	size_t max_body;
+	size_t (*limit)(void *arg); /* NULL, or: asked for max_body when the head is there */
+	void *limit_arg;
 	struct http_head head;
 	unsigned header_count;
 	char method[HTTP_METHOD_MAX + 1];

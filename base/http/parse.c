@@ -184,11 +184,22 @@ take_header(struct http_parse *parse, char *line)
 	return http_header_split(line, &name, &value) && dispatch_header(parse, name, value);
 }
 
+/* How long a body may be can depend on what the head says. */
+static void
+settle_limit(struct http_parse *parse)
+{
+	if (parse->limit == NULL)
+		return;
+	parse->max_body = parse->limit(parse->limit_arg);
+	seal_bytes_init(&parse->body, parse->max_body);
+}
+
 /* The head is whole: is there one reading of it, and do we serve it? */
 static void
 end_head(struct http_parse *parse)
 {
 	seal_bytes_release(&parse->head.line);
+	settle_limit(parse);
 	if (!parse->has_host || (parse->has_length && parse->has_coding))
 		refuse(parse, 400);
 	else if (parse->has_expect)

@@ -44,7 +44,7 @@ rot_client_credentials(struct rot_client *client, const char *path,
 		       struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes body = SEAL_BYTES(ROT_MAX_BODY);
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes reply = SEAL_BYTES(ROT_MAX_BODY);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes reply = SEAL_BYTES(ROT_MAX_CREDENTIALS);
 	unsigned status = 0;
 	int r;
 

@@ -22,39 +22,53 @@
 
 struct route {
 	const char *method;
-	const char *path; /* ends in "/" when one more part follows: the parameter */
+	const char *path; /* * stands for one part: a parameter */
 	unsigned rights;
 	rot_handler_fn run;
 	const char *const *members; /* of the body, ending with NULL; NULL: no body is read */
 	const char *refusal; /* the one sentence for every refusal, or NULL: say what it is */
 	const char *event;   /* in the log, of a refusal or of a change */
+	bool is_big;         /* its body and its answer may be long */
 };
 
 static const char *const workload_members[] = { "name", "open", NULL };
 static const char *const pair_members[] = { "client", "server", "workload", NULL };
-static const char *const egg_members[] = { "csr",          "hostnames", "max_hatches", "peer",
-					   "plain_config", "ttl",       "workload",    NULL };
+static const char *const egg_members[] = { "containers",  "csr",      "hostnames",
+					   "max_hatches", "peer",     "plain_config",
+					   "ttl",         "workload", NULL };
+static const char *const seal_members[] = { "objects", "peer", "workload", NULL };
+static const char *const unseal_members[] = { "values", NULL };
 static const char *const cert_members[] = { "csr", "hostnames", "peer", "ttl", "workload", NULL };
 
+#define ADMIN ROT_MAY_ADMIN
+#define SAY   NULL /* say what was wrong */
+
 static const struct route routes[] = {
-	{ "GET", "/v1/status", OPERATORS, rot_status_get, NULL, NULL, NULL },
-	{ "GET", "/v1/workloads", OPERATORS, rot_workloads_list, NULL, NULL, NULL },
-	{ "POST", "/v1/workloads", ROT_MAY_ADMIN, rot_workloads_create, workload_members, NULL,
-	  "workload_created" },
-	{ "GET", "/v1/workloads/", OPERATORS, rot_workloads_get, NULL, NULL, NULL },
-	{ "DELETE", "/v1/workloads/", ROT_MAY_ADMIN, rot_workloads_delete, NULL, NULL,
-	  "workload_deleted" },
-	{ "GET", "/v1/peers", OPERATORS, rot_peers_list, NULL, NULL, NULL },
-	{ "POST", "/v1/peers", ROT_MAY_ADMIN, rot_peers_allow, pair_members, NULL, "pair_allowed" },
-	{ "DELETE", "/v1/peers", ROT_MAY_ADMIN, rot_peers_deny, NULL, NULL, "pair_denied" },
-	{ "GET", "/v1/eggs", OPERATORS, rot_eggs_list, NULL, NULL, NULL },
-	{ "POST", "/v1/eggs", OPERATORS, rot_eggs_mint, egg_members, NULL, "egg_minted" },
-	{ "GET", "/v1/eggs/", OPERATORS, rot_eggs_get, NULL, NULL, NULL },
-	{ "DELETE", "/v1/eggs/", ROT_MAY_ADMIN, rot_eggs_revoke, NULL, NULL, "egg_revoked" },
-	{ "POST", "/v1/certs", ROT_MAY_ADMIN, rot_certs_issue, cert_members, NULL,
-	  "certificate_issued" },
-	{ "POST", "/v1/hatch", ROT_MAY_HATCH, rot_hatch, NULL, "hatch refused", "hatch_refused" },
-	{ "POST", "/v1/renew", ROT_MAY_RENEW, rot_renew, NULL, "renewal refused", "renew_refused" },
+	{ "GET", "/v1/status", OPERATORS, rot_status_get, NULL, SAY, NULL, false },
+	{ "GET", "/v1/workloads", OPERATORS, rot_workloads_list, NULL, SAY, NULL, false },
+	{ "POST", "/v1/workloads", ADMIN, rot_workloads_create, workload_members, SAY,
+	  "workload_created", false },
+	{ "GET", "/v1/workloads/*", OPERATORS, rot_workloads_get, NULL, SAY, NULL, false },
+	{ "DELETE", "/v1/workloads/*", ADMIN, rot_workloads_delete, NULL, SAY, "workload_deleted",
+	  false },
+	{ "POST", "/v1/workloads/*/keys", ADMIN, rot_keys_rotate, NULL, SAY, "key_rotated", false },
+	{ "DELETE", "/v1/workloads/*/keys/*", ADMIN, rot_keys_retire, NULL, SAY, "key_retired",
+	  false },
+	{ "GET", "/v1/peers", OPERATORS, rot_peers_list, NULL, SAY, NULL, false },
+	{ "POST", "/v1/peers", ADMIN, rot_peers_allow, pair_members, SAY, "pair_allowed", false },
+	{ "DELETE", "/v1/peers", ADMIN, rot_peers_deny, NULL, SAY, "pair_denied", false },
+	{ "GET", "/v1/eggs", OPERATORS, rot_eggs_list, NULL, SAY, NULL, false },
+	{ "POST", "/v1/eggs", OPERATORS, rot_eggs_mint, egg_members, SAY, "egg_minted", false },
+	{ "GET", "/v1/eggs/*", OPERATORS, rot_eggs_get, NULL, SAY, NULL, false },
+	{ "DELETE", "/v1/eggs/*", ADMIN, rot_eggs_revoke, NULL, SAY, "egg_revoked", false },
+	{ "POST", "/v1/certs", ADMIN, rot_certs_issue, cert_members, SAY, "certificate_issued",
+	  false },
+	{ "POST", "/v1/seal", OPERATORS, rot_seal, seal_members, SAY, "sealed", true },
+	{ "POST", "/v1/unseal", ADMIN, rot_unseal, unseal_members, SAY, "unsealed", true },
+	{ "POST", "/v1/hatch", ROT_MAY_HATCH, rot_hatch, NULL, "hatch refused", "hatch_refused",
+	  false },
+	{ "POST", "/v1/renew", ROT_MAY_RENEW, rot_renew, NULL, "renewal refused", "renew_refused",
+	  false },
 };
 
 struct verdict {
@@ -63,7 +77,9 @@ struct verdict {
 };
 
 static int prepare(struct rot_api *api, struct seal_err *err);
-static const struct route *find_route(struct rot_call *call, bool *ret_path_known);
+static const struct route *find_route(struct rot_call *call,
+				      const struct seal_http_request *request,
+				      bool *ret_path_known);
 static int run_route(struct rot_call *call, const struct route *route, struct seal_err *err);
 static int find_caller(struct rot_call *call, struct rot_caller *local, struct seal_err *err);
 static void answer(struct rot_call *call, const struct route *route);
@@ -190,7 +206,7 @@ rot_api_handle(void *arg, struct seal_http_request *request)
 		answer_error(&call, (struct verdict){ 403, "forbidden" }, "not for this caller");
 		return;
 	}
-	route = find_route(&call, &path_known);
+	route = find_route(&call, request, &path_known);
 	if (route == NULL && path_known) {
 		answer_error(&call, (struct verdict){ 405, "method" }, "no such method here");
 		return;
@@ -276,36 +292,61 @@ find_caller(struct rot_call *call, struct rot_caller *local, struct seal_err *er
 	return 0;
 }
 
-/* Does the path fit?  What follows a route's last slash is its parameter: one part, not empty. */
+/* Does the path fit?  Each * of the route takes one part of it, not empty. */
 static bool
-path_fits(const struct route *route, const char *path, char param[static ROT_PATH_PARAM_MAX])
+path_fits(const struct route *route, const char *path, struct rot_call *call)
 {
-	size_t len = strlen(route->path);
-	const char *rest = path + len;
+	char *const params[] = { call->param, call->param2 };
+	size_t count = 0;
 
-	if (route->path[len - 1] != '/')
-		return strcmp(route->path, path) == 0;
-	if (strncmp(route->path, path, len) != 0 || rest[0] == '\0' || strchr(rest, '/') != NULL ||
-	    strlen(rest) >= ROT_PATH_PARAM_MAX)
-		return false;
-	(void)snprintf(param, ROT_PATH_PARAM_MAX, "%s", rest);
-	return true;
+	for (const char *at = route->path; *at != '\0'; at++) {
+		size_t len = strcspn(path, "/");
+
+		if (*at != '*') {
+			if (*path++ != *at)
+				return false;
+			continue;
+		}
+		if (len == 0 || len >= ROT_PATH_PARAM_MAX || count == SEAL_COUNT(params))
+			return false;
+		memcpy(params[count], path, len);
+		params[count++][len] = '\0';
+		path += len;
+	}
+	return *path == '\0';
 }
 
 static const struct route *
-find_route(struct rot_call *call, bool *ret_path_known)
+find_route(struct rot_call *call, const struct seal_http_request *request, bool *ret_path_known)
 {
-	const char *method = seal_http_method(call->request);
-	const char *path = seal_http_path(call->request);
+	const char *method = seal_http_method(request);
+	const char *path = seal_http_path(request);
 
 	for (size_t i = 0; i < SEAL_COUNT(routes); i++) {
-		if (!path_fits(&routes[i], path, call->param))
+		if (!path_fits(&routes[i], path, call))
 			continue;
 		*ret_path_known = true;
 		if (strcmp(routes[i].method, method) == 0)
 			return &routes[i];
 	}
 	return NULL;
+}
+
+/* Long bodies are for those who may send them, and for nobody else. */
+size_t
+rot_api_body_limit(void *arg, const struct seal_http_request *request)
+{
+	const struct rot_api *api = arg;
+	const struct rot_caller *caller =
+		seal_http_is_local(request) ? &api->local : seal_http_client(request);
+	struct rot_call scratch;
+	bool path_known = false;
+	const struct route *route = find_route(&scratch, request, &path_known);
+
+	if (route == NULL || !route->is_big || caller == NULL ||
+	    (route->rights & caller->right) == 0)
+		return ROT_MAX_BODY;
+	return ROT_MAX_SEAL_BODY;
 }
 
 static int
@@ -318,7 +359,8 @@ parse_body(struct rot_call *call, const struct route *route, struct seal_err *er
 	if (route->members == NULL)
 		return 0;
 	body = seal_http_body(call->request, &len);
-	r = seal_json_parse(&call->body, body, len, ROT_MAX_BODY, err);
+	r = seal_json_parse(&call->body, body, len,
+			    route->is_big ? ROT_MAX_SEAL_BODY : ROT_MAX_BODY, err);
 	if (r == 0)
 		r = seal_json_only(call->body, route->members, err);
 	return r;
@@ -337,6 +379,8 @@ run_route(struct rot_call *call, const struct route *route, struct seal_err *err
 	if (call->now < SEAL_CLOCK_FLOOR)
 		return seal_fail(err, SEAL_E_SYSTEM, "the clock of this machine is not set");
 	call->reply = seal_json_new();
+	if (route->is_big)
+		seal_bytes_init(&call->raw, ROT_MAX_SEALED);
 	return route->run(call, err);
 }
 

@@ -41,6 +41,7 @@ SEAL_CHECKED int rot_api_purge(struct rot_api *api, struct seal_err *err);
 
 /* The callbacks of seal_http; arg is the struct rot_api. */
 void rot_api_handle(void *arg, struct seal_http_request *request);
+size_t rot_api_body_limit(void *arg, const struct seal_http_request *request);
 int rot_api_verify(void *arg, struct seal_certs *presented, void **ret_client,
 		   struct seal_err *err);
 void rot_api_free_client(void *client);

@@ -45,13 +45,14 @@ struct rot_call {
 	struct rot_api *api;
 	struct seal_http_request *request;
 	const struct rot_caller *caller;
-	char param[ROT_PATH_PARAM_MAX]; /* the last part of the path, where the route has one */
-	struct seal_json *body;         /* the request's, where the route wants one */
-	struct seal_json *reply;        /* the answer's members */
-	struct seal_bytes raw;          /* or the answer as text */
-	char subject[256];              /* of a change, for the log: what was changed */
-	unsigned status;                /* of success */
-	unsigned retry_after;           /* > 0: too many requests */
+	char param[ROT_PATH_PARAM_MAX];  /* the part of the path for the route's first *, */
+	char param2[ROT_PATH_PARAM_MAX]; /* and for its second */
+	struct seal_json *body;          /* the request's, where the route wants one */
+	struct seal_json *reply;         /* the answer's members */
+	struct seal_bytes raw;           /* or the answer as text */
+	char subject[256];               /* of a change, for the log: what was changed */
+	unsigned status;                 /* of success */
+	unsigned retry_after;            /* > 0: too many requests */
 	int64_t now;
 };
 
@@ -63,6 +64,10 @@ int rot_workloads_create(struct rot_call *call, struct seal_err *err);
 int rot_workloads_list(struct rot_call *call, struct seal_err *err);
 int rot_workloads_get(struct rot_call *call, struct seal_err *err);
 int rot_workloads_delete(struct rot_call *call, struct seal_err *err);
+int rot_keys_rotate(struct rot_call *call, struct seal_err *err);
+int rot_keys_retire(struct rot_call *call, struct seal_err *err);
+int rot_seal(struct rot_call *call, struct seal_err *err);
+int rot_unseal(struct rot_call *call, struct seal_err *err);
 int rot_peers_list(struct rot_call *call, struct seal_err *err);
 int rot_peers_allow(struct rot_call *call, struct seal_err *err);
 int rot_peers_deny(struct rot_call *call, struct seal_err *err);
@@ -97,9 +102,31 @@ SEAL_CHECKED int rot_body_key(const struct rot_call *call, struct seal_key **ret
 /* A query parameter that passes check; fallback as above. */
 SEAL_CHECKED int rot_query_name(const struct rot_call *call, const char *name, const char *fallback,
 				rot_check_fn check, const char **ret_text, struct seal_err *err);
+/* "0" or "1"; false when absent. */
+SEAL_CHECKED int rot_query_flag(const struct rot_call *call, const char *name, bool *ret_value,
+				struct seal_err *err);
 /* The query parameter limit. */
 SEAL_CHECKED int rot_query_limit(const struct rot_call *call, uint64_t *ret_limit,
 				 struct seal_err *err);
+
+/* ---- keys.c ---- */
+
+/*
+ * A peer's keys for the purposes (rot/signer/signer.h), of all generations in use or of the newest
+ * alone.  A workload made before there were roots gets its first one here.
+ */
+SEAL_CHECKED int rot_ring(struct rot_call *call, const char *workload, const char *peer,
+			  unsigned purposes, bool newest_only, struct verify_ring **ret_ring,
+			  struct seal_err *err);
+/* What a pod gets of its workload's keys, into the credentials. */
+SEAL_CHECKED int rot_fill_keys(struct rot_call *call, struct rot_credentials *credentials,
+			       struct seal_err *err);
+/* The member keys of a workload. */
+SEAL_CHECKED int rot_set_keys(struct rot_call *call, struct seal_json *object, const char *workload,
+			      struct seal_err *err);
+/* The names of containers in a body, and the tokens for them: the member tokens. */
+SEAL_CHECKED int rot_set_tokens(struct rot_call *call, const char *workload, const char *peer,
+				struct seal_err *err);
 
 /* ---- issue.c ---- */
 

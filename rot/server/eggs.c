@@ -134,6 +134,8 @@ mint(struct rot_call *call, struct rot_egg *egg, const struct seal_key *key, uin
 		r = seal_statement(call, egg, &statement, err);
 	if (r == 0)
 		r = issue_egg_cert(call, egg, key, ttl, &issued, err);
+	if (r == 0)
+		r = rot_set_tokens(call, egg->workload, egg->peer, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(egg->serial, sizeof(egg->serial), "%s", issued.serial);

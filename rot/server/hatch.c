@@ -297,6 +297,8 @@ encode_credentials(struct rot_call *call, struct rot_credentials *credentials,
 	r = rot_store_policy(call->api->config.store, cert->workload, cert->peer,
 			     &credentials->clients, &credentials->servers, &credentials->epoch,
 			     err);
+	if (r == 0)
+		r = rot_fill_keys(call, credentials, err);
 	if (r < 0)
 		return r;
 	return rot_credentials_encode(credentials, &call->raw, err);

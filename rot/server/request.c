@@ -156,3 +156,14 @@ rot_query_limit(const struct rot_call *call, uint64_t *ret_limit, struct seal_er
 	r = seal_number_parse(text, 1, ROT_PAGE_MAX, ret_limit, err);
 	return r < 0 ? seal_note(err, r, "limit") : 0;
 }
+
+int
+rot_query_flag(const struct rot_call *call, const char *name, bool *ret_value, struct seal_err *err)
+{
+	const char *text = seal_http_query(call->request, name);
+
+	if (text != NULL && strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
+		return seal_fail(err, SEAL_E_FORMAT, "%s is 0 or 1", name);
+	*ret_value = text != NULL && text[0] == '1';
+	return 0;
+}

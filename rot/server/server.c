@@ -144,6 +144,7 @@ make_http(struct rot_server *server, struct seal_err *err)
 	const struct seal_http_config config = {
 		.staging = server->staging,
 		.max_body = ROT_MAX_BODY,
+		.limit = rot_api_body_limit,
 		.max_connections = MAX_CONNECTIONS,
 		.handshake_ms = HANDSHAKE_MS,
 		.request_ms = REQUEST_MS,

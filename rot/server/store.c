@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store's frame: schema, statements, transactions, what holds for the whole root of trust, and
- * CAs.  Workloads with their pairs, and eggs with their certificates, are in files of their own.
- * Holds no secret: keys come and go wrapped.
+ * The store's frame: versions, transactions, what holds for the whole root of trust, and CAs.
+ * Workloads with their pairs, eggs with their certificates, and roots with the objects sealed with
+ * their keys are in files of their own.  Holds no secret: keys come and go wrapped.
  */
 
 #include <inttypes.h>
@@ -14,159 +14,7 @@
 #define NAMES_MAX (64u * 1024) /* a joined list of names */
 #define BLOB_MAX  (64u * 1024) /* a certificate, a wrapped key */
 
-/*
- * Everything of a workload refers to its row and goes with it.  The checks repeat what the code
- * promises: a mistake there is refused here.
- */
-static const char schema[] =
-	"CREATE TABLE meta ("
-	" key TEXT PRIMARY KEY,"
-	" value BLOB NOT NULL"
-	") WITHOUT ROWID;"
-	"CREATE TABLE workload ("
-	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" name TEXT NOT NULL UNIQUE,"
-	" created_at INTEGER NOT NULL,"
-	" epoch INTEGER NOT NULL CHECK (epoch > 0)"
-	");"
-	"CREATE TABLE ca ("
-	" workload_id INTEGER REFERENCES workload(id) ON DELETE CASCADE," /* NULL: the system CA */
-	" generation INTEGER NOT NULL CHECK (generation > 0),"
-	" created_at INTEGER NOT NULL,"
-	" cert TEXT NOT NULL,"
-	" wrapped BLOB NOT NULL"
-	");"
-	"CREATE UNIQUE INDEX ca_generation ON ca (ifnull(workload_id, 0), generation);"
-	"CREATE INDEX ca_workload ON ca (workload_id);"
-	"CREATE TABLE peer_pair ("
-	" workload_id INTEGER NOT NULL REFERENCES workload(id) ON DELETE CASCADE,"
-	" client TEXT NOT NULL,"
-	" server TEXT NOT NULL,"
-	" PRIMARY KEY (workload_id, client, server)"
-	") WITHOUT ROWID;"
-	"CREATE TABLE egg ("
-	" seq INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" id TEXT NOT NULL UNIQUE CHECK (length(id) = 32),"
-	" workload_id INTEGER NOT NULL REFERENCES workload(id) ON DELETE CASCADE,"
-	" peer TEXT NOT NULL,"
-	" hostnames TEXT NOT NULL,"
-	" created_at INTEGER NOT NULL,"
-	" not_after INTEGER NOT NULL,"
-	" max_hatches INTEGER NOT NULL CHECK (max_hatches >= 0),"
-	" hatches INTEGER NOT NULL DEFAULT 0"
-	"  CHECK (hatches >= 0 AND (max_hatches = 0 OR hatches <= max_hatches)),"
-	" plain_config INTEGER NOT NULL CHECK (plain_config IN (0, 1)),"
-	" key_id BLOB NOT NULL UNIQUE CHECK (length(key_id) = 32),"
-	" serial TEXT NOT NULL UNIQUE,"
-	" revoked_at INTEGER"
-	");"
-	"CREATE INDEX egg_workload ON egg (workload_id, seq);"
-	"CREATE TABLE cert ("
-	" serial TEXT PRIMARY KEY CHECK (length(serial) = 32),"
-	" workload_id INTEGER NOT NULL REFERENCES workload(id) ON DELETE CASCADE,"
-	" egg_id TEXT REFERENCES egg(id) ON DELETE CASCADE," /* NULL: not born of an egg */
-	" peer TEXT NOT NULL,"
-	" hostnames TEXT NOT NULL,"
-	" created_at INTEGER NOT NULL,"
-	" not_before INTEGER NOT NULL,"
-	" not_after INTEGER NOT NULL,"
-	" revoked_at INTEGER"
-	") WITHOUT ROWID;"
-	"CREATE INDEX cert_workload ON cert (workload_id, not_after);"
-	"CREATE INDEX cert_egg ON cert (egg_id);"
-	"CREATE INDEX cert_expiry ON cert (not_after);"
-	"PRAGMA application_id = 1397047628;" /* "SEAL" */
-	"PRAGMA user_version = 1;";
-
-#define EGG_COLUMNS                                                                                \
-	"e.id, w.name, e.peer, e.hostnames, e.created_at, e.not_after, e.max_hatches, e.hatches,"  \
-	" e.plain_config, e.key_id, e.serial, ifnull(e.revoked_at, 0), e.seq"
-
-/* ?1 is now. */
-#define EGG_LIVE                                                                                   \
-	"revoked_at IS NULL AND not_after > ?1 AND (max_hatches = 0 OR hatches < max_hatches)"
-#define CERT_LIVE "revoked_at IS NULL AND not_after > ?1"
-
-#define WORKLOAD_COLUMNS                                                                           \
-	"w.name, w.created_at, w.epoch,"                                                           \
-	" (SELECT count(*) FROM peer_pair p WHERE p.workload_id = w.id),"                          \
-	" (SELECT count(*) FROM egg e WHERE e.workload_id = w.id),"                                \
-	" (SELECT count(*) FROM egg e WHERE e.workload_id = w.id AND " EGG_LIVE "),"               \
-	" (SELECT count(*) FROM cert c WHERE c.workload_id = w.id AND " CERT_LIVE ")"
-
-/*
- * The pair (?2, ?3) is allowed by a wider one.  The widest that stands is named: denying it is what
- * helps.
- */
-#define WIDER                                                                                      \
-	"workload_id = ?1 AND client IN (?2, '*') AND server IN (?3, '*')"                         \
-	" ORDER BY (client = '*') + (server = '*') DESC LIMIT 1"
-
-static const char *const statements[ROT_SQL_COUNT] = {
-	[ROT_SQL_META_PUT] = "INSERT INTO meta (key, value) VALUES (?1, ?2)",
-	[ROT_SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
-	[ROT_SQL_CA_ADD] = "INSERT INTO ca (workload_id, generation, created_at, cert, wrapped)"
-			   " VALUES (?1, ?2, ?3, ?4, ?5)",
-	[ROT_SQL_CA_SYSTEM] = "SELECT generation, cert, wrapped FROM ca WHERE workload_id IS NULL"
-			      " ORDER BY generation DESC",
-	[ROT_SQL_CA_WORKLOAD] = "SELECT generation, cert, wrapped FROM ca WHERE workload_id ="
-				" (SELECT id FROM workload WHERE name = ?1)"
-				" ORDER BY generation DESC",
-	[ROT_SQL_WORKLOAD_ADD] =
-		"INSERT INTO workload (name, created_at, epoch) VALUES (?1, ?2, 1)",
-	[ROT_SQL_WORKLOAD_GET] = "SELECT " WORKLOAD_COLUMNS " FROM workload w WHERE w.name = ?2",
-	[ROT_SQL_WORKLOAD_EACH] = "SELECT " WORKLOAD_COLUMNS " FROM workload w WHERE w.name > ?2"
-				  " ORDER BY w.name LIMIT ?3",
-	[ROT_SQL_WORKLOAD_DELETE] = "DELETE FROM workload WHERE name = ?1",
-	[ROT_SQL_WORKLOAD_ID] = "SELECT id, epoch FROM workload WHERE name = ?1",
-	[ROT_SQL_EPOCH_BUMP] = "UPDATE workload SET epoch = epoch + 1 WHERE id = ?1",
-	[ROT_SQL_PAIR_ADD] = "INSERT INTO peer_pair (workload_id, client, server)"
-			     " VALUES (?1, ?2, ?3)",
-	[ROT_SQL_PAIR_DELETE] = "DELETE FROM peer_pair"
-				" WHERE workload_id = ?1 AND client = ?2 AND server = ?3",
-	[ROT_SQL_PAIR_COUNT] = "SELECT count(*) FROM peer_pair WHERE workload_id = ?1",
-	[ROT_SQL_PAIR_EACH] = "SELECT client, server FROM peer_pair WHERE workload_id = ?1"
-			      " ORDER BY client, server",
-	[ROT_SQL_PAIR_WIDER] = "SELECT client, server FROM peer_pair WHERE " WIDER,
-	[ROT_SQL_CLIENTS] = "SELECT DISTINCT client FROM peer_pair"
-			    " WHERE workload_id = ?1 AND server IN (?2, '*') ORDER BY client",
-	[ROT_SQL_SERVERS] = "SELECT DISTINCT server FROM peer_pair"
-			    " WHERE workload_id = ?1 AND client IN (?2, '*') ORDER BY server",
-	[ROT_SQL_EGG_ADD] = "INSERT INTO egg (id, workload_id, peer, hostnames, created_at,"
-			    " not_after, max_hatches, plain_config, key_id, serial)"
-			    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-	[ROT_SQL_EGG_GET] = "SELECT " EGG_COLUMNS " FROM egg e"
-			    " JOIN workload w ON w.id = e.workload_id WHERE e.id = ?1",
-	[ROT_SQL_EGG_EACH] = "SELECT " EGG_COLUMNS " FROM egg e"
-			     " JOIN workload w ON w.id = e.workload_id"
-			     " WHERE e.seq > ?1 AND (?2 = 0 OR e.workload_id = ?2)"
-			     " ORDER BY e.seq LIMIT ?3",
-	[ROT_SQL_EGG_SEQ] = "SELECT seq FROM egg WHERE id = ?1",
-	[ROT_SQL_EGG_REVOKE] = "UPDATE egg SET revoked_at = ifnull(revoked_at, ?1) WHERE id = ?2",
-	[ROT_SQL_EGG_SPEND] = "UPDATE egg SET hatches = hatches + 1 WHERE id = ?2 AND " EGG_LIVE,
-	[ROT_SQL_CERT_HATCH] = "INSERT INTO cert (serial, workload_id, egg_id, peer, hostnames,"
-			       " created_at, not_before, not_after)"
-			       " SELECT ?1, workload_id, id, peer, ?2, ?3, ?4, ?5 FROM egg"
-			       " WHERE id = ?6",
-	[ROT_SQL_CERT_RENEW] = "INSERT INTO cert (serial, workload_id, egg_id, peer, hostnames,"
-			       " created_at, not_before, not_after)"
-			       " SELECT ?1, c.workload_id, c.egg_id, c.peer, c.hostnames,"
-			       " ?3, ?4, ?5 FROM cert c JOIN egg e ON e.id = c.egg_id"
-			       " WHERE c.serial = ?6 AND c.revoked_at IS NULL"
-			       " AND e.revoked_at IS NULL",
-	[ROT_SQL_CERT_ADD] = "INSERT INTO cert (serial, workload_id, peer, hostnames,"
-			     " created_at, not_before, not_after)"
-			     " VALUES (?1, ?6, ?7, ?2, ?3, ?4, ?5)",
-	[ROT_SQL_CERT_GET] = "SELECT c.serial, w.name, ifnull(c.egg_id, ''), c.peer, c.hostnames,"
-			     " c.created_at, c.not_before, c.not_after, ifnull(c.revoked_at, 0)"
-			     " FROM cert c JOIN workload w ON w.id = c.workload_id"
-			     " WHERE c.serial = ?1",
-	[ROT_SQL_CERT_PURGE] = "DELETE FROM cert WHERE not_after < ?1",
-	[ROT_SQL_TOTALS] = "SELECT (SELECT count(*) FROM workload),"
-			   " (SELECT count(*) FROM egg WHERE " EGG_LIVE "),"
-			   " (SELECT count(*) FROM cert WHERE " CERT_LIVE ")",
-};
-
+static int upgrade(struct rot_store *store, struct seal_err *err);
 static int check_version(struct rot_store *store, struct seal_err *err);
 static int fill(struct rot_store *store, void *arg, struct seal_err *err);
 
@@ -191,7 +39,7 @@ new_store(struct rot_store **ret_store, const char *path, bool create, struct se
 
 	if (store == NULL)
 		return seal_fail_memory(err);
-	r = rot_db_open(&store->db, path, create, statements, ROT_SQL_COUNT, err);
+	r = rot_db_open(&store->db, path, create, rot_store_statements, ROT_SQL_COUNT, err);
 	if (r < 0)
 		return r;
 	*ret_store = SEAL_TAKE(store);
@@ -226,6 +74,8 @@ rot_store_open(struct rot_store **ret_store, const char *path, struct seal_err *
 
 	r = new_store(&store, path, false, err);
 	if (r == 0)
+		r = upgrade(store, err);
+	if (r == 0)
 		r = check_version(store, err);
 	if (r < 0)
 		return seal_note(err, r, "%s", path);
@@ -253,6 +103,34 @@ int
 rot_store_ping(struct rot_store *store, struct seal_err *err)
 {
 	return check_version(store, err);
+}
+
+/* From the version it has to ours.  Within a transaction, so that no two do it at once, nor one by half. */
+static int
+take_steps(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	uint64_t version = 0;
+	int r;
+
+	(void)arg;
+	r = rot_db_version(store->db, &version, err);
+	while (r == 0 && version < ROT_STORE_SCHEMA)
+		r = rot_db_exec(store->db, rot_store_steps[version++], err);
+	return r;
+}
+
+/* A store of an earlier version becomes one of ours; what is none is left alone. */
+static int
+upgrade(struct rot_store *store, struct seal_err *err)
+{
+	uint64_t version = 0;
+	int r;
+
+	r = rot_db_version(store->db, &version, err);
+	if (r < 0 || version == 0 || version >= ROT_STORE_SCHEMA)
+		return r;
+	r = rot_store_change(store, take_steps, NULL, err);
+	return r < 0 ? seal_note(err, r, "upgrade from schema %" PRIu64, version) : 0;
 }
 
 static int
@@ -313,7 +191,7 @@ fill(struct rot_store *store, void *arg, struct seal_err *err)
 	char created_at[32];
 	int r;
 
-	r = rot_db_exec(store->db, schema, err);
+	r = take_steps(store, NULL, err);
 	if (r == 0)
 		r = rot_store_join(&urls, &meta->urls, err);
 	if (r < 0)

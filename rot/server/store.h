@@ -19,8 +19,9 @@
 #include "base/err/err.h"
 #include "base/names/names.h"
 #include "rot/signer/signer.h"
+#include "rot/wire/wire.h"
 
-#define ROT_STORE_SCHEMA    1
+#define ROT_STORE_SCHEMA    2
 #define ROT_STORE_MAX_PAIRS 512 /* per workload: so many peers fit into one answer */
 
 struct rot_store;
@@ -37,7 +38,7 @@ void rot_meta_release(struct rot_meta *meta);
 /* Create the file, which must not hold a store yet. */
 SEAL_CHECKED int rot_store_create(const char *path, const struct rot_meta *meta,
 				  const struct rot_ca *system_ca, struct seal_err *err);
-/* Open an existing store.  SEAL_E_REFUSED, with the remedy, when a newer version has written it. */
+/* Open an existing store, upgrading an older one.  SEAL_E_REFUSED, with the remedy, when a newer version has written it. */
 SEAL_CHECKED int rot_store_open(struct rot_store **ret_store, const char *path,
 				struct seal_err *err);
 void rot_store_close(struct rot_store *store);
@@ -65,9 +66,10 @@ struct rot_workload {
 	uint64_t certificates; /* neither expired nor revoked */
 };
 
-/* Add a workload with its CA and its first pair: any to any, or every to every with open. */
-SEAL_CHECKED int rot_store_add_workload(struct rot_store *store, const struct rot_ca *ca, bool open,
-					int64_t now, struct seal_err *err);
+/* Add a workload with its CA, its first root and its first pair: any to any, or, open, every to every. */
+SEAL_CHECKED int rot_store_add_workload(struct rot_store *store, const struct rot_ca *ca,
+					const struct rot_root *root, bool open, int64_t now,
+					struct seal_err *err);
 SEAL_CHECKED int rot_store_get_workload(struct rot_store *store, const char *name, int64_t now,
 					struct rot_workload *ret_workload, struct seal_err *err);
 /* Workloads behind after ("" for the first), by name; fn ends the walk by failing. */
@@ -95,6 +97,66 @@ SEAL_CHECKED int rot_store_delete_pair(struct rot_store *store, const char *work
 SEAL_CHECKED int rot_store_policy(struct rot_store *store, const char *workload, const char *peer,
 				  struct seal_strv *ret_clients, struct seal_strv *ret_servers,
 				  uint64_t *ret_epoch, struct seal_err *err);
+
+/* ---- Roots of workloads' keys, and the objects sealed with these ---- */
+
+struct rot_roots {
+	struct rot_root items[ROT_MAX_ROOTS];
+	size_t count;
+};
+void rot_roots_release(struct rot_roots *roots);
+
+/* The roots that are not retired, newest first; none for a workload made before there were any. */
+SEAL_CHECKED int rot_store_roots(struct rot_store *store, const char *workload,
+				 struct rot_roots *ret_roots, struct seal_err *err);
+/*
+ * Add a root.  SEAL_E_CONFLICT when its generation is not the one after the newest: somebody else has
+ * added one.  SEAL_E_LIMIT with ROT_MAX_ROOTS in use.
+ */
+SEAL_CHECKED int rot_store_add_root(struct rot_store *store, const struct rot_root *root,
+				    int64_t now, struct seal_err *err);
+/*
+ * Retire a root for good; again changes nothing.  SEAL_E_MISSING without it; SEAL_E_CONFLICT for the
+ * newest, and, unless forced, saying how many, while objects were sealed with its keys last.
+ */
+SEAL_CHECKED int rot_store_retire_root(struct rot_store *store, const char *workload,
+				       uint64_t generation, bool force, int64_t now,
+				       struct seal_err *err);
+
+struct rot_root_info {
+	uint64_t generation;
+	int64_t created_at;
+	int64_t retired_at; /* 0: not retired */
+	uint64_t objects;   /* whose latest sealing used its keys */
+};
+/* Newest first: the ones in use, and the newest of the others, limit at most. */
+typedef int (*rot_root_fn)(void *arg, const struct rot_root_info *root, struct seal_err *err);
+SEAL_CHECKED int rot_store_each_root(struct rot_store *store, const char *workload, uint64_t limit,
+				     rot_root_fn fn, void *arg, struct seal_err *err);
+
+/* Objects ("ns/Kind/name") to be sealed with keys of one generation. */
+struct rot_sealing {
+	const char *workload;
+	const char *peer;
+	uint64_t key_generation;
+	const char *const *objects;
+	size_t count;
+	int64_t now;
+};
+/*
+ * Give each object its next generation, then call fn, which uses them; when that, or anything, fails
+ * it was as if nothing had been asked.  After success the generations are never given again.
+ * SEAL_E_CONFLICT when the root is retired, SEAL_E_LIMIT when the peer has too many objects.
+ */
+typedef int (*rot_sealing_fn)(void *arg, const uint64_t *gens, struct seal_err *err);
+SEAL_CHECKED int rot_store_seal(struct rot_store *store, const struct rot_sealing *sealing,
+				rot_sealing_fn fn, void *arg, struct seal_err *err);
+/* The newest generation of every object of the peer that can still be opened, sorted. */
+SEAL_CHECKED int rot_store_floor(struct rot_store *store, const char *workload, const char *peer,
+				 struct rot_floor **ret_floor, size_t *ret_count,
+				 struct seal_err *err);
+
+/* ---- Eggs ---- */
 
 struct rot_egg {
 	char id[SEAL_ID_LEN + 1];

@@ -37,9 +37,23 @@ enum rot_sql {
 	ROT_SQL_CERT_ADD,
 	ROT_SQL_CERT_GET,
 	ROT_SQL_CERT_PURGE,
+	ROT_SQL_ROOT_ADD,
+	ROT_SQL_ROOT_LIVE,
+	ROT_SQL_ROOT_NEWEST,
+	ROT_SQL_ROOT_GET,
+	ROT_SQL_ROOT_EACH,
+	ROT_SQL_ROOT_RETIRE,
+	ROT_SQL_OBJECT_SEAL,
+	ROT_SQL_OBJECT_GET,
+	ROT_SQL_OBJECT_ROOM,
+	ROT_SQL_FLOOR,
 	ROT_SQL_TOTALS,
 	ROT_SQL_COUNT,
 };
+
+extern const char *const rot_store_statements[ROT_SQL_COUNT];
+/* What leads from each version of the schema to the next: the first makes version 1 of nothing. */
+extern const char *const rot_store_steps[ROT_STORE_SCHEMA];
 
 struct rot_store {
 	struct rot_db *db;
@@ -57,6 +71,9 @@ SEAL_CHECKED int rot_store_workload_id(struct rot_store *store, const char *name
 SEAL_CHECKED int rot_store_join(struct seal_bytes *out, const struct seal_strv *names,
 				struct seal_err *err);
 SEAL_CHECKED int rot_store_split(struct seal_strv *names, const char *text, struct seal_err *err);
+/* The next root of a workload, within a transaction: SEAL_E_CONFLICT when its number is not the next. */
+SEAL_CHECKED int rot_store_put_root(struct rot_store *store, const struct rot_root *root,
+				    int64_t workload_id, int64_t now, struct seal_err *err);
 SEAL_CHECKED int rot_store_put_ca(struct rot_store *store, const struct rot_ca *ca,
 				  const int64_t *workload_id, int64_t now, struct seal_err *err);
 

@@ -9,6 +9,7 @@
 
 struct new_workload {
 	const struct rot_ca *ca;
+	const struct rot_root *root;
 	bool open;
 	int64_t now;
 };
@@ -29,10 +30,10 @@ static int add_pair(struct rot_store *store, void *arg, struct seal_err *err);
 static int delete_pair(struct rot_store *store, void *arg, struct seal_err *err);
 
 int
-rot_store_add_workload(struct rot_store *store, const struct rot_ca *ca, bool open, int64_t now,
-		       struct seal_err *err)
+rot_store_add_workload(struct rot_store *store, const struct rot_ca *ca,
+		       const struct rot_root *root, bool open, int64_t now, struct seal_err *err)
 {
-	struct new_workload fresh = { .ca = ca, .open = open, .now = now };
+	struct new_workload fresh = { .ca = ca, .root = root, .open = open, .now = now };
 
 	return rot_store_change(store, insert_workload, &fresh, err);
 }
@@ -235,6 +236,8 @@ insert_workload(struct rot_store *store, void *arg, struct seal_err *err)
 		r = rot_store_workload_id(store, fresh->ca->workload, &id, NULL, err);
 	if (r == 0)
 		r = rot_store_put_ca(store, fresh->ca, &id, fresh->now, err);
+	if (r == 0)
+		r = rot_store_put_root(store, fresh->root, id, fresh->now, err);
 	if (r == 0)
 		r = insert_pair(store, id, who, who, err);
 	return r;

@@ -61,6 +61,7 @@ rot_workloads_create(struct rot_call *call, struct seal_err *err)
 {
 	struct rot_api *api = call->api;
 	SEAL_SCOPED(rot_ca_release) struct rot_ca ca = { 0 };
+	SEAL_SCOPED(rot_root_release) struct rot_root root = { 0 };
 	const char *name = NULL;
 	bool open = false;
 	int r;
@@ -73,7 +74,9 @@ rot_workloads_create(struct rot_call *call, struct seal_err *err)
 	if (r == 0)
 		r = rot_signer_new_ca(api->config.signer, name, 1, call->now, &ca, err);
 	if (r == 0)
-		r = rot_store_add_workload(api->config.store, &ca, open, call->now, err);
+		r = rot_signer_new_root(api->config.signer, name, 1, &root, err);
+	if (r == 0)
+		r = rot_store_add_workload(api->config.store, &ca, &root, open, call->now, err);
 	if (r < 0)
 		return r;
 	call->status = 201;
@@ -129,6 +132,8 @@ rot_workloads_get(struct rot_call *call, struct seal_err *err)
 	r = seal_workload_check(call->param, err);
 	if (r == 0)
 		r = reply_workload(call, call->param, err);
+	if (r == 0)
+		r = rot_set_keys(call, call->reply, call->param, err);
 	if (r == 0)
 		r = rot_store_ca_bundle(call->api->config.store, call->param, &bundle, err);
 	if (r < 0)

@@ -2,7 +2,7 @@
 /*
  * The forked process: one loop over one socket, one table of messages.  It opens no file, listens on
  * nothing and remembers nothing between two requests but its wrapping keys.  What may be issued is
- * decided in issue.c.
+ * decided in issue.c, what may be derived in derive.c.
  */
 
 #include <errno.h>
@@ -16,15 +16,14 @@ static int op_new_secret(const struct rot_signer_state *state, struct seal_reade
 static int op_open_secret(const struct rot_signer_state *state, struct seal_reader *in,
 			  struct seal_writer *out, struct seal_err *err);
 
-/* Every message there is.  None signs bytes, none returns a CA's key. */
+/* Every message there is.  None signs bytes, none returns a CA's key or a root. */
 static const struct op {
 	int (*run)(const struct rot_signer_state *state, struct seal_reader *in,
 		   struct seal_writer *out, struct seal_err *err);
 } ops[] = {
-	[ROT_OP_NEW_CA] = { rot_signer_op_new_ca },
-	[ROT_OP_ISSUE] = { rot_signer_op_issue },
-	[ROT_OP_NEW_SECRET] = { op_new_secret },
-	[ROT_OP_OPEN_SECRET] = { op_open_secret },
+	[ROT_OP_NEW_CA] = { rot_signer_op_new_ca },     [ROT_OP_ISSUE] = { rot_signer_op_issue },
+	[ROT_OP_NEW_SECRET] = { op_new_secret },        [ROT_OP_OPEN_SECRET] = { op_open_secret },
+	[ROT_OP_NEW_ROOT] = { rot_signer_op_new_root }, [ROT_OP_DERIVE] = { rot_signer_op_derive },
 };
 
 int
@@ -43,6 +42,8 @@ rot_signer_state_init(struct rot_signer_state *state, const struct seal_secret *
 	r = seal_hkdf(&state->ca_wrap, kek, "seal/ca-key", err);
 	if (r == 0)
 		r = seal_hkdf(&state->secret_wrap, kek, "seal/secret", err);
+	if (r == 0)
+		r = seal_hkdf(&state->root_wrap, kek, "seal/root", err);
 	if (r < 0) {
 		rot_signer_state_release(state);
 		return r;
@@ -57,6 +58,7 @@ rot_signer_state_release(struct rot_signer_state *state)
 {
 	seal_secret_free(state->ca_wrap);
 	seal_secret_free(state->secret_wrap);
+	seal_secret_free(state->root_wrap);
 	memset(state, 0, sizeof(*state));
 }
 

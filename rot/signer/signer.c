@@ -25,8 +25,6 @@
 static _Noreturn void run_signer(int fd, pid_t parent, struct seal_secret *kek,
 				 const char *trust_domain);
 static void end_signer(struct rot_signer *signer);
-static int call(struct rot_signer *signer, struct seal_writer *request, struct seal_bytes *reply,
-		struct seal_reader *ret_in, struct seal_err *err);
 static int get_bytes(struct seal_reader *in, struct seal_bytes *out, struct seal_err *err);
 
 static int
@@ -119,7 +117,7 @@ rot_signer_new_ca(struct rot_signer *signer, const char *workload, uint64_t gene
 	seal_put_str(&request, workload);
 	seal_put_u64(&request, generation);
 	seal_put_u64(&request, (uint64_t)now);
-	r = call(signer, &request, &reply, &in, err);
+	r = rot_signer_call(signer, &request, &reply, &in, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(ca.workload, sizeof(ca.workload), "%s", workload);
@@ -180,7 +178,7 @@ rot_signer_issue(struct rot_signer *signer, const struct rot_ca *ca, const struc
 	int r;
 
 	put_issue(&request, ca, issue);
-	r = call(signer, &request, &reply, &in, err);
+	r = rot_signer_call(signer, &request, &reply, &in, err);
 	if (r < 0)
 		return r;
 	return get_bytes(&in, ret_pem, err);
@@ -199,7 +197,7 @@ rot_signer_new_secret(struct rot_signer *signer, const char *purpose,
 
 	seal_put_u8(&request, ROT_OP_NEW_SECRET);
 	seal_put_str(&request, purpose);
-	r = call(signer, &request, &reply, &in, err);
+	r = rot_signer_call(signer, &request, &reply, &in, err);
 	if (r < 0)
 		return r;
 	return get_bytes(&in, ret_wrapped, err);
@@ -223,7 +221,7 @@ rot_signer_open_secret(struct rot_signer *signer, const char *purpose,
 	seal_put_u8(&request, ROT_OP_OPEN_SECRET);
 	seal_put_str(&request, purpose);
 	seal_put_block(&request, wrapped->data, wrapped->len);
-	r = call(signer, &request, &reply, &in, err);
+	r = rot_signer_call(signer, &request, &reply, &in, err);
 	if (r < 0)
 		return r;
 	secret = seal_get_block(&in, &secret_len);
@@ -340,9 +338,9 @@ exchange(struct rot_signer *signer, const struct seal_bytes *message, struct sea
 	return r;
 }
 
-static int
-call(struct rot_signer *signer, struct seal_writer *request, struct seal_bytes *reply,
-     struct seal_reader *ret_in, struct seal_err *err)
+int
+rot_signer_call(struct rot_signer *signer, struct seal_writer *request, struct seal_bytes *reply,
+		struct seal_reader *ret_in, struct seal_err *err)
 {
 	struct seal_reader in;
 	char why[SEAL_ERR_TEXT_LEN] = "no reason given";

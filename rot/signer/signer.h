@@ -3,13 +3,14 @@
 #define SEAL_ROT_SIGNER_H
 
 /*
- * The signer: a process of its own that holds the key-encryption key and the CA keys.  It makes CA
- * keys, issues certificates whose every field it has checked itself, and hands out the statement
- * key.  There is no message that signs bytes.  This header is all the server sees of it.
+ * The signer: a process of its own that holds the key-encryption key, the CA keys and the roots from
+ * which workloads' keys are derived.  It makes CA keys and roots, issues certificates whose every field
+ * it has checked itself, derives keys that pods get, and hands out the statement key.  There is no
+ * message that signs bytes.  This header is all the server sees of it.
  *
- * CA keys travel only encrypted: the signer returns a new CA's key wrapped (AES-256-GCM under a key
- * derived from the key-encryption key, bound to the CA's name), the server stores the blob and gives
- * it back with later requests.
+ * CA keys and roots travel only encrypted: the signer returns a new one wrapped (AES-256-GCM under a
+ * key derived from the key-encryption key, bound to the name of what it is), the server stores the blob
+ * and gives it back with later requests.
  */
 
 #include <stdint.h>
@@ -19,6 +20,7 @@
 #include "base/err/err.h"
 #include "base/names/names.h"
 #include "base/x509/x509.h"
+#include "config-verify/ring.h"
 
 struct rot_signer;
 
@@ -46,6 +48,31 @@ void rot_ca_release(struct rot_ca *ca);
 SEAL_CHECKED int rot_signer_new_ca(struct rot_signer *signer, const char *workload,
 				   uint64_t generation, int64_t now, struct rot_ca *ret_ca,
 				   struct seal_err *err);
+
+/* A root of a workload's keys as the store keeps it. */
+struct rot_root {
+	char workload[SEAL_WORKLOAD_MAX + 1];
+	uint64_t generation;
+	struct seal_bytes wrapped; /* encrypted */
+};
+void rot_root_release(struct rot_root *root);
+
+/* Make a root. */
+SEAL_CHECKED int rot_signer_new_root(struct rot_signer *signer, const char *workload,
+				     uint64_t generation, struct rot_root *ret_root,
+				     struct seal_err *err);
+
+#define ROT_MAX_ROOTS 64 /* that a workload has at one time */
+
+/*
+ * Derive a peer's keys for the purposes (a set of ROT_PURPOSE) from roots of one workload: one ring.
+ * No root, or more than ROT_MAX_ROOTS, or of different workloads, is a bug.
+ */
+#define ROT_PURPOSE(purpose) (1u << (purpose))
+#define ROT_PURPOSES_ALL     ((1u << VERIFY_N_PURPOSES) - 1)
+SEAL_CHECKED int rot_signer_derive(struct rot_signer *signer, const struct rot_root *roots,
+				   size_t root_count, const char *peer, unsigned purposes,
+				   struct verify_ring **ret_ring, struct seal_err *err);
 
 /* What to issue.  The signer derives CN, SANs and usages from the identity and refuses the rest. */
 struct rot_issue {

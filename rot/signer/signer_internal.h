@@ -40,12 +40,16 @@ enum rot_signer_op {
 	ROT_OP_ISSUE = 2,       /* CA, identity, names, key, serial, times -> certificate */
 	ROT_OP_NEW_SECRET = 3,  /* purpose -> wrapped secret */
 	ROT_OP_OPEN_SECRET = 4, /* purpose, wrapped secret -> secret */
+	ROT_OP_NEW_ROOT = 5,    /* workload, generation -> wrapped root */
+	/* workload, peer, purposes, count, and so often generation and wrapped root -> the keys */
+	ROT_OP_DERIVE = 6,
 };
 
 /* All the signer ever knows. */
 struct rot_signer_state {
 	struct seal_secret *ca_wrap;     /* derived: wraps CA keys */
 	struct seal_secret *secret_wrap; /* derived: wraps secrets */
+	struct seal_secret *root_wrap;   /* derived: wraps workloads' roots */
 	char trust_domain[SEAL_TRUST_DOMAIN_MAX + 1];
 	int64_t (*clock)(void);
 };
@@ -74,6 +78,17 @@ SEAL_CHECKED int rot_signer_op_new_ca(const struct rot_signer_state *state, stru
 				      struct seal_writer *out, struct seal_err *err);
 SEAL_CHECKED int rot_signer_op_issue(const struct rot_signer_state *state, struct seal_reader *in,
 				     struct seal_writer *out, struct seal_err *err);
+
+SEAL_CHECKED int rot_signer_op_new_root(const struct rot_signer_state *state,
+					struct seal_reader *in, struct seal_writer *out,
+					struct seal_err *err);
+SEAL_CHECKED int rot_signer_op_derive(const struct rot_signer_state *state, struct seal_reader *in,
+				      struct seal_writer *out, struct seal_err *err);
+
+/* Send a request and await its answer, of which *ret_in reads the fields; reply backs them. */
+SEAL_CHECKED int rot_signer_call(struct rot_signer *signer, struct seal_writer *request,
+				 struct seal_bytes *reply, struct seal_reader *ret_in,
+				 struct seal_err *err);
 
 /* A key as the store sees it: version, nonce, ciphertext and tag, bound to context. */
 SEAL_CHECKED int rot_signer_wrap(const struct seal_secret *key, const char *context,

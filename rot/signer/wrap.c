@@ -4,7 +4,7 @@
  * as associated data, so that a blob opens only as what it was made for.  Knows nothing of the store
  * that keeps the blobs.
  *
- * Nonces are random: a wrapping key seals one blob per CA, far from the 2^32 at which random 96-bit
+ * Nonces are random: a wrapping key seals one blob per CA or root, far from the 2^32 at which random 96-bit
  * nonces become a worry (NIST SP 800-38D section 8.3).
  */
 

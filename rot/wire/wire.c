@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The messages of docs/ROT-PROTOCOL.md as structures and back.  This file answers for their shape:
- * which members there are, of which type, within which limits, spelling names as base/names allows.
+ * The messages of docs/ROT-PROTOCOL.md as structures and back: requests of pods, and errors; what pods
+ * get is in credentials.c.  This room answers for their shape: which members there are, of which type, within which limits, spelling names as base/names allows.
  * It knows nothing of certificates, policy or the network, and believes nobody: both ends parse what
  * the other one sent with the same suspicion.
  */
@@ -9,14 +9,14 @@
 #include "rot/wire/wire.h"
 
 #include "base/json/json.h"
+#include "rot/wire/wire_internal.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* To whoever reads a message, a member that is missing is a malformed message, not a missing thing. */
-static int
-malformed(struct seal_err *err, int r)
+int
+rot_wire_malformed(struct seal_err *err, int r)
 {
 	if (r != SEAL_E_MISSING)
 		return r;
@@ -25,9 +25,9 @@ malformed(struct seal_err *err, int r)
 	return SEAL_E_FORMAT;
 }
 
-/* A member that is a non-empty string, copied. */
-static int
-copy_text(char **ret_text, const struct seal_json *object, const char *name, struct seal_err *err)
+int
+rot_wire_text(char **ret_text, const struct seal_json *object, const char *name,
+	      struct seal_err *err)
 {
 	const char *text;
 	char *copy;
@@ -35,7 +35,7 @@ copy_text(char **ret_text, const struct seal_json *object, const char *name, str
 
 	r = seal_json_get_str(object, name, &text, err);
 	if (r < 0)
-		return malformed(err, r);
+		return rot_wire_malformed(err, r);
 	if (text[0] == '\0')
 		return seal_fail(err, SEAL_E_FORMAT, "member '%s' is empty", name);
 
@@ -46,19 +46,16 @@ copy_text(char **ret_text, const struct seal_json *object, const char *name, str
 	return 0;
 }
 
-typedef int (*check_fn)(const char *name, struct seal_err *err);
-
-/* A member that is a list of distinct names. */
-static int
-copy_names(struct seal_strv *list, const struct seal_json *object, const char *name, size_t max,
-	   check_fn check, struct seal_err *err)
+int
+rot_wire_names(struct seal_strv *list, const struct seal_json *object, const char *name, size_t max,
+	       rot_wire_check_fn check, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_strv_release) struct seal_strv all = { 0 };
 	int r;
 
 	r = seal_json_get_strv(object, name, max, &all, err);
 	if (r < 0)
-		return malformed(err, r);
+		return rot_wire_malformed(err, r);
 
 	for (size_t i = 0; i < all.count; i++) {
 		r = check(all.items[i], err);
@@ -74,17 +71,16 @@ copy_names(struct seal_strv *list, const struct seal_json *object, const char *n
 	return 0;
 }
 
-/* A member that is one name, copied into room for max letters. */
-static int
-copy_name(char *out, size_t max, const struct seal_json *object, const char *name, check_fn check,
-	  struct seal_err *err)
+int
+rot_wire_name(char *out, size_t max, const struct seal_json *object, const char *name,
+	      rot_wire_check_fn check, struct seal_err *err)
 {
 	const char *text;
 	int r;
 
 	r = seal_json_get_str(object, name, &text, err);
 	if (r < 0)
-		return malformed(err, r);
+		return rot_wire_malformed(err, r);
 	r = check(text, err);
 	if (r < 0)
 		return seal_note(err, r, "member '%s'", name);
@@ -122,11 +118,11 @@ parse_hatch(struct rot_request *request, const struct seal_json *json, struct se
 {
 	int r;
 
-	r = copy_text(&request->statement, json, "statement", err);
+	r = rot_wire_text(&request->statement, json, "statement", err);
 	if (r < 0 || !seal_json_has(json, "hostnames"))
 		return r;
-	return copy_names(&request->hostnames, json, "hostnames", ROT_MAX_HOSTNAMES,
-			  seal_hostname_check, err);
+	return rot_wire_names(&request->hostnames, json, "hostnames", ROT_MAX_HOSTNAMES,
+			      seal_hostname_check, err);
 }
 
 int
@@ -146,7 +142,7 @@ rot_request_parse(struct rot_request *ret_request, bool want_statement, const vo
 	r = seal_json_only(json, want_statement ? hatch : renewal, err);
 	if (r < 0)
 		return r;
-	r = copy_text(&request.csr, json, "csr", err);
+	r = rot_wire_text(&request.csr, json, "csr", err);
 	if (r < 0)
 		return r;
 	if (want_statement) {
@@ -157,106 +153,6 @@ rot_request_parse(struct rot_request *ret_request, bool want_statement, const vo
 
 	*ret_request = request;
 	request = (struct rot_request){ 0 }; /* the caller owns it now */
-	return 0;
-}
-
-void
-rot_credentials_release(struct rot_credentials *credentials)
-{
-	free(credentials->certificate);
-	free(credentials->ca_bundle);
-	seal_strv_release(&credentials->clients);
-	seal_strv_release(&credentials->servers);
-	*credentials = (struct rot_credentials){ 0 };
-}
-
-int
-rot_credentials_encode(const struct rot_credentials *credentials, struct seal_bytes *out,
-		       struct seal_err *err)
-{
-	SEAL_SCOPED(seal_json_freep) struct seal_json *json = NULL;
-
-	if (credentials->renew_after < 0)
-		return seal_fail(err, SEAL_E_BUG, "credentials to be renewed before 1970");
-
-	json = seal_json_new();
-	seal_json_set_str(json, "certificate", credentials->certificate);
-	seal_json_set_str(json, "ca_bundle", credentials->ca_bundle);
-	seal_json_set_str(json, "workload", credentials->workload);
-	seal_json_set_str(json, "peer", credentials->peer);
-	seal_json_set_strv(json, "clients", &credentials->clients);
-	seal_json_set_strv(json, "servers", &credentials->servers);
-	(void)seal_json_set_array(json, "keys");   /* none yet; failure sticks in the builder */
-	(void)seal_json_set_object(json, "floor"); /* none yet; likewise */
-	seal_json_set_u64(json, "epoch", credentials->epoch);
-	seal_json_set_u64(json, "renew_after", (uint64_t)credentials->renew_after);
-	return seal_json_dump(json, false, out, err);
-}
-
-static int
-parse_policy(struct rot_credentials *credentials, const struct seal_json *json,
-	     struct seal_err *err)
-{
-	uint64_t renew_after;
-	int r;
-
-	r = copy_names(&credentials->clients, json, "clients", ROT_MAX_PEERS,
-		       seal_peer_or_every_check, err);
-	if (r < 0)
-		return r;
-	r = copy_names(&credentials->servers, json, "servers", ROT_MAX_PEERS,
-		       seal_peer_or_every_check, err);
-	if (r < 0)
-		return r;
-	r = seal_json_get_u64(json, "epoch", INT64_MAX, &credentials->epoch, err);
-	if (r < 0)
-		return malformed(err, r);
-	r = seal_json_get_u64(json, "renew_after", INT64_MAX, &renew_after, err);
-	if (r < 0)
-		return malformed(err, r);
-	credentials->renew_after = (int64_t)renew_after;
-	return 0;
-}
-
-static int
-parse_identity(struct rot_credentials *credentials, const struct seal_json *json,
-	       struct seal_err *err)
-{
-	int r;
-
-	r = copy_text(&credentials->certificate, json, "certificate", err);
-	if (r < 0)
-		return r;
-	r = copy_text(&credentials->ca_bundle, json, "ca_bundle", err);
-	if (r < 0)
-		return r;
-	r = copy_name(credentials->workload, SEAL_WORKLOAD_MAX, json, "workload",
-		      seal_workload_check, err);
-	if (r < 0)
-		return r;
-	return copy_name(credentials->peer, SEAL_PEER_MAX, json, "peer", seal_peer_check, err);
-}
-
-int
-rot_credentials_parse(struct rot_credentials *ret_credentials, const void *body, size_t body_len,
-		      struct seal_err *err)
-{
-	SEAL_SCOPED(rot_credentials_release) struct rot_credentials credentials = { 0 };
-	SEAL_SCOPED(seal_json_freep) struct seal_json *json = NULL;
-	int r;
-
-	r = seal_json_parse(&json, body, body_len, ROT_MAX_BODY, err);
-	if (r < 0)
-		return r;
-	r = parse_identity(&credentials, json, err);
-	if (r < 0)
-		return r;
-	r = parse_policy(&credentials, json, err);
-	if (r < 0)
-		return r;
-
-	*ret_credentials = credentials;
-	credentials = (struct rot_credentials){ 0 }; /* the caller owns it now */
 	return 0;
 }
 

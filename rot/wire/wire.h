@@ -14,7 +14,9 @@
 #include "base/names/names.h"
 #include "base/secret/secret.h"
 
-#define ROT_MAX_BODY      (64u * 1024)
+#define ROT_MAX_BODY      (64u * 1024)        /* of a request, but those that seal and unseal: */
+#define ROT_MAX_SEAL_BODY (4u * 1024 * 1024)  /* of them */
+#define ROT_MAX_SEALED    (24u * 1024 * 1024) /* bytes of their answers */
 #define ROT_MAX_HOSTNAMES 32
 #define ROT_MAX_PEERS     1024
 #define ROT_MIN_LIFETIME  60          /* seconds a pod certificate lives, at least */
@@ -36,11 +38,15 @@ SEAL_CHECKED int rot_request_encode(const struct rot_request *request, struct se
 SEAL_CHECKED int rot_request_parse(struct rot_request *ret_request, bool want_statement,
 				   const void *body, size_t body_len, struct seal_err *err);
 
+#define ROT_KEY_LEN         32
+#define ROT_KEY_ID_MAX      191
+#define ROT_OBJECT_MAX      511
+#define ROT_MAX_GEN         (UINT64_C(1) << 53)
 #define ROT_MAX_KEYS        256                /* of all purposes and generations, in one answer */
 #define ROT_MAX_FLOOR       16384              /* objects */
 #define ROT_MAX_CREDENTIALS (4u * 1024 * 1024) /* bytes of the answer */
 
-/* A derived key: id as in config-verify/ring.h ("shop/config/web/3"). */
+/* A derived key of ROT_KEY_LEN bytes: id as in config-verify/ring.h ("shop/config/web/3"). */
 struct rot_key {
 	char *id;
 	struct seal_secret *key;
@@ -68,10 +74,11 @@ struct rot_credentials {
 	int64_t renew_after; /* seconds since the epoch */
 };
 
+void rot_floor_free(struct rot_floor *floor, size_t count);
 void rot_credentials_release(struct rot_credentials *credentials);
 SEAL_CHECKED int rot_credentials_encode(const struct rot_credentials *credentials,
 					struct seal_bytes *out, struct seal_err *err);
-/* Unknown members are ignored: later versions add some. */
+/* Unknown members are ignored: later versions add some.  What key ids mean is the caller's to check. */
 SEAL_CHECKED int rot_credentials_parse(struct rot_credentials *ret_credentials, const void *body,
 				       size_t body_len, struct seal_err *err);
 

@@ -84,6 +84,16 @@ rig_fake_ca(struct rot_ca *ca, const char *workload)
 	MUST(seal_bytes_append_str(&ca->wrapped, "wrapped", err));
 }
 
+void
+rig_fake_root(struct rot_root *root, const char *workload, uint64_t generation)
+{
+	memset(root, 0, sizeof(*root));
+	(void)snprintf(root->workload, sizeof(root->workload), "%s", workload);
+	root->generation = generation;
+	seal_bytes_init(&root->wrapped, 1024);
+	MUST(seal_bytes_append_str(&root->wrapped, "wrapped root", err));
+}
+
 struct rot_store *
 rig_store(const char *path, int64_t now)
 {
@@ -106,10 +116,13 @@ rig_store(const char *path, int64_t now)
 void
 rig_add_workload(struct rot_store *store, const char *name, bool open, int64_t now)
 {
+	struct rot_root root;
 	struct rot_ca ca;
 
 	rig_fake_ca(&ca, name);
-	MUST(rot_store_add_workload(store, &ca, open, now, err));
+	rig_fake_root(&root, name, 1);
+	MUST(rot_store_add_workload(store, &ca, &root, open, now, err));
+	rot_root_release(&root);
 	rot_ca_release(&ca);
 }
 

@@ -31,6 +31,7 @@ int64_t rig_sql_number(const char *db_path, const char *sql);
 /* A fresh store with made-up CAs; now is when it was made. */
 struct rot_store *rig_store(const char *path, int64_t now);
 void rig_fake_ca(struct rot_ca *ca, const char *workload);
+void rig_fake_root(struct rot_root *root, const char *workload, uint64_t generation);
 void rig_add_workload(struct rot_store *store, const char *name, bool open, int64_t now);
 
 /* A signer whose other end is a thread of this process. */

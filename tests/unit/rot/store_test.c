@@ -138,13 +138,13 @@ Test(rot_store, of_a_newer_schema_is_refused_with_the_remedy_and_left_alone)
 	struct rot_store *other = NULL;
 	struct seal_err err = { 0 };
 
-	rig_sql(path, "PRAGMA user_version = 2");
+	rig_sql(path, "PRAGMA user_version = 3");
 	cr_expect_eq(rot_store_open(&other, path, &err), SEAL_E_REFUSED);
 	cr_expect_null(other);
 	cr_expect_not_null(strstr(err.text, "newer"), "%s", err.text);
 	cr_expect_not_null(strstr(err.text, "upgrade"), "%s", err.text);
 	cr_expect_lt(rot_store_ping(store, NULL), 0, "a store upgraded under us still answers");
-	cr_expect_eq(rig_sql_number(path, "PRAGMA user_version"), 2);
+	cr_expect_eq(rig_sql_number(path, "PRAGMA user_version"), 3);
 }
 
 Test(rot_store, that_is_none_is_refused)
@@ -175,6 +175,7 @@ Test(rot_store, adds_a_workload_once_with_one_pair)
 {
 	struct rot_workload workload = { 0 };
 	struct seal_err err = { 0 };
+	struct rot_root root;
 	struct rot_ca ca;
 
 	rig_add_workload(store, "shop", false, NOW);
@@ -189,7 +190,9 @@ Test(rot_store, adds_a_workload_once_with_one_pair)
 					  " WHERE client = 'any' AND server = 'any'"),
 		     1);
 	rig_fake_ca(&ca, "shop");
-	cr_expect_eq(rot_store_add_workload(store, &ca, true, NOW, &err), SEAL_E_CONFLICT);
+	rig_fake_root(&root, "shop", 1);
+	cr_expect_eq(rot_store_add_workload(store, &ca, &root, true, NOW, &err), SEAL_E_CONFLICT);
+	rot_root_release(&root);
 	rot_ca_release(&ca);
 	cr_expect_eq(rig_sql_number(path, "SELECT count(*) FROM ca"), 2, "a CA was left behind");
 	cr_expect_eq(rig_sql_number(path, "SELECT count(*) FROM peer_pair"), 1);
