@@ -2,7 +2,8 @@
 # Sealed values, and what unseals and verifies them in the enclave.
 noinst_LIBRARIES += %D%/libverify.a
 VERIFY_LIBS = %D%/libverify.a $(BASE_LIBS)
-noinst_HEADERS += %D%/ring.h %D%/sealed.h %D%/token.h %D%/agent.h %D%/spec.h %D%/volume.h
+noinst_HEADERS += %D%/ring.h %D%/sealed.h %D%/token.h %D%/agent.h %D%/spec.h %D%/spec_internal.h \
+	%D%/volume.h
 %C%_libverify_a_SOURCES = %D%/ring.c %D%/sealed.c %D%/token.c \
 	%D%/agent_wire.c %D%/channel.c \
-	%D%/spec.c %D%/rules.c
+	%D%/spec.c %D%/spec_env.c %D%/spec_files.c %D%/rules.c

@@ -20,6 +20,7 @@
  *       "objects"  [{"kind","name","optional","items":[{"key","path","mode"}]}]; without items: every key
  *                  under its own name.  kind: ConfigMap or Secret
  *       "plain"    paths that come in clear from the cluster and are copied (downward API, tokens)
+ *       "mode"     of the files, as the owner asked for all of them
  *   "exempt"     names of variables that may come from the host in clear
  *   "loader"     names of loader variables that the owner allowed
  *
@@ -113,7 +114,9 @@ bool verify_spec_is_exec(const struct verify_spec *spec);
 const struct seal_strv *verify_spec_place(const struct verify_spec *spec);
 /* What to run, before $(NAME) is expanded: exec's, or command or Entrypoint, then args or Cmd. */
 const struct seal_strv *verify_spec_argv(const struct verify_spec *spec);
-/* container.workingDir, or the image's, or "/". */
+/* So many at its front come from the image, in which nothing is expanded. */
+size_t verify_spec_argv_literals(const struct verify_spec *spec);
+/* container.workingDir, or the image's, or "/"; absolute, in its shortest spelling. */
 const char *verify_spec_cwd(const struct verify_spec *spec);
 /* The image's variables (VALUE, not expanded), then envFrom, then env, in the order written. */
 size_t verify_spec_env_count(const struct verify_spec *spec);
