@@ -9,7 +9,8 @@ EXTRA_DIST += %D%/architecture.md %D%/performance.md %D%/IDENTITY.md %D%/ROT-PRO
 	%D%/design/0005-reload.md \
 	%D%/design/0006-slow-handshakes.md \
 	%D%/design/0007-no-libcurl-in-the-pod.md \
-	%D%/design/0008-one-worker.md
+	%D%/design/0008-one-worker.md \
+	%D%/design/0011-sealed-configuration.md
 
 completiondir = $(datadir)/bash-completion/completions
 dist_completion_DATA = %D%/completion/seal %D%/completion/seal-proxy
