@@ -24,7 +24,7 @@ noinst_HEADERS += %D%/wire/wire.h %D%/wire/wire_internal.h %D%/client/client.h %
 noinst_HEADERS += %D%/cli/cli.h %D%/inject/inject.h
 %C%_librotcli_a_SOURCES = %D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c \
 	%D%/cli/output.c %D%/cli/yaml.c %D%/cli/files.c %D%/cli/subject.c \
-	%D%/cli/init.c %D%/cli/workload.c %D%/cli/egg.c %D%/cli/cert.c
+	%D%/cli/init.c %D%/cli/workload.c %D%/cli/egg.c %D%/cli/token.c %D%/cli/sealing.c %D%/cli/cert.c
 
 bin_PROGRAMS += seal
 sbin_PROGRAMS += seal-rot

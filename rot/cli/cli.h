@@ -5,7 +5,7 @@
 /*
  * The seal command, in rooms: verbs.c is the table of what can be said, run.c finds the row that was
  * meant, connect.c reaches the root of trust, output.c and yaml.c print, and one file per subject
- * (workload.c, egg.c, cert.c, init.c) holds the handlers.
+ * (workload.c, egg.c, token.c, sealing.c, cert.c, init.c) holds the handlers.
  */
 
 #include <stdbool.h>
@@ -20,25 +20,33 @@
 #include "base/names/names.h"
 #include "rot/client/client.h"
 
-#define CLI_MAX_ARGS  3
-#define CLI_MAX_REPLY (4u * 1024 * 1024) /* a page of a hundred eggs is below one MiB */
+#define CLI_MAX_ARGS       3
+#define CLI_MAX_CONTAINERS 32             /* that get a token with one egg */
+#define CLI_MAX_REPLY      ROT_MAX_SEALED /* all other answers are below one MiB */
 
 enum cli_format { CLI_TABLE, CLI_JSON, CLI_YAML };
 
 /* Where every option of every verb puts its value; all zero is "not given". */
 struct cli_options {
+	bool force;
 	bool help;
 	bool open;
 	bool plain_config;
 	bool yes;
+	const char *container;
 	const char *credentials;
 	const char *dir;
 	const char *file; /* -o of the verbs that write: a file, or a directory */
 	const char *kek_file;
+	const char *key;
+	const char *kind;
+	const char *name;
+	const char *ns;
 	const char *output; /* table, json, yaml */
 	const char *p12_password_file;
 	const char *peer;
 	const char *trust_domain;
+	struct seal_strv containers;
 	struct seal_strv hostnames;
 	struct seal_strv urls;
 	uint64_t max_hatches;
@@ -179,9 +187,28 @@ struct cli_file {
 	const void *data;
 	size_t len;
 };
+/* Create all files in an existing directory, mode 0600, in their order, or none. */
+SEAL_CHECKED int cli_write_files(int dirfd, const struct cli_file *files, size_t file_count,
+				 struct seal_err *err);
+/* Read a file, or standard input for "-" or NULL; what it holds may be secret. */
+SEAL_CHECKED int cli_read_input(struct seal_bytes *out, const char *path, struct seal_err *err);
 /* Create the directory, mode 0700, with all files, mode 0600, or nothing at all. */
 SEAL_CHECKED int cli_write_dir(const struct cli_place *place, const struct cli_file *files,
 			       size_t file_count, struct seal_err *err);
+
+/* ---- token.c ---- */
+
+struct cli_tokens {
+	struct cli_file *files; /* token-NAME and its line, for each container */
+	size_t count;
+};
+void cli_tokens_release(struct cli_tokens *tokens);
+/* Before anything is minted: the containers' names can be meant, and their files are not there. */
+SEAL_CHECKED int cli_tokens_check(const struct cli *cli, const struct cli_place *place,
+				  struct seal_err *err);
+/* The tokens of the answer to minting, each read back as a container will. */
+SEAL_CHECKED int cli_tokens_read(const struct cli *cli, const struct seal_json *reply,
+				 struct cli_tokens *ret_tokens, struct seal_err *err);
 
 /* ---- the handlers ---- */
 
@@ -190,6 +217,8 @@ SEAL_CHECKED int cli_status(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_create(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_delete(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_list(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_workload_retire_key(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_workload_rotate_key(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_show(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_peer_allow(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_peer_deny(struct cli *cli, struct seal_err *err);
@@ -199,6 +228,8 @@ SEAL_CHECKED int cli_egg_mint(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_egg_revoke(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_egg_show(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_cert_issue(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_seal(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_unseal(struct cli *cli, struct seal_err *err);
 
 /* What mint and issue have in common: whom the certificate is for, checked. */
 SEAL_CHECKED int cli_check_subject(const struct cli *cli, bool patterns, struct seal_err *err);

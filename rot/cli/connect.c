@@ -227,7 +227,7 @@ int
 cli_call(struct cli *cli, const char *method, const char *path, const struct seal_json *body,
 	 struct seal_json **ret_reply, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(ROT_MAX_BODY);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(ROT_MAX_SEAL_BODY);
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes reply = SEAL_BYTES(CLI_MAX_REPLY);
 	unsigned status = 0;
 	int r;

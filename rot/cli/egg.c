@@ -57,6 +57,7 @@ static const struct cli_column minted_columns[] = {
 	{ "PLAIN CONFIG", "plain_config", CLI_TEXT },
 	{ "EXPIRES", "not_after", CLI_TIME },
 	{ "FILE", "file", CLI_TEXT },
+	{ "TOKENS", "tokens", CLI_TEXT },
 };
 
 #define COLUMNS(table) table, SEAL_COUNT(table)
@@ -256,11 +257,13 @@ assemble(struct seal_secret **ret_text, const struct seal_json *reply, const str
 	return encode(ret_text, &fields, err);
 }
 
-/* The line and its newline, to the file or to standard output. */
+/* The line and its newline, to standard output, or to the file with the tokens beside it. */
 static int
-deliver(const struct cli_place *place, const struct seal_secret *text, struct seal_err *err)
+deliver(const struct cli_place *place, const struct seal_secret *text,
+	const struct cli_tokens *tokens, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes line = SEAL_BYTES(EGG_MAX_LEN + 1);
+	struct cli_file files[CLI_MAX_CONTAINERS + 1];
 	int r;
 
 	r = seal_bytes_append(&line, seal_secret_peek(text), seal_secret_len(text), err);
@@ -270,7 +273,10 @@ deliver(const struct cli_place *place, const struct seal_secret *text, struct se
 		return r;
 	if (place->dirfd < 0)
 		return cli_write_out(line.data, line.len, err);
-	return seal_fs_write(place->dirfd, place->name, line.data, line.len, 0600, false, err);
+	for (size_t i = 0; i < tokens->count; i++)
+		files[i] = tokens->files[i];
+	files[tokens->count] = (struct cli_file){ place->name, line.data, line.len };
+	return cli_write_files(place->dirfd, files, tokens->count + 1, err);
 }
 
 /* An egg nobody got is revoked, so that nothing is left half done; who may not do that is told to. */
@@ -290,16 +296,21 @@ withdraw(struct cli *cli, const struct seal_json *reply, int r, struct seal_err 
 
 /* What people and programs are told: everything but what went into the egg. */
 static int
-report(const struct cli *cli, const struct seal_json *reply, struct seal_err *err)
+report(const struct cli *cli, const struct seal_json *reply, const struct cli_tokens *tokens,
+       struct seal_err *err)
 {
 	static const char *const shown[] = { "id",         "workload",    "peer",
 					     "hostnames",  "max_hatches", "plain_config",
 					     "created_at", "not_after",   "serial",
 					     NULL };
 	SEAL_SCOPED(seal_json_freep) struct seal_json *json = seal_json_new();
+	struct seal_json *files;
 
 	cli_copy_members(json, reply, shown);
 	seal_json_set_str(json, "file", cli->opt.file);
+	files = seal_json_set_array(json, "tokens");
+	for (size_t i = 0; i < tokens->count; i++)
+		seal_json_add_str(files, tokens->files[i].name);
 	return cli_print(cli, json, COLUMNS(minted_columns), err);
 }
 
@@ -319,6 +330,8 @@ request_egg(struct cli *cli, const struct seal_key *key, struct seal_json **ret_
 	if (cli->opt.max_hatches != 0)
 		seal_json_set_u64(request, "max_hatches", cli->opt.max_hatches);
 	seal_json_set_bool(request, "plain_config", cli->opt.plain_config);
+	if (cli->opt.containers.count > 0)
+		seal_json_set_strv(request, "containers", &cli->opt.containers);
 	return cli_call(cli, "POST", "/v1/eggs", request, ret_reply, err);
 }
 
@@ -327,6 +340,9 @@ choose_place(const struct cli *cli, struct cli_place *place, struct seal_err *er
 {
 	if (cli->opt.file != NULL)
 		return cli_place_new(place, cli->opt.file, err);
+	if (cli->opt.containers.count > 0)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "--container writes files: say where the egg goes with -o FILE");
 	if (isatty(STDOUT_FILENO))
 		return seal_fail(err, SEAL_E_USAGE,
 				 "an egg holds a key and is not shown: say where to with -o FILE");
@@ -343,11 +359,14 @@ cli_egg_mint(struct cli *cli, struct seal_err *err)
 	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
 	SEAL_SCOPED(seal_json_freep) struct seal_json *reply = NULL;
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *text = NULL;
+	SEAL_SCOPED(cli_tokens_release) struct cli_tokens tokens = { 0 };
 	int r;
 
 	r = cli_check_subject(cli, true, err);
 	if (r == 0)
 		r = choose_place(cli, &place, err);
+	if (r == 0)
+		r = cli_tokens_check(cli, &place, err);
 	if (r == 0)
 		r = seal_key_new(&key, err);
 	if (r == 0)
@@ -357,8 +376,10 @@ cli_egg_mint(struct cli *cli, struct seal_err *err)
 
 	r = assemble(&text, reply, key, err);
 	if (r == 0)
-		r = deliver(&place, text, err);
+		r = cli_tokens_read(cli, reply, &tokens, err);
+	if (r == 0)
+		r = deliver(&place, text, &tokens, err);
 	if (r < 0)
 		return withdraw(cli, reply, r, err);
-	return cli->opt.file != NULL ? report(cli, reply, err) : 0;
+	return cli->opt.file != NULL ? report(cli, reply, &tokens, err) : 0;
 }

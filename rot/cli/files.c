@@ -83,6 +83,58 @@ cli_place_new(struct cli_place *ret_place, const char *path, struct seal_err *er
 	return 0;
 }
 
+/* ---- Files beside each other, all or nothing ---- */
+
+int
+cli_write_files(int dirfd, const struct cli_file *files, size_t file_count, struct seal_err *err)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (r == 0 && done < file_count) {
+		r = seal_fs_write(dirfd, files[done].name, files[done].data, files[done].len, 0600,
+				  false, err);
+		if (r == 0)
+			done++;
+	}
+	while (r < 0 && done > 0)
+		(void)unlinkat(dirfd, files[--done].name, 0); /* nothing better can be done */
+	return r;
+}
+
+/* ---- Standard input, or a file ---- */
+
+static int
+read_stdin(struct seal_bytes *out, struct seal_err *err)
+{
+	uint8_t piece[16 * 1024];
+	ssize_t n;
+	int r = 0;
+
+	do {
+		n = read(STDIN_FILENO, piece, sizeof(piece));
+		if (n > 0)
+			r = seal_bytes_append(out, piece, (size_t)n, err);
+	} while (r == 0 && (n > 0 || (n < 0 && errno == EINTR)));
+	seal_wipe(piece, sizeof(piece));
+	if (r < 0)
+		return r;
+	return n < 0 ? seal_fail_errno(err, errno, "standard input") : 0;
+}
+
+int
+cli_read_input(struct seal_bytes *out, const char *path, struct seal_err *err)
+{
+	int r;
+
+	if (path != NULL && strcmp(path, "-") != 0)
+		return seal_fs_read(out, AT_FDCWD, path, out->max, err);
+	r = read_stdin(out, err);
+	return r == SEAL_E_LIMIT
+		       ? seal_fail(err, r, "standard input is longer than %zu bytes", out->max)
+		       : r;
+}
+
 /* ---- A directory, all or nothing ---- */
 
 /* Remove what was begun under a name only we know; nothing better can be done when that fails. */

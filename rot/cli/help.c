@@ -90,7 +90,7 @@ cli_help_all(FILE *out)
 	(void)fputs("usage: seal VERB [ARGUMENT...] [OPTION...]\n\nverbs:\n", out);
 	for (size_t i = 0; i < cli_verb_count; i++) {
 		cli_verb_name(&cli_verbs[i], name, sizeof(name));
-		(void)fprintf(out, "  %-16s %s\n", name, cli_verbs[i].help);
+		(void)fprintf(out, "  %-20s %s\n", name, cli_verbs[i].help);
 	}
 	(void)fputs(
 		"\n'seal help VERB' explains one. The root of trust is reached by --dir DIR on its "

@@ -160,6 +160,7 @@ static void
 cli_release(struct cli *cli)
 {
 	rot_client_free(cli->client);
+	seal_strv_release(&cli->opt.containers);
 	seal_strv_release(&cli->opt.hostnames);
 	seal_strv_release(&cli->opt.urls);
 }

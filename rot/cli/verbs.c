@@ -42,9 +42,29 @@ static const struct seal_option create_options[] = {
 
 static const struct seal_option confirm_options[] = { ROW_YES };
 
+static const struct seal_option retire_options[] = {
+	{ "force", 0, SEAL_OPT_FLAG, OPTION(force), NULL,
+	  "even while objects were sealed with it last", 0, 0 },
+	ROW_YES,
+};
+
+static const struct seal_option seal_options[] = {
+	{ "container", 0, SEAL_OPT_STR, OPTION(container), "NAME",
+	  "for this container of the pod only", 0, 0 },
+	{ "key", 0, SEAL_OPT_STR, OPTION(key), "KEY", "the key in the object", 0, 0 },
+	{ "kind", 0, SEAL_OPT_STR, OPTION(kind), "KIND", "the object's kind: Secret, ConfigMap", 0,
+	  0 },
+	{ "name", 0, SEAL_OPT_STR, OPTION(name), "NAME", "the object's name", 0, 0 },
+	{ "namespace", 'n', SEAL_OPT_STR, OPTION(ns), "NAMESPACE",
+	  "the object's namespace; default: default", 0, 0 },
+	ROW_PEER,
+};
+
 static const struct seal_option mint_options[] = {
 	{ "allow-plain-config", 0, SEAL_OPT_FLAG, OPTION(plain_config), NULL,
 	  "let the sidecar take its listeners from flags and plain files", 0, 0 },
+	{ "container", 0, SEAL_OPT_LIST, OPTION(containers), "NAME",
+	  "write token-NAME for the image of this container; may be repeated", 0, 0 },
 	{ "file", 'o', SEAL_OPT_STR, OPTION(file), "FILE",
 	  "write the egg there, mode 0600; the file must not exist", 0, 0 },
 	ROW_HOSTNAME("a host name, or *.suffix, pods may ask for; may be repeated"),
@@ -82,7 +102,7 @@ const struct cli_verb cli_verbs[] = {
 	{ "egg", "mint", "WORKLOAD", 1, 1, OPTIONS(mint_options), CLI_CALLS | CLI_SHOWS | CLI_FILES,
 	  cli_egg_mint, "Mint an egg from which pods get their identity",
 	  "The egg holds a private key, made here. Without -o it goes to standard output, unless\n"
-	  "that is a terminal." },
+	  "that is a terminal. Tokens go beside it: token-NAME becomes /etc/seal/token." },
 	{ "egg", "revoke", "ID", 1, 1, OPTIONS(confirm_options), CLI_CALLS | CLI_SHOWS,
 	  cli_egg_revoke, "Revoke an egg: nothing hatches from it or is renewed any more", NULL },
 	{ "egg", "show", "ID|FILE", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_egg_show,
@@ -102,8 +122,15 @@ const struct cli_verb cli_verbs[] = {
 	  "Removes exactly the pair that 'seal peer list' shows; * is quoted." },
 	{ "peer", "list", "WORKLOAD", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_peer_list,
 	  "List who may call whom; what is not listed is denied", NULL },
+	{ "seal", NULL, "WORKLOAD [FILE]", 1, 2, OPTIONS(seal_options), CLI_CALLS | CLI_SHOWS,
+	  cli_seal, "Seal one value for its place in an object",
+	  "Reads FILE, or standard input. The object then has this one value: pods refuse values\n"
+	  "sealed for it before. Whole manifests are sealed by seal inject." },
 	{ "status", NULL, "", 0, 0, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_status,
 	  "Show the root of trust and who we are to it", NULL },
+	{ "unseal", NULL, "[FILE]", 0, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_unseal,
+	  "Open one sealed value and print it",
+	  "Reads FILE, or standard input. With -o json also where it belongs." },
 	{ "version", NULL, "", 0, 0, NO_OPTIONS, CLI_SHOWS, cli_version, "Show the version", NULL },
 	{ "workload", "create", "NAME", 1, 1, OPTIONS(create_options), CLI_CALLS | CLI_SHOWS,
 	  cli_workload_create, "Create a workload with a CA of its own", NULL },
@@ -111,6 +138,15 @@ const struct cli_verb cli_verbs[] = {
 	  cli_workload_delete, "Delete a workload with its CA, policy and eggs", NULL },
 	{ "workload", "list", "", 0, 0, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_workload_list,
 	  "List workloads", NULL },
+	{ "workload", "retire-key", "NAME GENERATION", 2, 2, OPTIONS(retire_options),
+	  CLI_CALLS | CLI_SHOWS, cli_workload_retire_key,
+	  "Retire a key generation: what it sealed opens no more",
+	  "Refused while objects were sealed with it last, unless --force; seal workload show "
+	  "says\n"
+	  "how many. What applications encrypted with it themselves is not counted." },
+	{ "workload", "rotate-key", "NAME", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS,
+	  cli_workload_rotate_key, "Make a new key generation: from now on it seals",
+	  "What was sealed before still opens. Pods get the new keys when they renew." },
 	{ "workload", "show", "NAME", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_workload_show,
 	  "Show a workload", "With -o json its CA bundle, too." },
 };

@@ -3,9 +3,11 @@
  * The verbs about the root of trust itself, its workloads, and who may call whom in them.
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "config-verify/ring.h"
 #include "rot/cli/cli.h"
 
 #define PATH_LEN 512
@@ -45,6 +47,13 @@ static const struct cli_column one_workload_columns[] = {
 	{ "CA GENERATION", "ca_generation", CLI_TEXT },
 	{ "CA FINGERPRINT", "ca_fingerprint", CLI_TEXT },
 	{ "CA EXPIRES", "ca_not_after", CLI_TIME },
+};
+
+static const struct cli_column key_columns[] = {
+	{ "KEY GENERATION", "generation", CLI_TEXT },
+	{ "OBJECTS", "objects", CLI_TEXT },
+	{ "CREATED", "created_at", CLI_TIME },
+	{ "RETIRED", "retired_at", CLI_TIME },
 };
 
 static const struct cli_column pair_columns[] = {
@@ -123,7 +132,56 @@ cli_workload_show(struct cli *cli, struct seal_err *err)
 	r = workload_path(cli, path, err);
 	if (r == 0)
 		r = cli_call(cli, "GET", path, NULL, &workload, err);
-	return r < 0 ? r : cli_print(cli, workload, COLUMNS(one_workload_columns), err);
+	if (r == 0)
+		r = cli_print(cli, workload, COLUMNS(one_workload_columns), err);
+	if (r < 0 || cli->format != CLI_TABLE)
+		return r;
+	r = cli_write_out("\n", 1, err);
+	return r < 0 ? r : cli_print_list(cli, workload, "keys", COLUMNS(key_columns), err);
+}
+
+int
+cli_workload_rotate_key(struct cli *cli, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *keys = NULL;
+	char workload[PATH_LEN];
+	char path[PATH_LEN + 8];
+	int r;
+
+	r = workload_path(cli, workload, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "%s/keys", workload);
+	r = cli_call(cli, "POST", path, NULL, &keys, err);
+	return r < 0 ? r : cli_print_list(cli, keys, "keys", COLUMNS(key_columns), err);
+}
+
+int
+cli_workload_retire_key(struct cli *cli, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *keys = NULL;
+	uint64_t generation = 0;
+	char workload[PATH_LEN];
+	char path[PATH_LEN + 64];
+	char what[PATH_LEN];
+	int r;
+
+	r = workload_path(cli, workload, err);
+	if (r == 0)
+		r = seal_number_parse(cli->args[1], 1, VERIFY_MAX_KEY_GENERATION, &generation, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(what, sizeof(what),
+		       "retire key generation %" PRIu64
+		       " of '%s', for good: what it sealed, and what "
+		       "applications encrypted with it, opens no more",
+		       generation, cli->args[0]);
+	(void)snprintf(path, sizeof(path), "%s/keys/%" PRIu64 "%s", workload, generation,
+		       cli->opt.force ? "?force=1" : "");
+	r = cli_confirm(cli, what, err);
+	if (r == 0)
+		r = cli_call(cli, "DELETE", path, NULL, &keys, err);
+	return r < 0 ? r : cli_print_list(cli, keys, "keys", COLUMNS(key_columns), err);
 }
 
 int
