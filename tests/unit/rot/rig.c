@@ -313,8 +313,8 @@ unsigned
 rig_call(struct rot_client *client, const char *method, const char *path,
 	 const struct seal_json *body, struct seal_json **ret_reply)
 {
-	struct seal_bytes text = SEAL_BYTES(ROT_MAX_BODY);
-	struct seal_bytes reply = SEAL_BYTES(8u * 1024 * 1024);
+	struct seal_bytes text = SEAL_BYTES(ROT_MAX_SEAL_BODY);
+	struct seal_bytes reply = SEAL_BYTES(ROT_MAX_SEALED);
 	unsigned status = 0;
 
 	if (body != NULL)
