@@ -14,6 +14,16 @@ seal_json_new(void)
 	return wrap(json_object());
 }
 
+struct seal_json *
+seal_json_take(struct seal_json *object, const char *name)
+{
+	json_t *value = json_incref(json_object_get(native(object), name));
+
+	if (value != NULL)
+		(void)json_object_del(native(object), name); /* it is there */
+	return wrap(value);
+}
+
 static bool has_failed(json_t *value);
 
 /* Puts value, whose reference it takes over, into the parent, or marks the parent as failed. */
@@ -47,6 +57,18 @@ seal_json_set_u64(struct seal_json *object, const char *name, uint64_t value)
 	json_t *number = value > INT64_MAX ? NULL : json_integer((json_int_t)value);
 
 	(void)put(object, name, number); /* the builder remembers */
+}
+
+void
+seal_json_set_i64(struct seal_json *object, const char *name, int64_t value)
+{
+	(void)put(object, name, json_integer(value)); /* the builder remembers */
+}
+
+void
+seal_json_set_real(struct seal_json *object, const char *name, double value)
+{
+	(void)put(object, name, json_real(value)); /* the builder remembers */
 }
 
 void
@@ -113,6 +135,13 @@ void
 seal_json_add_str(struct seal_json *array, const char *value)
 {
 	(void)put(array, NULL, json_string(value)); /* the builder remembers */
+}
+
+void
+seal_json_set_failed(struct seal_json *object)
+{
+	if (object != NULL)
+		seal_json_spoil(native(object));
 }
 
 /* What is printed was built by us or parsed, so its depth is bounded. */

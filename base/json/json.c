@@ -363,6 +363,20 @@ seal_json_u64(const struct seal_json *value)
 	return number < 0 ? 0 : (uint64_t)number;
 }
 
+int
+seal_json_number(const struct seal_json *value, char *out, size_t size, struct seal_err *err)
+{
+	size_t len;
+
+	if (!json_is_number(native(value)))
+		return seal_fail(err, SEAL_E_FORMAT, "a JSON value is not a number");
+	len = json_dumpb(native(value), out, size, JSON_ENCODE_ANY);
+	if (len == 0 || len >= size)
+		return seal_fail(err, SEAL_E_LIMIT, "a number needs more than %zu bytes", size);
+	out[len] = '\0';
+	return 0;
+}
+
 bool
 seal_json_bool(const struct seal_json *value)
 {

@@ -67,6 +67,10 @@ enum seal_json_kind {
 };
 enum seal_json_kind seal_json_kind(const struct seal_json *value);
 uint64_t seal_json_u64(const struct seal_json *value);
+/* A number as JSON writes it; SEAL_E_FORMAT when it is none, SEAL_E_LIMIT beyond size, NUL included. */
+#define SEAL_JSON_NUMBER_SIZE 40
+SEAL_CHECKED int seal_json_number(const struct seal_json *value, char *out, size_t size,
+				  struct seal_err *err);
 bool seal_json_bool(const struct seal_json *value);
 /* Walk an object's members in the order they were added; start with NULL, ends with NULL. */
 const char *seal_json_next(const struct seal_json *object, const char *name);
@@ -74,11 +78,17 @@ const struct seal_json *seal_json_member(const struct seal_json *object, const c
 
 /*
  * Builders.  Failure sticks in the builder: set what you like, then seal_json_dump fails once.
- * _add_ variants append to an array.  The _object and _array forms return the new child, borrowed.
+ * _add_ variants append to an array, and so does _set_ with NULL as the name.  The _object and _array forms
+ * return the new child, borrowed.
  */
 struct seal_json *seal_json_new(void);
+/* Take a member out: it belongs to the caller from now on.  NULL when there is none. */
+struct seal_json *seal_json_take(struct seal_json *object, const char *name);
 void seal_json_set_str(struct seal_json *object, const char *name, const char *value);
 void seal_json_set_u64(struct seal_json *object, const char *name, uint64_t value);
+void seal_json_set_i64(struct seal_json *object, const char *name, int64_t value);
+/* A finite number. */
+void seal_json_set_real(struct seal_json *object, const char *name, double value);
 void seal_json_set_bool(struct seal_json *object, const char *name, bool value);
 void seal_json_set_null(struct seal_json *object, const char *name);
 void seal_json_set_strv(struct seal_json *object, const char *name, const struct seal_strv *list);
@@ -89,6 +99,9 @@ struct seal_json *seal_json_set_object(struct seal_json *object, const char *nam
 struct seal_json *seal_json_set_array(struct seal_json *object, const char *name);
 struct seal_json *seal_json_add_object(struct seal_json *array);
 void seal_json_add_str(struct seal_json *array, const char *value);
+
+/* What should have been set could not be: seal_json_dump is to fail. */
+void seal_json_set_failed(struct seal_json *object);
 
 /* Append compact (or, with indent, readable) text.  SEAL_E_MEMORY when a builder call had failed. */
 SEAL_CHECKED int seal_json_dump(const struct seal_json *json, bool indent, struct seal_bytes *out,

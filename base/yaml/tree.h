@@ -67,9 +67,14 @@ const char *seal_tree_kind_name(enum seal_tree_kind kind);
 size_t seal_tree_count(const struct seal_tree_node *node);
 struct seal_tree_node *seal_tree_first(const struct seal_tree_node *node);
 struct seal_tree_node *seal_tree_next_of(const struct seal_tree_node *child); /* NULL at the end */
-const char *
-seal_tree_key(const struct seal_tree_node
-		      *child); /* of a map's value; may hold a NUL no more than text may */
+/* Of a map's value; without a NUL inside. */
+const char *seal_tree_key(const struct seal_tree_node *child);
+/*
+ * What the key was: SEAL_TREE_STRING, or SEAL_TREE_NUMBER or SEAL_TREE_BOOL for one without quotes that all
+ * readers turn into the same string (404, true), or that is a boolean to Kubernetes' tools alone (n).  It is
+ * written with quotes.  Keys that become different strings (yes, 0x1f, ~) are refused.
+ */
+enum seal_tree_kind seal_tree_key_kind(const struct seal_tree_node *child);
 struct seal_tree_node *seal_tree_get(const struct seal_tree_node *map, const char *key);
 /* A scalar's text; NUL-terminated, and may hold NULs only when its length says so. */
 const char *seal_tree_text(const struct seal_tree_node *node, size_t *ret_len);
