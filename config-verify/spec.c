@@ -363,8 +363,8 @@ verify_spec_parse(struct verify_spec **ret_spec, const void *text, size_t len, s
 	r = seal_json_parse(&spec->json, text, len, VERIFY_SPEC_MAX, err);
 	if (r == 0)
 		r = parse_all(spec, err);
-	if (r < 0)
-		return seal_note(err, r, "container spec");
+	if (r < 0) /* a member that is missing makes it malformed */
+		return seal_note(err, r == SEAL_E_MISSING ? SEAL_E_FORMAT : r, "container spec");
 	*ret_spec = SEAL_TAKE(spec);
 	return 0;
 }

@@ -113,16 +113,24 @@ int
 seal_process_harden(struct seal_err *err)
 {
 	const struct rlimit none = { 0, 0 };
-	int r;
 
 	(void)umask(077); /* cannot fail */
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		return seal_fail_errno(err, errno, "cannot switch core files off");
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return seal_fail_errno(err, errno, "cannot make this process undumpable");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return seal_fail_errno(err, errno, "cannot give up new privileges");
 	seal_slots_setup();
+	return seal_process_protect(err);
+}
+
+int
+seal_process_protect(struct seal_err *err)
+{
+	int r;
+
+	/* exec gives it back (prctl(2)): the program started is judged by what it is itself. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return seal_fail_errno(err, errno, "cannot make this process undumpable");
 	r = shut_out_host(err);
 	if (r < 0)
 		return r;

@@ -20,6 +20,12 @@ struct seal_secret;
  * crypto library's private keys then share.  Call once, first thing in main.
  */
 SEAL_CHECKED int seal_process_harden(struct seal_err *err);
+/*
+ * The part of it that ends with this process image, for a program that starts another one which must
+ * find the world as it was: not dumpable (and so no core files), the host's hands off the crypto
+ * library, the locked arena.  umask, limits and privileges stay.
+ */
+SEAL_CHECKED int seal_process_protect(struct seal_err *err);
 
 /* Give memory that is free back to the system: for when much has been freed. */
 void seal_memory_tidy(void);

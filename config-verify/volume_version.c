@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers for the directory of one version: new, private, every file created and none opened, complete
+ * before anybody is led to it.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs/fs.h"
+#include "config-verify/beneath.h"
+#include "config-verify/volume_internal.h"
+
+int
+verify_write_content(int fd, const struct seal_secret *content, struct seal_err *err)
+{
+	size_t left = content == NULL ? 0 : seal_secret_len(content);
+	const uint8_t *at = left == 0 ? NULL : seal_secret_peek(content);
+
+	while (left > 0) {
+		ssize_t n = write(fd, at, left);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return seal_fail_errno(err, n < 0 ? errno : EIO, "cannot write");
+		at += n;
+		left -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Make or find a directory and move *at, which the caller owns, into it. */
+static int
+enter(int *at, const char *name, size_t *made, struct seal_err *err)
+{
+	int next;
+
+	if (mkdirat(*at, name, 0700) == 0)
+		++*made;
+	else if (errno != EEXIST)
+		return seal_fail_errno(err, errno, "cannot make the directory '%s'", name);
+	next = verify_open_beneath(*at, name, O_PATH | O_DIRECTORY, 0);
+	if (next < 0 && errno == ENOTDIR)
+		return seal_fail(err, SEAL_E_CONFLICT, "'%s' is no directory", name);
+	if (next < 0)
+		return verify_fail_beneath(err, errno, name);
+	seal_closep(at);
+	*at = next;
+	return 0;
+}
+
+int
+verify_make_parents(int top, const char *path, const char **ret_name, size_t *made,
+		    struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int at = verify_open_beneath(top, ".", O_PATH | O_DIRECTORY, 0);
+	char part[VERIFY_NAME_LEN];
+	size_t len;
+	int r;
+
+	if (at < 0)
+		return verify_fail_beneath(err, errno, ".");
+	for (; path[len = strcspn(path, "/")] != '\0'; path += len + 1) {
+		memcpy(part, path, len); /* checked: a part fits */
+		part[len] = '\0';
+		r = enter(&at, part, made, err);
+		if (r < 0)
+			return r;
+	}
+	*ret_name = path;
+	r = at;
+	at = -1;
+	return r;
+}
+
+static int
+write_file(int dir, const struct verify_file *file, size_t *made, struct seal_err *err)
+{
+	const char *name;
+	SEAL_SCOPED(seal_closep)
+	int parent = verify_make_parents(dir, file->path, &name, made, err);
+	SEAL_SCOPED(seal_closep) int fd = -1;
+	int r;
+
+	if (parent < 0)
+		return parent;
+	fd = verify_open_beneath(parent, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	if (fd < 0)
+		return verify_fail_beneath(err, errno, name);
+	++*made;
+	r = verify_write_content(fd, file->content, err);
+	if (r == 0 && fchmod(fd, file->mode) < 0)
+		r = seal_fail_errno(err, errno, "cannot set the mode");
+	return r;
+}
+
+/* In the manner of Kubernetes: when it was made, then what nobody can foresee. */
+static int
+make_name(char name[static VERIFY_NAME_LEN], struct seal_err *err)
+{
+	const time_t now = time(NULL);
+	uint64_t random;
+	struct tm tm;
+	size_t len;
+
+	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return seal_fail_errno(err, errno, "cannot draw a random name");
+	if (gmtime_r(&now, &tm) == NULL)
+		return seal_fail(err, SEAL_E_SYSTEM, "the clock shows no time");
+	len = strftime(name, VERIFY_NAME_LEN, "..%Y_%m_%d_%H_%M_%S.", &tm);
+	(void)snprintf(name + len, VERIFY_NAME_LEN - len, "%" PRIu64, random);
+	return 0;
+}
+
+/* Made by us a moment ago, and still that: nobody else can own it, and nothing is in it. */
+static int
+check_new(int dir, struct seal_err *err)
+{
+	struct stat st;
+
+	if (fstat(dir, &st) < 0)
+		return seal_fail_errno(err, errno, "cannot look at the new directory");
+	if (st.st_uid != geteuid() || st.st_nlink != 2 || st.st_size != 0)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "somebody put another directory in its place");
+	return 0;
+}
+
+static int
+open_new(int top, const char *name, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int dir = -1;
+	int r;
+
+	if (mkdirat(top, name, 0700) < 0)
+		return seal_fail_errno(err, errno, "cannot make a directory");
+	dir = verify_open_beneath(top, name, O_RDONLY | O_DIRECTORY, 0);
+	if (dir < 0)
+		return verify_fail_beneath(err, errno, name);
+	r = check_new(dir, err);
+	/* Whatever the umask, and whatever a group bit above handed down. */
+	if (r == 0 && fchmod(dir, 0700) < 0)
+		r = seal_fail_errno(err, errno, "cannot close '%s' to others", name);
+	if (r < 0)
+		return r;
+	r = dir;
+	dir = -1;
+	return r;
+}
+
+int
+verify_version_write(int top, const struct verify_file *files, size_t file_count,
+		     char name[static VERIFY_NAME_LEN], struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int dir = -1;
+	size_t made = 0;
+	int r = make_name(name, err);
+
+	if (r < 0)
+		return r;
+	dir = open_new(top, name, err);
+	if (dir < 0)
+		return dir;
+	for (size_t i = 0; i < file_count; i++) {
+		r = write_file(dir, &files[i], &made, err);
+		if (r < 0)
+			return seal_note(err, r, "'%s'", files[i].path);
+		if (made > VERIFY_MAX_ENTRIES)
+			return seal_fail(err, SEAL_E_LIMIT, "more than %u files and directories",
+					 VERIFY_MAX_ENTRIES);
+	}
+	return 0;
+}
