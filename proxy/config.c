@@ -52,6 +52,7 @@ proxy_config_free(struct proxy_config *config)
 	free(config->health_origin);
 	free(config->metrics_origin);
 	free(config->control_origin);
+	free(config->agent_origin);
 	free(config);
 }
 
@@ -90,7 +91,7 @@ static int
 check_address(enum proxy_address which, const struct seal_endpoint *endpoint, const char *text,
 	      struct seal_err *err)
 {
-	if (which == PROXY_CONTROL && !endpoint->is_unix)
+	if ((which == PROXY_CONTROL || which == PROXY_AGENT) && !endpoint->is_unix)
 		return seal_fail(err, SEAL_E_FORMAT, "'%s' is neither unix:/path nor off", text);
 	if (which == PROXY_CAPTURE && endpoint->is_unix)
 		return seal_fail(err, SEAL_E_FORMAT, "'%s' is no TCP address", text);
@@ -127,6 +128,8 @@ find_slot(struct proxy_config *config, enum proxy_address which)
 	case PROXY_CONTROL:
 		return (struct slot){ &config->has_control, &config->control,
 				      &config->control_origin };
+	case PROXY_AGENT:
+		return (struct slot){ &config->has_agent, &config->agent, &config->agent_origin };
 	case PROXY_CAPTURE:
 		break;
 	}
@@ -141,19 +144,29 @@ set_listen6(struct proxy_capture_config *capture, bool has_listen6)
 	capture->listen6 = (struct seal_endpoint){ .host = "::", .port = capture->listen.port };
 }
 
+/* The two sockets that are there by default; NULL for other addresses. */
+static bool *
+find_explicit(struct proxy_config *config, enum proxy_address which)
+{
+	if (which == PROXY_CONTROL)
+		return &config->control_explicit;
+	return which == PROXY_AGENT ? &config->agent_explicit : NULL;
+}
+
 int
 proxy_config_set_address(struct proxy_config *config, enum proxy_address which, const char *text,
 			 const char *origin, struct seal_err *err)
 {
 	const char *default_host = which == PROXY_CAPTURE ? "0.0.0.0" : "127.0.0.1";
+	bool *explicit = find_explicit(config, which);
 	struct slot slot = find_slot(config, which);
 	struct seal_endpoint endpoint = { 0 };
 	char *copy;
 	int r;
 
-	if (which == PROXY_CONTROL && strcmp(text, "off") == 0) {
-		config->has_control = false;
-		config->control_explicit = true;
+	if (explicit != NULL && strcmp(text, "off") == 0) {
+		*slot.has = false;
+		*explicit = true;
 		return 0;
 	}
 	r = seal_endpoint_parse(&endpoint, text, default_host, err);
@@ -168,8 +181,8 @@ proxy_config_set_address(struct proxy_config *config, enum proxy_address which, 
 	*slot.endpoint = endpoint;
 	free(*slot.origin);
 	*slot.origin = copy;
-	if (which == PROXY_CONTROL)
-		config->control_explicit = true;
+	if (explicit != NULL)
+		*explicit = true;
 	if (which == PROXY_CAPTURE)
 		set_listen6(&config->capture, strchr(text, ':') == NULL);
 	return 0;

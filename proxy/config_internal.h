@@ -46,7 +46,7 @@ SEAL_CHECKED int proxy_config_add(struct proxy_config *config,
 				  struct proxy_listener_config *listener, struct seal_err *err);
 
 /* Addresses besides those of listeners.  origin is copied. */
-enum proxy_address { PROXY_HEALTH, PROXY_METRICS, PROXY_CONTROL, PROXY_CAPTURE };
+enum proxy_address { PROXY_HEALTH, PROXY_METRICS, PROXY_CONTROL, PROXY_AGENT, PROXY_CAPTURE };
 SEAL_CHECKED int proxy_config_set_address(struct proxy_config *config, enum proxy_address which,
 					  const char *text, const char *origin,
 					  struct seal_err *err);

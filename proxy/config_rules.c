@@ -107,7 +107,7 @@ struct place {
 	const char *origin;
 };
 
-#define MAX_PLACES 5
+#define MAX_PLACES 6
 
 static size_t
 list_places(const struct proxy_config *config, struct place places[static MAX_PLACES])
@@ -128,6 +128,9 @@ list_places(const struct proxy_config *config, struct place places[static MAX_PL
 	if (config->has_control)
 		places[count++] =
 			(struct place){ &config->control, "control", config->control_origin };
+	if (config->has_agent)
+		places[count++] =
+			(struct place){ &config->agent, "agent", config->agent_origin };
 	return count;
 }
 
@@ -147,12 +150,16 @@ static int
 check_place(const struct place *place, const struct proxy_listener_config *listener,
 	    struct seal_err *err)
 {
-	bool is_for_us = strcmp(place->key, "capture") == 0 || strcmp(place->key, "control") == 0;
+	bool is_for_us = strcmp(place->key, "capture") == 0 ||
+			 strcmp(place->key, "control") == 0 || strcmp(place->key, "agent") == 0;
 
 	if (listener->captured ? bypasses_capture(place->endpoint, &listener->listen)
 			       : proxy_endpoints_collide(place->endpoint, &listener->listen))
 		return fail_taken(place, listener->origin, err);
-	/* Forwarded to the capture it would go round; to the control socket it would be us who asks. */
+	/*
+	 * Forwarded to the capture it would go round; to the control socket it would be us who asks; the
+	 * agent is for the pod alone.
+	 */
 	for (size_t i = 0; is_for_us && i < listener->target_count; i++) {
 		if (proxy_endpoints_collide(place->endpoint, &listener->targets[i]))
 			return seal_fail(err, SEAL_E_REFUSED,
@@ -223,7 +230,7 @@ proxy_config_check(const struct proxy_config *config, bool need_peers, struct se
 {
 	int r = 0;
 
-	if (config->listener_count == 0)
+	if (config->listener_count == 0 && !config->has_agent) /* which alone is of use */
 		return seal_fail(err, SEAL_E_FORMAT,
 				 "no listener: give --inbound, --outbound, --public or --config");
 	for (size_t i = 0; r == 0 && i < config->listener_count; i++)
@@ -265,6 +272,8 @@ proxy_config_check_reload(const struct proxy_config *running, const struct proxy
 
 	if (!is_same_capture(&running->capture, &next->capture))
 		key = "capture";
+	else if (!is_same(running->has_agent, &running->agent, next->has_agent, &next->agent))
+		key = "agent";
 	else if (!is_same(running->has_control, &running->control, next->has_control,
 			  &next->control))
 		key = "control";

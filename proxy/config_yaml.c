@@ -166,6 +166,7 @@ static const struct proxy_key table[] = {
 	{ "metrics", IN_TOP, proxy_read_address, .is_fixed = true, .address = PROXY_METRICS },
 	{ "unsafe-metrics", IN_TOP, proxy_read_unsafe },
 	{ "control", IN_TOP, proxy_read_address, .is_fixed = true, .address = PROXY_CONTROL },
+	{ "agent", IN_TOP, proxy_read_address, .is_fixed = true, .address = PROXY_AGENT },
 	{ "log", IN_TOP, read_map, .inner = IN_LOG },
 
 	{ "unsafe-forward", IN_FORWARDING, proxy_read_unsafe },
@@ -273,6 +274,10 @@ swap_settings(struct proxy_config *a, struct proxy_config *b)
 	SWAP(a, b, control_explicit);
 	SWAP(a, b, control);
 	SWAP(a, b, control_origin);
+	SWAP(a, b, has_agent);
+	SWAP(a, b, agent_explicit);
+	SWAP(a, b, agent);
+	SWAP(a, b, agent_origin);
 	SWAP(a, b, log_level);
 	SWAP(a, b, log_json);
 	SWAP(a, b, handshake_ms);

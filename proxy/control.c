@@ -47,6 +47,8 @@ struct proxy_control {
 	struct seal_staging *staging;
 	proxy_view_fn fill;
 	const void *arg;
+	const struct proxy_agent *agent;
+	struct proxy_agent_view *agent_view; /* with an agent: room for one look at it */
 	struct proxy_usage_source *usage;
 	struct seal_log_limit failures; /* strangers can make them */
 	uint64_t second;                /* in which metrics were made so many times */
@@ -75,7 +77,7 @@ reply_error(struct seal_http_request *request, unsigned status, const char *code
 }
 
 static int
-take_view(const struct proxy_control *control, struct proxy_view *ret_view, struct seal_err *err)
+take_view(struct proxy_control *control, struct proxy_view *ret_view, struct seal_err *err)
 {
 	int r = control->fill(control->arg, ret_view, err);
 
@@ -85,11 +87,15 @@ take_view(const struct proxy_control *control, struct proxy_view *ret_view, stru
 	ret_view->started = control->started;
 	ret_view->uptime_s = (seal_loop_now_ms(control->loop) - control->started_ms) / 1000;
 	proxy_usage_read(control->usage, &ret_view->usage);
+	if (control->agent != NULL) {
+		proxy_agent_look(control->agent, control->agent_view);
+		ret_view->agent = control->agent_view;
+	}
 	return 0;
 }
 
 static int
-write_metrics(const struct proxy_control *control, struct seal_bytes *out, struct seal_err *err)
+write_metrics(struct proxy_control *control, struct seal_bytes *out, struct seal_err *err)
 {
 	struct proxy_view view = { 0 };
 	int r = take_view(control, &view, err);
@@ -101,7 +107,7 @@ write_metrics(const struct proxy_control *control, struct seal_bytes *out, struc
 }
 
 static int
-write_status(const struct proxy_control *control, bool with_conns, struct seal_bytes *out,
+write_status(struct proxy_control *control, bool with_conns, struct seal_bytes *out,
 	     struct seal_err *err)
 {
 	struct proxy_view view = { 0 };
@@ -357,6 +363,15 @@ open_doors(struct proxy_control *control, const struct proxy_control_source *sou
 	return config->has_control ? open_local(control, source, err) : 0;
 }
 
+static int
+make_agent_view(struct proxy_control *control, struct seal_err *err)
+{
+	if (control->agent == NULL)
+		return 0;
+	control->agent_view = calloc(1, sizeof(*control->agent_view));
+	return control->agent_view == NULL ? seal_fail_memory(err) : 0;
+}
+
 int
 proxy_control_open(struct proxy_control **ret_control, struct seal_loop *loop,
 		   const struct proxy_control_source *source, struct seal_err *err)
@@ -370,10 +385,13 @@ proxy_control_open(struct proxy_control **ret_control, struct seal_loop *loop,
 	control->staging = source->staging;
 	control->fill = source->fill;
 	control->arg = source->arg;
+	control->agent = source->agent;
 	control->started = seal_clock_now();
 	control->started_ms = seal_loop_now_ms(loop);
 	control->usage = proxy_usage_open();
-	r = open_doors(control, source, err);
+	r = make_agent_view(control, err);
+	if (r == 0)
+		r = open_doors(control, source, err);
 	if (r < 0) {
 		proxy_control_free(control);
 		return r;
@@ -390,5 +408,6 @@ proxy_control_free(struct proxy_control *control)
 	close_door(&control->metrics);
 	close_door(&control->local);
 	proxy_usage_close(control->usage);
+	free(control->agent_view);
 	free(control);
 }

@@ -26,10 +26,11 @@ struct proxy_control;
 /*
  * Open what the worker's configuration names; neither address changes afterwards.  The socket's folder
  * is made when it is missing.  A socket nobody asked for (the default one) that cannot be opened is
- * only said in the log.
+ * only said in the log.  agent may be NULL; otherwise it is told about too, and outlives this.
  */
 SEAL_CHECKED int proxy_control_new(struct proxy_control **ret_control, struct seal_loop *loop,
-				   struct proxy_worker *worker, struct seal_err *err);
+				   struct proxy_worker *worker, const struct proxy_agent *agent,
+				   struct seal_err *err);
 void proxy_control_free(struct proxy_control *control);
 /*
  * The same without a worker: fill makes a view (proxy_view_init), which is released for it; its usage,
@@ -42,6 +43,7 @@ struct proxy_control_source {
 	struct seal_staging *staging;
 	proxy_view_fn fill;
 	const void *arg;
+	const struct proxy_agent *agent; /* NULL: there is none */
 };
 SEAL_CHECKED int proxy_control_open(struct proxy_control **ret_control, struct seal_loop *loop,
 				    const struct proxy_control_source *source,

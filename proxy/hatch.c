@@ -29,6 +29,7 @@ struct proxy_hatch {
 	char *path; /* NULL: nothing to remove (any more) */
 	char trust_domain[SEAL_TRUST_DOMAIN_MAX + 1];
 	struct seal_strv hostnames;
+	struct proxy_keys *keys; /* NULL: they are not kept */
 	const atomic_bool *abort;
 	struct seal_certs *chain; /* ours; NULL before the first hatch */
 	struct seal_key *key;
@@ -43,9 +44,8 @@ struct proxy_hatch {
 };
 
 int
-proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg, const char *path,
-		const struct seal_strv *hostnames, uint32_t max_sessions, const atomic_bool *abort,
-		struct seal_err *err)
+proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg,
+		const struct proxy_hatch_config *config, struct seal_err *err)
 {
 	struct proxy_hatch *hatch = calloc(1, sizeof(*hatch));
 	struct seal_identity identity = { 0 };
@@ -53,13 +53,14 @@ proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg, const char *pa
 
 	if (hatch == NULL)
 		return seal_fail_memory(err);
-	hatch->max_sessions = max_sessions;
-	hatch->abort = abort;
+	hatch->max_sessions = config->max_sessions;
+	hatch->abort = config->abort;
+	hatch->keys = config->keys;
 	r = seal_cert_identity(seal_certs_at(egg_cert(*egg), 0), &identity, err);
 	if (r == 0)
-		r = seal_strv_copy(&hatch->hostnames, hostnames, err);
-	if (r == 0 && path != NULL) {
-		hatch->path = seal_strndup(path, strlen(path));
+		r = seal_strv_copy(&hatch->hostnames, config->hostnames, err);
+	if (r == 0 && config->path != NULL) {
+		hatch->path = seal_strndup(config->path, strlen(config->path));
 		r = hatch->path == NULL ? seal_fail_memory(err) : 0;
 	}
 	if (r < 0) {
@@ -233,6 +234,10 @@ accept_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentia
 		r = check_names(hatch, state, credentials, err);
 	if (r != 0)
 		return seal_note(err, r, "the certificate received");
+	if (hatch->keys != NULL)
+		r = proxy_keys_update(hatch->keys, credentials, err);
+	if (r < 0)
+		return r;
 	seal_certs_free(hatch->chain);
 	seal_key_free(hatch->key);
 	hatch->chain = SEAL_TAKE(chain);
@@ -318,4 +323,33 @@ proxy_hatch_turn(struct proxy_hatch *hatch, struct proxy_identity_state **ret_st
 	log_success(hatch, renew, *ret_state);
 	remove_egg(hatch);
 	return 0;
+}
+
+int
+proxy_hatch_set_sessions(struct proxy_hatch *hatch, uint32_t max_sessions,
+			 struct proxy_identity_state **state, struct seal_err *err)
+{
+	const struct proxy_state_parts parts = { .chain = hatch->chain,
+						 .anchors = (*state)->anchors,
+						 .key = hatch->key,
+						 .clients = &(*state)->clients,
+						 .servers = &(*state)->servers,
+						 .generation = (*state)->generation,
+						 .max_sessions = max_sessions,
+						 .now = seal_clock_now() };
+	struct proxy_identity_state *again = NULL;
+	int r = proxy_state_new(&again, &parts, err);
+
+	if (r < 0)
+		return r;
+	hatch->max_sessions = max_sessions;
+	proxy_state_unref(*state);
+	*state = again;
+	return 0;
+}
+
+void
+proxy_hatch_set_abort(struct proxy_hatch *hatch, const atomic_bool *abort)
+{
+	hatch->abort = abort;
 }

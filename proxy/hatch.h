@@ -11,17 +11,22 @@
 #include <stdatomic.h>
 
 #include "egg/egg.h"
+#include "proxy/keys.h"
 #include "proxy/proxy.h"
 
 struct proxy_hatch;
 
-/*
- * Takes the egg over on success.  path, when not NULL, names the egg's file, which is removed after
- * the first hatch where the file system allows.  Calls end early when *abort becomes true.
- */
-SEAL_CHECKED int proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg, const char *path,
-				 const struct seal_strv *hostnames, uint32_t max_sessions,
-				 const atomic_bool *abort, struct seal_err *err);
+struct proxy_hatch_config {
+	const char *path; /* NULL, or the egg's file: removed after the first hatch where that can be */
+	const struct seal_strv *hostnames; /* to ask for */
+	struct proxy_keys *keys; /* NULL, or where the keys of each answer go before its state does */
+	uint32_t max_sessions;   /* of each state */
+	const atomic_bool *abort; /* calls end early when it becomes true */
+};
+
+/* Takes the egg over on success. */
+SEAL_CHECKED int proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg,
+				 const struct proxy_hatch_config *config, struct seal_err *err);
 void proxy_hatch_free(struct proxy_hatch *hatch);
 
 /*
@@ -29,5 +34,15 @@ void proxy_hatch_free(struct proxy_hatch *hatch);
  * the next turn.  Logs what it did and what failed.
  */
 uint64_t proxy_hatch_turn(struct proxy_hatch *hatch, struct proxy_identity_state **ret_state);
+
+/*
+ * Who hatched before knowing how many sessions are kept says so now: later states keep as many, and
+ * *state, the latest one, is replaced by one that does.  Nobody is asked anything.
+ */
+SEAL_CHECKED int proxy_hatch_set_sessions(struct proxy_hatch *hatch, uint32_t max_sessions,
+					  struct proxy_identity_state **state,
+					  struct seal_err *err);
+/* Calls end early when this one becomes true instead. */
+void proxy_hatch_set_abort(struct proxy_hatch *hatch, const atomic_bool *abort);
 
 #endif

@@ -9,7 +9,6 @@
 #include <signal.h>
 
 #include "proxy/credentials.h"
-#include "proxy/hatch.h"
 
 struct proxy_identity {
 	struct proxy_hatch *hatch; /* or: */
@@ -113,6 +112,26 @@ init_waiting(struct proxy_identity *identity, struct seal_err *err)
 	return r == 0 ? 0 : seal_fail_errno(err, r, "cannot make a condition");
 }
 
+static int
+find_source(struct proxy_identity *identity, const struct proxy_identity_config *config,
+	    struct seal_err *err)
+{
+	const struct proxy_hatch_config of_egg = { .path = config->egg_path,
+						   .hostnames = config->hostnames,
+						   .max_sessions = config->max_sessions,
+						   .abort = &identity->stop };
+
+	if (config->hatch != NULL) {
+		identity->hatch = SEAL_TAKE(*config->hatch);
+		proxy_hatch_set_abort(identity->hatch, &identity->stop);
+		return 0;
+	}
+	if (config->egg != NULL)
+		return proxy_hatch_new(&identity->hatch, config->egg, &of_egg, err);
+	return proxy_credentials_new(&identity->credentials, config->credentials,
+				     config->max_sessions, err);
+}
+
 int
 proxy_identity_start(struct proxy_identity **ret_identity,
 		     const struct proxy_identity_config *config, struct seal_err *err)
@@ -131,12 +150,7 @@ proxy_identity_start(struct proxy_identity **ret_identity,
 		free(identity);
 		return r;
 	}
-	if (config->egg != NULL)
-		r = proxy_hatch_new(&identity->hatch, config->egg, config->egg_path,
-				    config->hostnames, config->max_sessions, &identity->stop, err);
-	else
-		r = proxy_credentials_new(&identity->credentials, config->credentials,
-					  config->max_sessions, err);
+	r = find_source(identity, config, err);
 	if (r == 0)
 		r = start_thread(identity, err);
 	if (r < 0) {

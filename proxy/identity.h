@@ -7,6 +7,7 @@
  */
 
 #include "egg/egg.h"
+#include "proxy/hatch.h"
 #include "proxy/proxy.h"
 
 struct proxy_identity;
@@ -15,7 +16,8 @@ struct proxy_identity;
 typedef void (*proxy_publish_fn)(void *arg, struct proxy_identity_state *state);
 
 struct proxy_identity_config {
-	struct egg **egg; /* taken over; or NULL, and a folder: */
+	struct proxy_hatch **hatch; /* taken over: an egg that has hatched; or NULL, and: */
+	struct egg **egg;           /* taken over; or NULL, and a folder: */
 	const char *credentials;
 	const char *egg_path;              /* removed after the first hatch; may be NULL */
 	const struct seal_strv *hostnames; /* to ask for, with an egg */

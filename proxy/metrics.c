@@ -341,6 +341,44 @@ put_identity(struct page *page, const struct proxy_view *view)
 	put_public(page, view, "seal_public_certs_expired", true);
 }
 
+static const struct {
+	const char *name;
+	const char *labels;
+	const char *help;
+	size_t offset; /* in struct proxy_agent_counters */
+} agent_counters[] = {
+#define AT(field) offsetof(struct proxy_agent_counters, field)
+	{ "seal_agent_connections_total", "result=\"limited\"",
+	  "Connections to the agent, by what became of them.", AT(limited) },
+	{ "seal_agent_connections_total", "result=\"refused\"", "", AT(refused) },
+	{ "seal_agent_connections_total", "result=\"served\"", "", AT(served) },
+	{ "seal_unseal_total", "result=\"opened\"",
+	  "Sealed values that containers brought to be opened.", AT(opened) },
+	{ "seal_unseal_total", "result=\"refused\"", "", AT(unopened) },
+#undef AT
+};
+
+static void
+put_agent(struct page *page, const struct proxy_agent_view *agent)
+{
+	if (agent == NULL)
+		return;
+	put_alone(page, "seal_agent_connections", "gauge",
+		  "Containers' connections to the agent open now.", agent->callers);
+	for (size_t i = 0; i < SEAL_COUNT(agent_counters); i++) {
+		uint64_t value;
+
+		if (agent_counters[i].help[0] != '\0')
+			put_head(page, agent_counters[i].name, "counter", agent_counters[i].help);
+		memcpy(&value, (const char *)&agent->counters + agent_counters[i].offset,
+		       sizeof(value));
+		put_sample(page, agent_counters[i].name, agent_counters[i].labels, value);
+	}
+	put_alone(page, "seal_sealed_config_generation", "gauge",
+		  "Which generation of its sealed configuration the proxy was started with.",
+		  agent->own.gen);
+}
+
 static uint64_t
 open_on_removed(const struct proxy_view *view)
 {
@@ -407,6 +445,7 @@ proxy_metrics_write(const struct proxy_view *view, struct seal_bytes *out, struc
 		put_handshakes(&page, view->listeners[at].listener);
 	put_targets(&page, view);
 	put_identity(&page, view);
+	put_agent(&page, view->agent);
 	put_whole(&page, view);
 	put_process(&page, view);
 	return page.failed < 0 ? seal_note(err, page.failed, "metrics") : 0;

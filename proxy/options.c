@@ -165,6 +165,11 @@ static const struct seal_option table[] = {
 	  .offset = OPTION(public),
 	  .arg = "LISTEN=FORWARD[,FORWARD]",
 	  .help = "take TLS from anybody, hand plaintext to the application" },
+	{ .name = "sealed-config",
+	  .type = SEAL_OPT_STR,
+	  .offset = OPTION(sealed_config),
+	  .arg = "VALUE",
+	  .help = "take the whole configuration from a sealed value" },
 	{ .name = "version",
 	  .letter = 'V',
 	  .type = SEAL_OPT_FLAG,
@@ -179,7 +184,16 @@ static const char *const of_status[] = {
 static const char *const of_log_level[] = { "control", "help", "version", NULL };
 static const char *const of_sandbox_test[] = { "help", "version", NULL };
 static const char *const not_of_serve[] = { "connections", "output", NULL };
-static const char *const not_of_capture_rules[] = { "check", "connections", "output", NULL };
+static const char *const not_of_capture_rules[] = { "check", "connections", "output",
+						    "sealed-config", NULL };
+/*
+ * Whoever hands over a sealed configuration is not trusted with any setting in it: not with addresses,
+ * targets and peers, and as little with limits and deadlines.  How to log, and whether to serve at all, is
+ * the machine's own matter.
+ */
+static const char *const beside_sealed[] = { "check",     "help",          "log-format",
+					     "log-level", "sealed-config", "version",
+					     NULL };
 
 static const struct {
 	const char *name;
@@ -285,6 +299,18 @@ check_command(const struct proxy_options *options, struct seal_err *err)
 	return 0;
 }
 
+static int
+check_sealed(const struct proxy_options *options, struct seal_err *err)
+{
+	for (size_t i = 0; options->sealed_config != NULL && i < SEAL_COUNT(table); i++)
+		if (is_given(options, &table[i]) && !is_among(beside_sealed, table[i].name))
+			return seal_fail(err, SEAL_E_USAGE,
+					 "--%s cannot be given beside --sealed-config, which says "
+					 "it all",
+					 table[i].name);
+	return 0;
+}
+
 /* Words that are one of a few, and options that need each other. */
 static int
 check_values(const struct proxy_options *options, struct seal_err *err)
@@ -340,6 +366,8 @@ proxy_options_parse(struct proxy_options *ret_options, int argc, char **argv, st
 		r = read_command(ret_options, words, count, err);
 	if (r == 0)
 		r = check_command(ret_options, err);
+	if (r == 0)
+		r = check_sealed(ret_options, err);
 	if (r < 0)
 		return r;
 	if (ret_options->output == NULL)

@@ -53,6 +53,7 @@ struct proxy_options {
 	struct seal_strv outbound;
 	const char *output; /* "text" or "json", in any case */
 	struct seal_strv public;
+	const char *sealed_config;
 	bool version;
 };
 
@@ -74,6 +75,14 @@ SEAL_CHECKED int proxy_options_log(const struct proxy_options *options, enum sea
 				   bool *ret_json, struct seal_err *err);
 /* True when listeners are named on the command line, directly or by --config. */
 bool proxy_options_has_listeners(const struct proxy_options *options);
+/*
+ * The configuration that came sealed, and was opened: text is YAML or JSON, of which nothing is said in
+ * the sentence of a failure but where it was.  Of the options only those of the log mean anything.
+ */
+SEAL_CHECKED int proxy_options_configure_sealed(const struct proxy_options *options,
+						const char *text, size_t text_len,
+						struct proxy_config **ret_config,
+						struct seal_err *err);
 /*
  * The whole configuration, checked.  Reads the file of --config, each time anew: the same call answers
  * a reload.  Options have the last word over the file.

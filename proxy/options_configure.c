@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fs/fs.h"
+#include "config-verify/agent.h"
 #include "proxy/config_internal.h"
 #include "proxy/options.h"
 
@@ -75,12 +76,16 @@ add_listeners(struct proxy_config *config, const struct proxy_options *options,
 	return r;
 }
 
-/* The one who may ask is who runs us: the socket is where only that one can put it. */
+/*
+ * The one who may ask is who runs us: the socket is where only that one can put it.  In a pod that is one
+ * place for every user, and no variable of the host's names another.
+ */
 static int
-set_default_control(struct proxy_config *config, struct seal_err *err)
+set_default_control(struct proxy_config *config, bool in_pod, struct seal_err *err)
 {
-	const char *folder = geteuid() == 0 ? "/run/seal" : secure_getenv("XDG_RUNTIME_DIR");
-	const char *name = geteuid() == 0 ? "proxy.sock" : "seal-proxy.sock";
+	const bool fixed = in_pod || geteuid() == 0;
+	const char *folder = fixed ? "/run/seal" : secure_getenv("XDG_RUNTIME_DIR");
+	const char *name = fixed ? "proxy.sock" : "seal-proxy.sock";
 	struct seal_endpoint endpoint = { 0 };
 	char text[sizeof(endpoint.host) + 64];
 	int len;
@@ -123,7 +128,7 @@ set_addresses(struct proxy_config *config, const struct proxy_options *options,
 		if (r < 0)
 			return seal_note(err, r, "%s", given[i].flag);
 	}
-	return config->control_explicit ? 0 : set_default_control(config, err);
+	return config->control_explicit ? 0 : set_default_control(config, false, err);
 }
 
 static void
@@ -162,8 +167,8 @@ proxy_options_configure(const struct proxy_options *options, struct proxy_config
 
 	if (!proxy_options_has_listeners(options))
 		return seal_fail(err, SEAL_E_USAGE,
-				 "no listener: give --inbound, --outbound, --public or --config, "
-				 "see --help");
+				 "no listener: give --inbound, --outbound, --public, --config or "
+				 "--sealed-config, see --help");
 	r = proxy_config_new(&config, err);
 	if (r == 0 && options->config != NULL)
 		r = add_file(config, options->config, err);
@@ -180,6 +185,68 @@ proxy_options_configure(const struct proxy_options *options, struct proxy_config
 	if (r == 0 && options->command == PROXY_CAPTURE_RULES && !config->capture.enabled)
 		r = seal_fail(err, SEAL_E_FORMAT,
 			      "nothing is captured: give --capture or 'capture' in a file");
+	if (r == 0 && config->has_agent)
+		r = seal_fail(err, SEAL_E_REFUSED,
+			      "%s: there is an agent with a sealed configuration only",
+			      config->agent_origin);
+	if (r < 0)
+		return r;
+	*ret_config = SEAL_TAKE(config);
+	return 0;
+}
+
+#define SEALED_NAME "the sealed configuration"
+
+/*
+ * What is wrong with it may quote it, and everybody who runs us reads the log.  The place is enough for
+ * whoever can read the original.
+ */
+static int
+hide_quotes(const struct seal_err *why, int r, struct seal_err *err)
+{
+	unsigned line = 0;
+	unsigned column = 0;
+
+	if (sscanf(why->text, SEALED_NAME ":%u:%u:", &line, &column) == 2)
+		return seal_fail(err, r,
+				 SEALED_NAME " has a mistake at %u:%u of its JSON: look at the "
+					     "original with seal-proxy --check",
+				 line, column);
+	return seal_fail(err, r,
+			 SEALED_NAME " cannot be served (%s): look at the original with "
+				     "seal-proxy --check",
+			 seal_code_name(r));
+}
+
+static int
+set_default_agent(struct proxy_config *config, struct seal_err *err)
+{
+	if (config->agent_explicit)
+		return 0;
+	return proxy_config_set_address(config, PROXY_AGENT, "unix:" VERIFY_AGENT_PATH,
+					"agent (the default; it can be off)", err);
+}
+
+int
+proxy_options_configure_sealed(const struct proxy_options *options, const char *text,
+			       size_t text_len, struct proxy_config **ret_config,
+			       struct seal_err *err)
+{
+	SEAL_SCOPED(proxy_config_freep) struct proxy_config *config = NULL;
+	struct seal_err why = { 0 };
+	int r = proxy_config_new(&config, &why);
+
+	if (r == 0)
+		r = proxy_config_add_yaml(config, SEALED_NAME, text, text_len, &why);
+	if (r == 0 && !config->control_explicit)
+		r = set_default_control(config, true, &why);
+	if (r == 0)
+		r = set_default_agent(config, &why);
+	if (r == 0)
+		r = proxy_config_check(config, false, &why);
+	if (r < 0)
+		return hide_quotes(&why, r, err);
+	r = read_log(options, &config->log_level, &config->log_json, err);
 	if (r < 0)
 		return r;
 	*ret_config = SEAL_TAKE(config);
@@ -196,7 +263,7 @@ proxy_options_control(const struct proxy_options *options, struct seal_endpoint 
 	if (r < 0)
 		return r;
 	if (options->control == NULL)
-		r = set_default_control(config, err);
+		r = set_default_control(config, secure_getenv("XDG_RUNTIME_DIR") == NULL, err);
 	else if (proxy_config_set_address(config, PROXY_CONTROL, options->control, "--control",
 					  err) < 0)
 		r = seal_note(err, SEAL_E_USAGE, "--control");

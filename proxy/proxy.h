@@ -117,6 +117,10 @@ struct proxy_config {
 	bool control_explicit;        /* asked for, or turned off; otherwise the default */
 	struct seal_endpoint control; /* unix: what seal-proxy status asks */
 	char *control_origin;
+	bool has_agent;
+	bool agent_explicit;        /* likewise; there is one only with a sealed configuration */
+	struct seal_endpoint agent; /* unix: what the containers of the pod ask */
+	char *agent_origin;
 	enum seal_level log_level;
 	bool log_json;
 	uint32_t handshake_ms;
@@ -154,7 +158,7 @@ SEAL_CHECKED int proxy_config_add_public(struct proxy_config *config, const char
 					 const char *certificate, const char *key,
 					 const char *client_ca, struct seal_err *err);
 /*
- * Rules over the whole: at least one listener; with need_peers, every listener between peers names
+ * Rules over the whole: at least one listener, or an agent; with need_peers, every listener between peers names
  * them; nothing takes the address of something else, captured listeners have a capture.  (Each
  * listener alone, and that no two share an address, was checked when it was added.)
  */

@@ -45,6 +45,12 @@ confine(const struct proxy_sandbox_paths *paths, struct proxy_sandbox_report *re
 	return 0;
 }
 
+static int
+confine_first(struct proxy_sandbox_report *report, struct seal_err *err)
+{
+	return confine(NULL, report, err);
+}
+
 #else
 
 static int
@@ -59,16 +65,41 @@ confine(const struct proxy_sandbox_paths *paths, struct proxy_sandbox_report *re
 	return r < 0 ? r : seal_confine_calls(calls, count, &report->seccomp, err);
 }
 
+static int
+confine_first(struct proxy_sandbox_report *report, struct seal_err *err)
+{
+	struct seal_call calls[PROXY_SANDBOX_CALLS_MAX];
+	size_t count = proxy_sandbox_first_calls(calls, getpid());
+
+	return seal_confine_calls(calls, count, &report->seccomp, err);
+}
+
 #endif
+
+int
+proxy_sandbox_begin(struct proxy_sandbox_report *report, struct seal_err *err)
+{
+	int r = check_alone(err);
+
+	if (r == 0)
+		r = seal_confine_capabilities(KEPT_CAPABILITIES, err);
+	if (r == 0)
+		r = confine_first(report, err);
+	if (r < 0)
+		return seal_note(err, r, "sandbox");
+	report->capabilities_dropped = true;
+	return 0;
+}
 
 int
 proxy_sandbox_enter(const struct proxy_sandbox_paths *paths,
 		    struct proxy_sandbox_report *ret_report, struct seal_err *err)
 {
-	struct proxy_sandbox_report report = { 0 };
+	struct proxy_sandbox_report report = *ret_report;
 	int r = check_alone(err);
 
-	if (r == 0)
+	/* Behind the first wall they are gone, and the calls for it too. */
+	if (r == 0 && !report.capabilities_dropped)
 		r = seal_confine_capabilities(KEPT_CAPABILITIES, err);
 	if (r == 0)
 		r = confine(paths, &report, err);

@@ -38,7 +38,7 @@ SEAL_CHECKED int proxy_sandbox_collect(struct proxy_sandbox_paths *ret_paths,
 				       struct seal_err *err);
 void proxy_sandbox_paths_release(struct proxy_sandbox_paths *paths);
 
-/* What is in force. */
+/* What is in force; all zero before. */
 struct proxy_sandbox_report {
 	bool capabilities_dropped;
 	bool seccomp;
@@ -46,8 +46,15 @@ struct proxy_sandbox_report {
 };
 
 /*
- * Paths that do not exist are passed over.  What the kernel does not have is reported, not failed.  A
- * build for sanitizers or coverage gives up capabilities alone: its tools write files and trace.
+ * A first wall, for who has to speak with others before it knows its paths (the egg is hatched before the
+ * sealed configuration can be read): capabilities, and the system calls but for those that lead further
+ * in.  Files wait, because the rules for them can only ever become narrower.
+ */
+SEAL_CHECKED int proxy_sandbox_begin(struct proxy_sandbox_report *report, struct seal_err *err);
+/*
+ * All of it; *ret_report is what proxy_sandbox_begin reported, or all zero.  Paths that do not exist are
+ * passed over.  What the kernel does not have is reported, not failed.  A build for sanitizers or
+ * coverage gives up capabilities alone: its tools write files and trace.
  */
 SEAL_CHECKED int proxy_sandbox_enter(const struct proxy_sandbox_paths *paths,
 				     struct proxy_sandbox_report *ret_report, struct seal_err *err);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -188,7 +189,25 @@ static const struct seal_call always[] = {
 #endif
 };
 
-_Static_assert(SEAL_COUNT(always) < PROXY_SANDBOX_CALLS_MAX, "room for one row more");
+/*
+ * Between the first wall and the others: a folder for the control socket, and the calls that make the
+ * rules of files and the next filter, which does not have them any more.
+ */
+static const struct seal_call at_first[] = {
+	SEAL_CALL(mkdirat),
+#ifdef __NR_mkdir
+	SEAL_CALL(mkdir),
+#endif
+	SEAL_CALL(landlock_create_ruleset),
+	SEAL_CALL(landlock_add_rule),
+	SEAL_CALL(landlock_restrict_self),
+	ONLY(prctl, IS(0, PR_SET_NO_NEW_PRIVS)),
+	ONLY(seccomp, IS(0, SECCOMP_GET_ACTION_AVAIL)),
+	ONLY(seccomp, IS(0, SECCOMP_SET_MODE_FILTER)),
+};
+
+_Static_assert(SEAL_COUNT(always) + SEAL_COUNT(at_first) < PROXY_SANDBOX_CALLS_MAX,
+	       "room for one row more");
 
 size_t
 proxy_sandbox_calls(struct seal_call calls[static PROXY_SANDBOX_CALLS_MAX], pid_t self)
@@ -199,4 +218,13 @@ proxy_sandbox_calls(struct seal_call calls[static PROXY_SANDBOX_CALLS_MAX], pid_
 	memcpy(calls, always, sizeof(always));
 	calls[SEAL_COUNT(always)] = signal_self;
 	return SEAL_COUNT(always) + 1;
+}
+
+size_t
+proxy_sandbox_first_calls(struct seal_call calls[static PROXY_SANDBOX_CALLS_MAX], pid_t self)
+{
+	size_t count = proxy_sandbox_calls(calls, self);
+
+	memcpy(calls + count, at_first, sizeof(at_first));
+	return count + SEAL_COUNT(at_first);
 }

@@ -15,5 +15,8 @@
 
 /* Everything the serving process with this number may call; returns how many rows there are. */
 size_t proxy_sandbox_calls(struct seal_call calls[static PROXY_SANDBOX_CALLS_MAX], pid_t self);
+/* The same before it serves: what it takes to open its doors and to go on to the above, besides. */
+size_t proxy_sandbox_first_calls(struct seal_call calls[static PROXY_SANDBOX_CALLS_MAX],
+				 pid_t self);
 
 #endif

@@ -112,6 +112,7 @@ add_config(struct proxy_sandbox_paths *paths, const struct proxy_config *config,
 		config->has_health ? &config->health : NULL,
 		config->has_metrics ? &config->metrics : NULL,
 		config->has_control ? &config->control : NULL,
+		config->has_agent ? &config->agent : NULL,
 	};
 	int r = 0;
 

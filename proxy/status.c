@@ -191,6 +191,33 @@ add_listener(struct seal_json *list, const struct proxy_view *view,
 	set_counters(object, &of->listener->counters);
 }
 
+/* What the sidecar was started from, and who was started by it. */
+static void
+set_agent(struct seal_json *root, const struct proxy_view *view)
+{
+	const struct proxy_agent_view *agent = view->agent;
+	struct seal_json *object;
+	struct seal_json *list;
+
+	if (agent == NULL) /* as told by those that never had one */
+		return;
+	object = seal_json_set_object(root, "sealed");
+	set_text(object, "namespace", agent->own.ns);
+	set_text(object, "kind", agent->own.kind);
+	set_text(object, "name", agent->own.name);
+	seal_json_set_u64(object, "generation", agent->own.gen);
+	seal_json_set_u64(object, "opened", agent->counters.opened);
+	seal_json_set_u64(object, "refused", agent->counters.unopened);
+	list = seal_json_set_array(object, "containers");
+	for (size_t i = 0; i < agent->container_count; i++) {
+		struct seal_json *container = seal_json_add_object(list);
+
+		set_text(container, "name", agent->containers[i].name);
+		seal_json_set_bool(container, "running", agent->containers[i].is_running);
+		seal_json_set_u64(container, "connections", agent->containers[i].callers);
+	}
+}
+
 static void
 set_deadlines(struct seal_json *root, const struct proxy_config *config)
 {
@@ -292,6 +319,7 @@ proxy_status_write(const struct proxy_view *view, bool with_conns, struct seal_b
 	seal_json_set_bool(root, "draining", view->is_draining);
 	seal_json_set_str(root, "log_level", seal_level_name(seal_log_level()));
 	set_identity(root, view);
+	set_agent(root, view);
 	listeners = seal_json_set_array(root, "listeners");
 	for (size_t i = 0; i < view->listener_count; i++)
 		add_listener(listeners, view, &view->listeners[i]);

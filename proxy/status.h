@@ -15,6 +15,7 @@
 #include "base/bytes/bytes.h"
 #include "base/err/err.h"
 #include "base/json/json.h"
+#include "proxy/agent.h"
 #include "proxy/conn.h"
 #include "proxy/pool.h"
 #include "proxy/proxy.h"
@@ -42,6 +43,7 @@ typedef void (*proxy_each_conn_fn)(const void *source, proxy_conn_info_fn fn, vo
 struct proxy_view {
 	const struct proxy_config *config;
 	const struct proxy_identity_state *state; /* NULL before the first */
+	const struct proxy_agent_view *agent;     /* NULL without one */
 	struct proxy_listener_view *listeners;
 	size_t listener_count;
 	struct proxy_counters totals; /* of listeners that are gone, too */

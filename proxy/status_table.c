@@ -153,6 +153,35 @@ print_identity(FILE *out, struct source *source, const struct seal_json *status)
 	proxy_print_line(out, "may call", text);
 }
 
+/* Of those that have a sealed configuration. */
+static void
+print_sealed(FILE *out, struct source *source, const struct seal_json *status)
+{
+	const struct seal_json *sealed;
+	const struct seal_json *list;
+	char text[CELL_MAX];
+
+	if (!seal_json_has(status, "sealed"))
+		return;
+	sealed = get_object(source, status, "sealed");
+	(void)snprintf(text, sizeof(text), "%s/%s/%s, generation %" PRIu64,
+		       get_str(source, sealed, "namespace"), get_str(source, sealed, "kind"),
+		       get_str(source, sealed, "name"), get_u64(source, sealed, "generation"));
+	proxy_print_line(out, "sealed", text);
+	list = get_array(source, sealed, "containers");
+	if (count_of(list) == 0)
+		proxy_print_line(out, "container", "none has asked for anything");
+	for (size_t i = 0; i < count_of(list); i++) {
+		const struct seal_json *container = seal_json_at(list, i);
+
+		(void)snprintf(text, sizeof(text), "%s, %s, %" PRIu64 " connections",
+			       get_str(source, container, "name"),
+			       get_bool(source, container, "running") ? "running" : "not running",
+			       get_u64(source, container, "connections"));
+		proxy_print_line(out, "container", text);
+	}
+}
+
 static void
 print_connections(FILE *out, struct source *source, const struct seal_json *status)
 {
@@ -345,6 +374,7 @@ print_all(FILE *out, struct source *source, const struct seal_json *status)
 
 	print_headline(out, source, status);
 	print_identity(out, source, status);
+	print_sealed(out, source, status);
 	print_public(out, source, listeners);
 	print_connections(out, source, status);
 	print_limits(out, source, status);

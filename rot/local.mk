@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Client side (messages and calls), server side (store, API, signer), and the two programs.
-noinst_LIBRARIES += %D%/librotclient.a %D%/librotserver.a %D%/librotcli.a
+noinst_LIBRARIES += %D%/librotclient.a %D%/librotserver.a %D%/librotinject.a %D%/librotcli.a
 ROT_CLIENT_LIBS = %D%/librotclient.a egg/libegg.a $(VERIFY_LIBS)
-ROT_CLI_LIBS = %D%/librotcli.a $(ROT_SERVER_LIBS)
+ROT_INJECT_LIBS = %D%/librotinject.a $(VERIFY_LIBS)
+ROT_CLI_LIBS = %D%/librotcli.a %D%/librotinject.a $(ROT_SERVER_LIBS)
 ROT_SERVER_LIBS = %D%/librotserver.a $(ROT_CLIENT_LIBS) $(SQLITE_LIBS)
 
 noinst_HEADERS += %D%/wire/wire.h %D%/wire/wire_internal.h %D%/client/client.h %D%/client/client_internal.h %D%/signer/signer.h \
@@ -21,7 +22,15 @@ noinst_HEADERS += %D%/wire/wire.h %D%/wire/wire_internal.h %D%/client/client.h %
 	%D%/server/api.c %D%/server/status.c %D%/server/workloads.c %D%/server/peers.c \
 	%D%/server/eggs.c %D%/server/keys.c %D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c %D%/server/hatch.c %D%/server/server.c %D%/server/options.c
 
-noinst_HEADERS += %D%/cli/cli.h %D%/inject/inject.h
+noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h
+%C%_librotinject_a_SOURCES = %D%/inject/manifest.c %D%/inject/item.c %D%/inject/rules.c %D%/inject/report.c \
+	%D%/inject/plan.c %D%/inject/seen.c %D%/inject/base64.c %D%/inject/again.c \
+	%D%/inject/object.c %D%/inject/restore_object.c %D%/inject/unknown.c \
+	%D%/inject/pod.c %D%/inject/container.c %D%/inject/env.c %D%/inject/mounts.c %D%/inject/volumes.c \
+	%D%/inject/probes.c %D%/inject/images.c %D%/inject/listeners.c %D%/inject/sidecar.c \
+	%D%/inject/restore_pod.c
+
+noinst_HEADERS += %D%/cli/cli.h
 %C%_librotcli_a_SOURCES = %D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c \
 	%D%/cli/output.c %D%/cli/yaml.c %D%/cli/files.c %D%/cli/subject.c \
 	%D%/cli/init.c %D%/cli/workload.c %D%/cli/egg.c %D%/cli/token.c %D%/cli/sealing.c %D%/cli/cert.c

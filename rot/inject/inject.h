@@ -14,7 +14,8 @@
 #include "base/json/json.h"
 #include "config-verify/sealed.h"
 
-#define INJECT_MAX_OUT (16u * 1024 * 1024)
+/* Bytes of output: sealing makes a value a third longer, and adds some 250 bytes. */
+#define INJECT_MAX_OUT (64u * 1024 * 1024)
 
 /* One value to be sealed, or opened.  All of one object share ns, kind, name and peer. */
 struct inject_value {
@@ -38,6 +39,7 @@ typedef int (*inject_open_fn)(void *arg, const char *sealed, size_t sealed_len,
 			      struct seal_secret **ret_plain, struct verify_binding *ret_binding,
 			      struct seal_err *err);
 
+/* SEAL: ConfigMaps and Secrets alone.  SIDECAR: what has pods in it alone. */
 enum inject_only { INJECT_ALL, INJECT_SEAL, INJECT_SIDECAR };
 
 /* The configuration of an image: "Entrypoint", "Cmd", "Env", "WorkingDir", "User" as OCI spells them. */
@@ -55,7 +57,8 @@ struct inject_options {
 	enum inject_only only;
 	const struct inject_image *images;
 	size_t image_count;
-	inject_seal_fn seal;
+	const struct seal_strv *exempt; /* "KIND/NAME", left in clear; NULL: none */
+	inject_seal_fn seal;            /* NULL: look at everything, seal and write nothing */
 	inject_open_fn open;
 	void *arg;
 };

@@ -480,6 +480,7 @@ lay_egg(const struct fake_rot *rot)
 }
 
 static atomic_bool never;
+static struct proxy_keys *keys; /* where the next hatch puts them */
 
 static struct proxy_hatch *
 new_hatch(const struct fake_rot *rot, const char *path, const char *hostname)
@@ -488,8 +489,12 @@ new_hatch(const struct fake_rot *rot, const char *path, const char *hostname)
 	struct proxy_hatch *hatch = NULL;
 	struct egg *egg = lay_egg(rot);
 	struct seal_err err = { 0 };
+	const struct proxy_hatch_config config = { .path = path,
+						   .hostnames = &hostnames,
+						   .keys = keys,
+						   .abort = &never };
 
-	must(proxy_hatch_new(&hatch, &egg, path, &hostnames, 0, &never, &err), &err);
+	must(proxy_hatch_new(&hatch, &egg, &config, &err), &err);
 	cr_expect_null(egg, "not handed over");
 	seal_strv_release(&hostnames);
 	return hatch;

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way back of ConfigMaps and Secrets, and what opening a value has in common: it must be where it
+ * was sealed for.
+ */
+#include <string.h>
+
+#include "base/secret/secret.h"
+#include "rot/inject/inject_internal.h"
+
+int
+inject_open(const struct inject_item *item, const char *key, const char *container,
+	    const char *text, size_t len, struct seal_secret **ret_plain, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *plain = NULL;
+	const struct inject_options *options = item->run->options;
+	struct verify_binding is = { 0 };
+	int r = options->open(options->arg, text, len, &plain, &is, err);
+
+	if (r < 0)
+		return seal_note(err, r, "%s: %s", item->label, key);
+	if (strcmp(is.ns, item->binding.ns) != 0 || strcmp(is.kind, item->binding.kind) != 0 ||
+	    strcmp(is.name, item->binding.name) != 0 || strcmp(is.key, key) != 0 ||
+	    strcmp(is.container, container) != 0)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "%s: %s: sealed for %s/%s/%s key %s%s%s, and does not belong here",
+				 item->label, key, is.ns, is.kind, is.name, is.key,
+				 is.container[0] != '\0' ? " container " : "", is.container);
+	*ret_plain = SEAL_TAKE(plain);
+	return 0;
+}
+
+static int
+put_base64(struct inject_item *item, struct seal_tree_node *node, const struct seal_secret *plain,
+	   struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release)
+	struct seal_bytes text = SEAL_BYTES(2 * VERIFY_SEALED_MAX);
+	int r = inject_base64_encode(&text, seal_secret_peek(plain), seal_secret_len(plain), err);
+
+	if (r < 0)
+		return r;
+	seal_tree_make_str(item->tree, node, seal_bytes_str(&text), text.len);
+	return 0;
+}
+
+static int
+restore_value(struct inject_item *item, struct seal_tree_node *node, bool is_base64,
+	      struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release)
+	struct seal_bytes text = SEAL_BYTES(SEAL_TREE_MAX_LEN);
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *plain = NULL;
+	int r = inject_object_value(item, node, is_base64, &text, err);
+
+	if (r < 0)
+		return r;
+	if (!verify_is_sealed(seal_bytes_str(&text), text.len)) {
+		inject_note(item, node, INJECT_LEFT, "it is not sealed", "%s", seal_tree_key(node));
+		return 0;
+	}
+	r = inject_open(item, seal_tree_key(node), "", seal_bytes_str(&text), text.len, &plain,
+			err);
+	if (r < 0)
+		return r;
+	item->changed = true;
+	inject_note(item, node, INJECT_CHANGED, "opened", "%s", seal_tree_key(node));
+	if (is_base64)
+		return put_base64(item, node, plain, err);
+	seal_tree_make_str(item->tree, node, seal_secret_chars(plain), seal_secret_len(plain));
+	return 0;
+}
+
+int
+inject_restore_object(struct inject_item *item, struct seal_err *err)
+{
+	const struct inject_member *members = inject_members(item);
+	int r = inject_item_identify(item, err);
+
+	for (size_t i = 0; r == 0 && members[i].name != NULL; i++) {
+		struct seal_tree_node *map = NULL;
+
+		r = inject_member_map(item, item->root, members[i].name, &map, err);
+		for (struct seal_tree_node *at = map != NULL ? seal_tree_first(map) : NULL;
+		     r == 0 && at != NULL; at = seal_tree_next_of(at))
+			r = restore_value(item, at, members[i].is_base64, err);
+	}
+	return r;
+}
