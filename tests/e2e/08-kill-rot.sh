@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# kill -9 of seal-rot at random moments while eggs are minted and hatched: afterwards whatever was acknowledged
-# is there, nothing is there by half, and no hatch budget was exceeded.  25 kills; 200 with SEAL_LONG.
+# kill -9 of seal-rot at random moments while eggs are minted and hatched and values sealed: afterwards whatever was
+# acknowledged is there, nothing is there by half, no hatch budget was exceeded, and no generation of a sealed object
+# went back or came twice.  25 kills; 200 with SEAL_LONG.
 . "$(dirname "$0")/lib.sh"
 need python3 openssl sqlite3
 

@@ -33,8 +33,8 @@ at_terminal() {
 
 say "every verb explains itself"
 expect_exit 0 "$CLI" help
-verbs=$(sed -n 's/^  \([a-z]* \{0,1\}[a-z]*\)  .*/\1/p' "$WORK/out")
-[ "$(wc -l <<<"$verbs")" -ge 16 ] || fail "help lists too few verbs: $verbs"
+verbs=$(sed -n 's/^  \([a-z]* \{0,1\}[a-z-]*\)  .*/\1/p' "$WORK/out")
+[ "$(wc -l <<<"$verbs")" -ge 20 ] || fail "help lists too few verbs: $verbs"
 while read -r verb; do
 	# shellcheck disable=SC2086
 	expect_exit 0 "$CLI" $verb --help
@@ -72,6 +72,9 @@ completes() { completes_as "$CLI" _seal "$@"; }
 proxy_completes() { completes_as "$SEAL_BUILD/seal-proxy" _seal_proxy "$@"; }
 completes workload w
 completes delete workload d
+completes rotate-key workload ro
+completes --container egg mint --c
+completes --namespace seal shop --n
 completes mint --dir /x egg m
 completes --max-hatches egg mint --m
 completes --p12-password-file cert issue shop --p

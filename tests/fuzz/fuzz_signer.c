@@ -2,7 +2,8 @@
 /*
  * rot/signer: any bytes as a message.  Every one is answered with a whole reply; a certificate that
  * comes out is one the verification accepts for its identity.  A message to issue has this process's
- * own CA put behind its first byte, so that the rest is reached.
+ * own CA put behind its first byte, and one to derive this process's own root at its end, so that the
+ * rest is reached.
  */
 #include <assert.h>
 
@@ -54,6 +55,44 @@ make_ca(const struct rot_signer_state *state, const char *workload, struct seal_
 	assert(r == 0);
 }
 
+/* The generation and the wrapped key of a fresh root, as they stand at the end of a request. */
+static void
+make_root(const struct rot_signer_state *state, struct seal_bytes *out)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes message = SEAL_BYTES(1024);
+	SEAL_SCOPED(seal_bytes_release)
+	struct seal_bytes reply = SEAL_BYTES(ROT_SIGNER_PACKET_MAX);
+	struct seal_writer w = { .out = &message };
+	int r;
+
+	seal_put_u8(&w, ROT_OP_NEW_ROOT);
+	seal_put_str(&w, "shop");
+	seal_put_u64(&w, 1);
+	rot_signer_answer(state, message.data, message.len, &reply);
+	assert(reply.data[0] == 0);
+	w.out = out;
+	seal_put_u64(&w, 1);
+	r = seal_bytes_append(out, reply.data + 1, reply.len - 1, NULL);
+	assert(r == 0);
+}
+
+/* Nothing but keys, at least one. */
+static void
+check_keys(const struct seal_bytes *reply)
+{
+	struct seal_reader in = { .at = reply->data + 1, .end = reply->data + reply->len };
+	size_t count = 0;
+
+	while (in.at < in.end) {
+		size_t len = 0;
+		const uint8_t *key = seal_get_block(&in, &len);
+
+		assert(key != NULL && len == SEAL_KEY_LEN && !in.failed);
+		count++;
+	}
+	assert(count >= 1 && count <= ROT_MAX_ROOTS * VERIFY_N_PURPOSES);
+}
+
 static void
 check_cert(const struct seal_bytes *reply)
 {
@@ -81,6 +120,8 @@ run(const struct rot_signer_state *state, const uint8_t *message, size_t len)
 	assert(reply.len > 0);
 	if (reply.data[0] == 0 && message[0] == ROT_OP_ISSUE)
 		check_cert(&reply);
+	if (reply.data[0] == 0 && message[0] == ROT_OP_DERIVE)
+		check_keys(&reply);
 }
 
 int
@@ -89,6 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct rot_signer_state state;
 	static struct seal_bytes pod_ca = SEAL_BYTES(ROT_SIGNER_PACKET_MAX);
 	static struct seal_bytes system_ca = SEAL_BYTES(ROT_SIGNER_PACKET_MAX);
+	static struct seal_bytes root = SEAL_BYTES(1024);
 	SEAL_SCOPED(seal_bytes_release)
 	struct seal_bytes message = SEAL_BYTES(2 * ROT_SIGNER_PACKET_MAX);
 	const struct seal_bytes *const cas[] = { &pod_ca, &system_ca };
@@ -97,8 +139,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		make_state(&state);
 		make_ca(&state, "shop", &pod_ca);
 		make_ca(&state, "", &system_ca);
+		make_root(&state, &root);
 	}
 	run(&state, data, size);
+	if (size > 0 && size <= ROT_SIGNER_PACKET_MAX && data[0] == ROT_OP_DERIVE) {
+		if (seal_bytes_append(&message, data, size, NULL) == 0 &&
+		    seal_bytes_append(&message, root.data, root.len, NULL) == 0)
+			run(&state, message.data, message.len);
+		return 0;
+	}
 	if (size == 0 || size > ROT_SIGNER_PACKET_MAX || data[0] != ROT_OP_ISSUE)
 		return 0;
 	for (size_t i = 0; i < SEAL_COUNT(cas); i++) {

@@ -20,6 +20,27 @@ try_request(const uint8_t *data, size_t size, bool with_statement)
 		assert(rot_request_parse(&again, with_statement, out.data, out.len, NULL) == 0);
 }
 
+/* Keys have names and bytes, the floor is sorted, and all of it can be said again. */
+static void
+check_credentials(const struct rot_credentials *credentials)
+{
+	SEAL_SCOPED(seal_bytes_release)
+	struct seal_bytes out = SEAL_BYTES((size_t)8 * ROT_MAX_CREDENTIALS);
+	SEAL_SCOPED(rot_credentials_release) struct rot_credentials again = { 0 };
+
+	assert(credentials->certificate != NULL);
+	for (size_t i = 0; i < credentials->key_count; i++)
+		assert(seal_secret_len(credentials->keys[i].key) == ROT_KEY_LEN);
+	for (size_t i = 1; i < credentials->floor_count; i++)
+		assert(strcmp(credentials->floor[i - 1].object, credentials->floor[i].object) < 0);
+	assert(rot_credentials_encode(credentials, &out, NULL) == 0);
+	if (out.len > ROT_MAX_CREDENTIALS)
+		return;
+	assert(rot_credentials_parse(&again, out.data, out.len, NULL) == 0);
+	assert(again.key_count == credentials->key_count);
+	assert(again.floor_count == credentials->floor_count);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -31,6 +52,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_request(data, size, false);
 	rot_error_parse(data, size, code, message);
 	if (rot_credentials_parse(&credentials, data, size, NULL) == 0)
-		assert(credentials.certificate != NULL);
+		check_credentials(&credentials);
 	return 0;
 }

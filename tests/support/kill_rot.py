@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill_rot.py --seal SEAL --rot SEAL-ROT --dir DIR --kills N --work FOLDER [--seed S]
 
-Mint and hatch eggs from several threads, kill -9 seal-rot at a random moment, start it again, N times; then
-compare what the root of trust remembers with what it had acknowledged.
+Mint and hatch eggs and seal values from several threads, kill -9 seal-rot at a random moment, start it again, N
+times; then compare what the root of trust remembers with what it had acknowledged.
 """
 
 import argparse
@@ -48,6 +48,19 @@ def get(path, resource):
         conn.close()
 
 
+def post(path, resource, body):
+    conn = Local(path)
+    try:
+        conn.request("POST", resource, json.dumps(body))
+        reply = conn.getresponse()
+        answer = json.loads(reply.read())
+        if reply.status != 200:
+            raise OSError(f"{resource}: {reply.status} {answer}")
+        return answer
+    finally:
+        conn.close()
+
+
 class Run:
     def __init__(self, args):
         self.args = args
@@ -57,6 +70,7 @@ class Run:
         self.minted = {}  # id -> (egg, budget)
         self.hatched = collections.Counter()  # id -> acknowledged certificates
         self.serials = set()
+        self.sealed = collections.defaultdict(list)  # object -> acknowledged generations, in their order
         self.half = []
         self.request = eggs.csr()
         self.count = 0
@@ -119,6 +133,24 @@ class Run:
                         self.half.append(f"serial {serial} twice")
                     self.serials.add(serial)
 
+    def seal_values(self, number):
+        """Objects of this thread and objects all threads share, several in one request."""
+        names = [f"own-{number}", "shared-1", "shared-2"]
+        while not self.stop.is_set():
+            chosen = [name for name in names if self.random.random() < 0.7] or names[:1]
+            body = {"workload": "shop", "peer": "web",
+                    "objects": [{"ns": "default", "kind": "Secret", "name": name,
+                                 "values": [{"key": "k", "text": "x"}, {"key": "l", "text": "y"}]} for name in chosen]}
+            begun = time.monotonic()
+            try:
+                reply = post(self.socket, "/v1/seal", body)
+            except (OSError, http.client.HTTPException, ValueError):
+                time.sleep(0.01)
+                continue
+            with self.lock:
+                for sealed in reply["objects"]:
+                    self.sealed[sealed["name"]].append((begun, time.monotonic(), sealed["gen"]))
+
     def campaign(self):
         os.makedirs(self.args.work)
         self.start()
@@ -126,6 +158,7 @@ class Run:
         if done.returncode != 0:
             raise SystemExit(done.stderr)
         workers = [threading.Thread(target=run, daemon=True) for run in (self.mint, self.mint, self.hatch, self.hatch)]
+        workers += [threading.Thread(target=self.seal_values, args=(i,), daemon=True) for i in range(3)]
         for worker in workers:
             worker.start()
         for _ in range(self.args.kills):
@@ -136,6 +169,9 @@ class Run:
         self.stop.set()
         for worker in workers:
             worker.join(60)
+        done = self.seal("egg", "mint", "shop", "--peer", "web", "-o", os.path.join(self.args.work, "floor.egg"))
+        if done.returncode != 0:
+            raise SystemExit(done.stderr)
 
     def all_eggs(self):
         found, after = {}, ""
@@ -164,8 +200,27 @@ class Run:
         if certificates != counted:
             wrong.append(f"{counted} hatches counted, {certificates} certificates on record")
         wrong += self.spend(found)
+        wrong += self.generations()
         print(f"seed {self.args.seed}: {self.args.kills} kills, {len(self.minted)} eggs and "
               f"{sum(self.hatched.values())} certificates acknowledged, {len(found)} eggs and {counted} on record")
+        return wrong
+
+    def generations(self):
+        """No generation was given twice, none after a higher one had been given, and pods get the newest."""
+        wrong = []
+        egg = eggs.load(os.path.join(self.args.work, "floor.egg"))
+        floor = json.loads(eggs.hatch(egg, self.request)[2])["floor"]
+        for name, given in self.sealed.items():
+            gens = [gen for _, _, gen in given]
+            if len(set(gens)) != len(gens):
+                wrong.append(f"object {name}: a generation was given twice")
+            for begun, _, gen in given:
+                before = [other for _, ended, other in given if ended < begun]
+                if before and max(before) >= gen:
+                    wrong.append(f"object {name}: generation {gen} after {max(before)}")
+            if floor.get(f"default/Secret/{name}", 0) < max(gens):
+                wrong.append(f"object {name}: the floor is {floor.get(f'default/Secret/{name}')}, given was {max(gens)}")
+        print(f"{sum(map(len, self.sealed.values()))} sealings of {len(self.sealed)} objects acknowledged")
         return wrong
 
     def spend(self, found):
@@ -216,7 +271,7 @@ def main():
         time.sleep(0.05)
     if orphans(args.rot):
         wrong.append(f"processes outlived seal-rot: {orphans(args.rot)}")
-    if len(run.minted) < args.kills / 4 or not run.hatched:
+    if len(run.minted) < args.kills / 4 or not run.hatched or len(run.sealed) < 5:
         wrong.append("too little happened to prove anything")
     for line in wrong:
         print(line)

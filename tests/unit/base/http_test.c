@@ -512,6 +512,53 @@ Test(http, answers_what_it_refuses_and_closes)
 	}
 }
 
+static size_t
+limit_of(void *arg, const struct seal_http_request *request)
+{
+	(void)arg;
+	return strcmp(seal_http_path(request), "/echo") == 0 &&
+			       strcmp(seal_http_method(request), "POST") == 0 &&
+			       seal_http_query(request, "big") != NULL
+		       ? 2 * MAX_BODY
+		       : 10;
+}
+
+Test(http, a_limit_may_depend_on_the_request)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+		unsigned status;
+	} rows[] = {
+		{ POST("/echo?big=1") "Content-Length: 131072\r\n\r\n", 2 * MAX_BODY, 200 },
+		{ POST("/echo?big=1") "Content-Length: 131073\r\n\r\n", 0, 413 },
+		{ POST("/echo") "Content-Length: 10\r\n\r\n", 10, 200 },
+		{ POST("/echo") "Content-Length: 11\r\n\r\n", 0, 413 },
+		{ POST("/other?big=1") "Content-Length: 11\r\n\r\n", 0, 413 },
+	};
+	char *body = calloc(1, 2 * MAX_BODY);
+
+	cr_assert_not_null(body);
+	for (size_t i = 0; i < SEAL_COUNT(rows); i++) {
+		struct seal_http_config config;
+		struct rig rig;
+		int fd;
+
+		setup(&rig);
+		config = rig.config;
+		config.limit = limit_of;
+		limit(&rig, config);
+		fd = dial(&rig);
+		say(&rig, fd, rows[i].text);
+		say_bytes(&rig, fd, body, rows[i].len);
+		cr_expect_eq(hear(&rig, fd, NULL), rows[i].status, "row %zu", i);
+		close(fd);
+		PUMP_UNTIL(&rig, rig.http->conn_count == 0);
+		teardown(&rig);
+	}
+	free(body);
+}
+
 Test(http, the_413_arrives_although_the_client_goes_on_sending)
 {
 	char *body = calloc(1, 600000);

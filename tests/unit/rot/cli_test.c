@@ -91,8 +91,21 @@ Test(cli_verbs, refuse_to_be_misspelt_in_one_line_that_says_what_to_do)
 		{ "seal", "seal help" },
 		{ "seal frobnicate", "seal help" },
 		{ "seal --frobnicate", "seal help" },
-		{ "seal workload", "create|delete|list|show" },
-		{ "seal workload frobnicate", "create|delete|list|show" },
+		{ "seal workload", "create|delete|list|retire-key|rotate-key|show" },
+		{ "seal workload frobnicate", "create|delete|list|retire-key|rotate-key|show" },
+		{ "seal workload retire-key shop --dir a", "GENERATION is missing" },
+		{ "seal workload rotate-key shop 2 --dir a", "unexpected word '2'" },
+		{ "seal workload rotate-key shop --force --dir a", "unknown option --force" },
+		{ "seal seal", "WORKLOAD is missing" },
+		{ "seal seal shop --dir a", "--kind" },
+		{ "seal seal shop --kind Secret --name n --dir a", "--key is missing" },
+		{ "seal seal shop --kind Secret --key k --dir a", "--name is missing" },
+		{ "seal seal shop --name n --key k --dir a", "--kind is missing" },
+		{ "seal unseal a b --dir a", "unexpected word 'b'" },
+		{ "seal egg mint shop --container app --dir a", "-o FILE" },
+		{ "seal egg mint shop --container app --container app -o x --dir a", "twice" },
+		{ "seal egg mint shop --container app -o token-app --dir a", "both the egg and" },
+		{ "seal egg mint shop --container= -o x --dir a", "container" },
 		{ "seal workload create", "NAME is missing" },
 		{ "seal workload create a b", "unexpected word 'b'" },
 		{ "seal workload create shop --open --open", "--open is given twice" },
@@ -143,6 +156,18 @@ Test(cli_verbs, check_names_before_they_call_anybody)
 		"seal egg mint shop --hostname a.*.example.com -o /nowhere/x --dir /nowhere",
 		"seal cert issue shop --hostname *.example.com -o /nowhere/x --dir /nowhere",
 		"seal init --dir /nowhere/rot --url http://rot.example.com",
+		"seal egg mint shop --container App -o x --dir /nowhere",
+		"seal egg mint shop --container ../app -o x --dir /nowhere",
+		"seal workload rotate-key Shop --dir /nowhere",
+		"seal workload retire-key Shop 1 --yes --dir /nowhere",
+		"seal workload retire-key shop one --yes --dir /nowhere",
+		"seal seal Shop --kind Secret --name n --key k --dir /nowhere",
+		"seal seal shop --peer * --kind Secret --name n --key k --dir /nowhere",
+		"seal seal shop --kind Sec/ret --name n --key k --dir /nowhere",
+		"seal seal shop --kind Secret --name N --key k --dir /nowhere",
+		"seal seal shop --kind Secret --name n --key a/b --dir /nowhere",
+		"seal seal shop -n Default --kind Secret --name n --key k --dir /nowhere",
+		"seal seal shop --kind Secret --name n --key k --container C --dir /nowhere",
 		"seal init --dir /nowhere/rot --url https://rot.example.com --trust-domain A",
 	};
 
@@ -162,6 +187,9 @@ Test(cli_verbs, that_destroy_need_a_yes_where_nobody_can_be_asked)
 	cr_expect_eq(run("seal workload delete shop --dir /nowhere", &err), SEAL_E_REFUSED);
 	cr_expect_not_null(strstr(err.text, "--yes"), "%s", err.text);
 	cr_expect_eq(run("seal egg revoke 00112233445566778899aabbccddeeff --dir /nowhere", &err),
+		     SEAL_E_REFUSED);
+	cr_expect_not_null(strstr(err.text, "--yes"), "%s", err.text);
+	cr_expect_eq(run("seal workload retire-key shop 1 --force --dir /nowhere", &err),
 		     SEAL_E_REFUSED);
 	cr_expect_not_null(strstr(err.text, "--yes"), "%s", err.text);
 	/* With it the root of trust is called, which is not there. */
@@ -460,5 +488,24 @@ Test(cli_directory, appears_with_everything_or_not_at_all)
 	cr_expect_eq(rmdir("made"), 0, "files were put into a directory of somebody else");
 	cli_place_release(&place);
 	cr_expect_eq(rmdir(room.path), 0, "a draft was left");
+	(void)close(room.fd);
+}
+
+Test(cli_files, appear_together_or_not_at_all)
+{
+	static const struct cli_file files[] = { { "a", "1", 1 }, { "b", "22", 2 } };
+	struct room room = room_new();
+
+	(void)umask(0);
+	cr_assert_eq(cli_write_files(room.fd, files, 2, NULL), 0);
+	cr_expect_eq(mode_of("a"), 0600);
+	cr_expect_eq(mode_of("b"), 0600);
+	(void)unlink("a");
+	/* The second one is there: it stays, the first one goes. */
+	cr_expect_eq(cli_write_files(room.fd, files, 2, NULL), SEAL_E_CONFLICT);
+	cr_expect_eq(mode_of("a"), 0);
+	cr_expect_eq(mode_of("b"), 0600);
+	(void)unlink("b");
+	cr_expect_eq(rmdir(room.path), 0, "something else was left");
 	(void)close(room.fd);
 }

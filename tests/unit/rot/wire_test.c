@@ -47,6 +47,9 @@ parse_credentials(const char *text, size_t len)
 	int r = rot_credentials_parse(&got, text, len, &err);
 
 	if (r < 0) {
+		cr_expect_eq(got.key_count + got.floor_count, 0);
+		cr_expect_null(got.keys);
+		cr_expect_null(got.floor);
 		cr_expect_null(got.certificate, "left something behind: %.*s", (int)len, text);
 		cr_expect_null(got.ca_bundle);
 		cr_expect_eq(got.clients.count + got.servers.count, 0);
@@ -305,6 +308,167 @@ Test(wire_credentials, refuse_missing_wrong_and_impossible_members)
 		cr_expect_eq(parse_credentials(text, strlen(text)), SEAL_E_LIMIT, "%s", text);
 		free(text);
 	}
+}
+
+#define KEY_1 "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"
+#define KEY_2 "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
+#define WITH_KEYS                                                                                  \
+	"{\"certificate\":\"C\",\"ca_bundle\":\"B\",\"workload\":\"shop\",\"peer\":\"web\","       \
+	"\"clients\":[],\"servers\":[],\"keys\":[{\"id\":\"shop/config/web/1\",\"key\":\"" KEY_1   \
+	"\"},"                                                                                     \
+	"{\"id\":\"shop/data/web/1\",\"key\":\"" KEY_2 "\"}],"                                     \
+	"\"floor\":{\"b/Secret/y\":2,\"a/ConfigMap/x\":9007199254740992},"                         \
+	"\"epoch\":7,\"renew_after\":1800000000}"
+
+static struct rot_key
+make_key(const char *id, int byte)
+{
+	struct rot_key key = { .id = seal_strndup(id, strlen(id)) };
+
+	cr_assert_eq(seal_secret_new(&key.key, ROT_KEY_LEN, NULL), 0);
+	memset(seal_secret_bytes(key.key), byte, ROT_KEY_LEN);
+	return key;
+}
+
+Test(wire_credentials, carry_keys_and_floor_to_the_byte)
+{
+	struct rot_key keys[] = { make_key("shop/config/web/2", 2),
+				  make_key("shop/data/web/1", 1) };
+	struct rot_floor floor[] = { { (char *)(uintptr_t) "a/ConfigMap/x", ROT_MAX_GEN },
+				     { (char *)(uintptr_t) "b/Secret/y", 1 } };
+	struct rot_credentials sent = { .certificate = (char *)(uintptr_t) "C",
+					.ca_bundle = (char *)(uintptr_t) "B",
+					.workload = "shop",
+					.peer = "web",
+					.keys = keys,
+					.key_count = 2,
+					.floor = floor,
+					.floor_count = 2 };
+	struct rot_credentials got = { 0 };
+	struct seal_bytes body = SEAL_BYTES(ROT_MAX_BODY);
+
+	cr_assert_eq(rot_credentials_encode(&sent, &body, NULL), 0);
+	cr_assert_eq(rot_credentials_parse(&got, body.data, body.len, NULL), 0);
+	cr_assert_eq(got.key_count, 2);
+	cr_assert_eq(got.floor_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		cr_expect_str_eq(got.keys[i].id, keys[i].id);
+		cr_expect(seal_secret_equal(got.keys[i].key, keys[i].key));
+		cr_expect_str_eq(got.floor[i].object, floor[i].object);
+		cr_expect_eq(got.floor[i].gen, floor[i].gen);
+		free(keys[i].id);
+		seal_secret_free(keys[i].key);
+	}
+	rot_credentials_release(&got);
+	cr_expect_null(got.keys);
+	cr_expect_null(got.floor);
+	seal_bytes_release(&body);
+}
+
+Test(wire_credentials, come_with_the_floor_sorted)
+{
+	struct rot_credentials got = { 0 };
+
+	cr_assert_eq(rot_credentials_parse(&got, WITH_KEYS, strlen(WITH_KEYS), NULL), 0);
+	cr_expect_str_eq(got.floor[0].object, "a/ConfigMap/x");
+	cr_expect_eq(got.floor[0].gen, ROT_MAX_GEN);
+	cr_expect_str_eq(got.floor[1].object, "b/Secret/y");
+	rot_credentials_release(&got);
+}
+
+Test(wire_credentials, refuse_keys_and_floors_that_cannot_be)
+{
+	static const struct {
+		const char *from, *to;
+		int want;
+	} bad[] = {
+		{ "\"keys\":[{", "\"keyz\":[{", SEAL_E_FORMAT },
+		{ "\"keys\":[{", "\"keys\":[1,{", SEAL_E_FORMAT },
+		{ "\"keys\":[{", "\"keys\":[[],{", SEAL_E_FORMAT },
+		{ "\"keys\":[{", "\"keys\":[{},{", SEAL_E_FORMAT },
+		{ "\"keys\":[{", "\"keys\":[null,{", SEAL_E_FORMAT },
+		{ "\"id\":\"shop/config/web/1\",", "", SEAL_E_FORMAT },
+		{ "\"shop/config/web/1\"", "\"\"", SEAL_E_FORMAT },
+		{ "\"shop/config/web/1\"", "1", SEAL_E_FORMAT },
+		{ "shop/config/web/1", "shop/data/web/1", SEAL_E_FORMAT }, /* twice */
+		{ ",\"key\":\"" KEY_1 "\"", "", SEAL_E_FORMAT },
+		{ KEY_1, "", SEAL_E_FORMAT },
+		{ KEY_1, "AQE", SEAL_E_FORMAT },
+		{ KEY_1, KEY_1 "=", SEAL_E_LIMIT },
+		{ "AQEBAQE\"", "AQE+AQE\"", SEAL_E_FORMAT },
+		{ "AQE\"}", "AQF\"}", SEAL_E_FORMAT }, /* unused bits: another spelling */
+		{ KEY_1, KEY_1 "AQEB", SEAL_E_LIMIT },
+		{ "\"floor\":{", "\"flor\":{", SEAL_E_FORMAT },
+		{ "\"floor\":{\"b/Secret/y\":2,\"a/ConfigMap/x\":9007199254740992}", "\"floor\":[]",
+		  SEAL_E_FORMAT },
+		{ "\"a/ConfigMap/x\"", "\"b/Secret/y\"", SEAL_E_FORMAT }, /* twice */
+		{ "b/Secret/y", "b/Secret", SEAL_E_FORMAT },
+		{ "b/Secret/y", "b/Secret/", SEAL_E_FORMAT },
+		{ "b/Secret/y", "/Secret/y", SEAL_E_FORMAT },
+		{ "b/Secret/y", "b//y", SEAL_E_FORMAT },
+		{ "b/Secret/y", "b/Secret/y/z", SEAL_E_FORMAT },
+		{ "b/Secret/y", "b/Sec ret/y", SEAL_E_FORMAT },
+		{ "b/Secret/y", "b/Secret/\\n", SEAL_E_FORMAT },
+		{ "b/Secret/y", "b/Secret/\u00e4", SEAL_E_FORMAT },
+		{ "b/Secret/y", "", SEAL_E_FORMAT },
+		{ ":2,", ":0,", SEAL_E_FORMAT },
+		{ ":2,", ":\"2\",", SEAL_E_FORMAT },
+		{ ":2,", ":2.0,", SEAL_E_FORMAT },
+		{ ":2,", ":-1,", SEAL_E_LIMIT },
+		{ "9007199254740992", "9007199254740993", SEAL_E_LIMIT },
+	};
+
+	cr_assert_eq(parse_credentials(WITH_KEYS, strlen(WITH_KEYS)), 0);
+	for (size_t i = 0; i < SEAL_COUNT(bad); i++) {
+		char *text = with(WITH_KEYS, bad[i].from, bad[i].to);
+		int r = parse_credentials(text, strlen(text));
+
+		cr_expect_eq(r, bad[i].want, "%d for %s", r, text);
+		free(text);
+	}
+	for (size_t n = 0; n < strlen(WITH_KEYS); n++)
+		cr_expect_lt(parse_credentials(WITH_KEYS, n), 0, "accepted %zu bytes", n);
+}
+
+/* Credentials with so many keys and objects, names of objects being len letters long. */
+static int
+parse_many(size_t keys, size_t objects, int len)
+{
+	struct seal_bytes text = SEAL_BYTES((size_t)16 * 1024 * 1024);
+	int r;
+
+	cr_assert_eq(
+		seal_bytes_append_str(&text,
+				      "{\"certificate\":\"C\",\"ca_bundle\":\"B\","
+				      "\"workload\":\"shop\",\"peer\":\"web\",\"clients\":[],"
+				      "\"servers\":[],\"epoch\":7,\"renew_after\":1,\"keys\":[",
+				      NULL),
+		0);
+	for (size_t i = 0; i < keys; i++)
+		cr_assert_eq(
+			seal_bytes_append_fmt(&text, NULL,
+					      "%s{\"id\":\"shop/config/web/%zu\",\"key\":\"%s\"}",
+					      i > 0 ? "," : "", i + 1, KEY_1),
+			0);
+	cr_assert_eq(seal_bytes_append_str(&text, "],\"floor\":{", NULL), 0);
+	for (size_t i = 0; i < objects; i++)
+		cr_assert_eq(seal_bytes_append_fmt(&text, NULL, "%s\"a/B/%0*zu\":1",
+						   i > 0 ? "," : "", len - 4, i),
+			     0);
+	cr_assert_eq(seal_bytes_append_str(&text, "}}", NULL), 0);
+	r = parse_credentials(seal_bytes_str(&text), text.len);
+	seal_bytes_release(&text);
+	return r;
+}
+
+Test(wire_credentials, bound_their_keys_and_their_floor)
+{
+	cr_expect_eq(parse_many(ROT_MAX_KEYS, ROT_MAX_FLOOR, 16), 0);
+	cr_expect_eq(parse_many(ROT_MAX_KEYS + 1, 0, 16), SEAL_E_LIMIT);
+	cr_expect_eq(parse_many(0, ROT_MAX_FLOOR + 1, 16), SEAL_E_LIMIT);
+	cr_expect_eq(parse_many(0, 1, ROT_OBJECT_MAX), 0);
+	cr_expect_eq(parse_many(0, 1, ROT_OBJECT_MAX + 1), SEAL_E_FORMAT);
+	cr_expect_eq(parse_many(0, ROT_MAX_FLOOR, 300), SEAL_E_LIMIT, "longer than an answer");
 }
 
 Test(wire_error, comes_back_as_it_was_sent)
