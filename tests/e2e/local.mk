@@ -32,6 +32,7 @@ E2E_TESTS = \
 	%D%/35-clean-refusals.sh \
 	%D%/36-testssl-public.sh \
 	%D%/37-endurance.sh \
+	%D%/40-seal-values.sh \
 	%D%/w01-every-name-comes-from-the-rot.sh \
 	%D%/w02-request-names-are-ignored.sh \
 	%D%/w03-a-statement-belongs-to-its-egg.sh \
