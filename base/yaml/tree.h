@@ -5,7 +5,8 @@
 /*
  * A stream of YAML documents, one after the other, as trees that can be changed and written again with
  * the same values.  Made for manifests of Kubernetes: JSON is YAML, anchors and merge keys are expanded,
- * types are those that Kubernetes' own tools see (YAML 1.1 with the JSON schema on top).
+ * types are those that Kubernetes' own tools see (YAML 1.1 with the JSON schema on top), but for a lone y or
+ * n, which is a string to all other readers and so is one here.
  *
  * Limits: 16 MiB before and after aliases are expanded, depth 64 (the parse stops there), two million
  * nodes a document; duplicate keys, keys that are no scalars, unknown tags, undefined aliases and lone
@@ -53,7 +54,7 @@ enum seal_tree_kind {
 	SEAL_TREE_MAP,
 	SEAL_TREE_LIST,
 	SEAL_TREE_STRING,
-	SEAL_TREE_NUMBER,
+	SEAL_TREE_NUMBER, /* too large ones, .inf and .nan among them; these cannot become JSON */
 	SEAL_TREE_BOOL,
 	SEAL_TREE_NULL,
 	SEAL_TREE_BINARY, /* !!binary */
@@ -71,8 +72,8 @@ struct seal_tree_node *seal_tree_next_of(const struct seal_tree_node *child); /*
 const char *seal_tree_key(const struct seal_tree_node *child);
 /*
  * What the key was: SEAL_TREE_STRING, or SEAL_TREE_NUMBER or SEAL_TREE_BOOL for one without quotes that all
- * readers turn into the same string (404, true), or that is a boolean to Kubernetes' tools alone (n).  It is
- * written with quotes.  Keys that become different strings (yes, 0x1f, ~) are refused.
+ * readers turn into the same string (404, true); it is written with quotes.  Keys that become different
+ * strings (yes, 0x1f, ~) are refused.
  */
 enum seal_tree_kind seal_tree_key_kind(const struct seal_tree_node *child);
 struct seal_tree_node *seal_tree_get(const struct seal_tree_node *map, const char *key);

@@ -208,17 +208,24 @@ copy_node(struct tree_build *build, const struct seal_tree_node *from, size_t de
 
 /* ---- Keys ---- */
 
-/*
- * A number or boolean as a key: what all readers turn into the same string.  A single letter is a boolean to
- * Go's library alone, and nobody who writes one means that.
- */
+/* A number or boolean as a key: what all readers turn into the same string. */
 static bool
 is_sure_key(const struct seal_tree_node *scalar)
 {
 	if (scalar->kind == SEAL_TREE_NUMBER)
 		return tree_is_canonical_number(scalar->text, scalar->len);
-	return scalar->len == 1 || strcmp(scalar->text, "true") == 0 ||
-	       strcmp(scalar->text, "false") == 0;
+	return strcmp(scalar->text, "true") == 0 || strcmp(scalar->text, "false") == 0;
+}
+
+/* To Kubernetes' tools, alone, a lone y is the key "true": quotes make it one thing to all. */
+static enum tree_style
+key_style(const struct seal_tree_node *scalar)
+{
+	bool is_letter = scalar->len == 1 && strchr("yYnN", scalar->text[0]) != NULL;
+
+	return is_letter || scalar->kind == SEAL_TREE_NUMBER || scalar->kind == SEAL_TREE_BOOL
+		       ? TREE_QUOTED
+		       : scalar->style;
 }
 
 static int
@@ -246,7 +253,7 @@ set_key(struct tree_build *build, const struct seal_tree_node *scalar, const yam
 	}
 	top->key = scalar->text;
 	top->key_kind = scalar->kind == SEAL_TREE_TIME ? SEAL_TREE_STRING : scalar->kind;
-	top->key_style = top->key_kind == SEAL_TREE_STRING ? scalar->style : TREE_QUOTED;
+	top->key_style = key_style(scalar);
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a plain scalar means to Kubernetes: the types of YAML 1.1 as its Go library sees them, which is not
- * all of YAML 1.1 (no base 60) and a little more (0o17).  Where that library's versions differ, the text
- * counts as a number: whoever wants a string then refuses it and asks for quotes.
+ * all of YAML 1.1 (no base 60) and a little more (0o17).  Where that library's versions differ, and beyond the
+ * range of a double, the text counts as a number: whoever wants a string then refuses it and asks for quotes.
+ * One departure: a lone y or n, a boolean to that library and to no other reader, is a string here too.
  */
 #include "base/yaml/tree_internal.h"
 
@@ -25,12 +26,11 @@ static const struct word words[] = {
 	{ "YES", TREE_T_BOOL },    { "no", TREE_T_BOOL },     { "No", TREE_T_BOOL },
 	{ "NO", TREE_T_BOOL },     { "on", TREE_T_BOOL },     { "On", TREE_T_BOOL },
 	{ "ON", TREE_T_BOOL },     { "off", TREE_T_BOOL },    { "Off", TREE_T_BOOL },
-	{ "OFF", TREE_T_BOOL },    { "y", TREE_T_BOOL },      { "Y", TREE_T_BOOL },
-	{ "n", TREE_T_BOOL },      { "N", TREE_T_BOOL },      { ".nan", TREE_T_FLOAT },
-	{ ".NaN", TREE_T_FLOAT },  { ".NAN", TREE_T_FLOAT },  { ".inf", TREE_T_FLOAT },
-	{ ".Inf", TREE_T_FLOAT },  { ".INF", TREE_T_FLOAT },  { "+.inf", TREE_T_FLOAT },
-	{ "+.Inf", TREE_T_FLOAT }, { "+.INF", TREE_T_FLOAT }, { "-.inf", TREE_T_FLOAT },
-	{ "-.Inf", TREE_T_FLOAT }, { "-.INF", TREE_T_FLOAT },
+	{ "OFF", TREE_T_BOOL },    { ".nan", TREE_T_FLOAT },  { ".NaN", TREE_T_FLOAT },
+	{ ".NAN", TREE_T_FLOAT },  { ".inf", TREE_T_FLOAT },  { ".Inf", TREE_T_FLOAT },
+	{ ".INF", TREE_T_FLOAT },  { "+.inf", TREE_T_FLOAT }, { "+.Inf", TREE_T_FLOAT },
+	{ "+.INF", TREE_T_FLOAT }, { "-.inf", TREE_T_FLOAT }, { "-.Inf", TREE_T_FLOAT },
+	{ "-.INF", TREE_T_FLOAT },
 };
 
 /* A place in a text whose length is known: it may hold NULs. */
@@ -125,16 +125,6 @@ copy_digits(const char *text, size_t len, char out[static DIGITS_MAX])
 	return count;
 }
 
-/* Beyond the range of a double is a string to Kubernetes. */
-static bool
-is_in_range(const char *text, size_t len)
-{
-	char digits[DIGITS_MAX];
-
-	(void)copy_digits(text, len, digits); /* a number cut short is judged by its beginning */
-	return isfinite(strtod(digits, NULL));
-}
-
 static bool
 is_float(const char *text, size_t len)
 {
@@ -152,7 +142,7 @@ is_float(const char *text, size_t len)
 		if (skip_digits(&scan, DECIMAL, true) == 0)
 			return false;
 	}
-	return scan.at == scan.end && is_in_range(text, len);
+	return scan.at == scan.end;
 }
 
 static bool

@@ -44,20 +44,40 @@ tree_err_at(const char *name, const yaml_mark_t *mark, struct seal_err *err, enu
 			 what);
 }
 
+/* The library reads ahead of what it has understood, so its mark is not the place of a bad byte. */
+static yaml_mark_t
+find_bad_byte(const struct seal_tree_stream *stream)
+{
+	const char *text = (const char *)stream->parser.input.string.start;
+	size_t len = (size_t)((const char *)stream->parser.input.string.end - text);
+	yaml_mark_t mark = { 0 };
+
+	for (size_t at = 0; at < len && at < stream->parser.problem_offset; at++) {
+		if (text[at] == '\n') {
+			mark.line++;
+			mark.column = 0;
+		} else if (((unsigned char)text[at] & 0xc0) != 0x80) {
+			mark.column++;
+		}
+	}
+	return mark;
+}
+
 /* The library's sentences are fixed and quote nothing. */
 static int
 fail_parser(const struct seal_tree_stream *stream, struct seal_err *err)
 {
 	const yaml_parser_t *parser = &stream->parser;
 	const char *problem = parser->problem == NULL ? "not valid YAML" : parser->problem;
-	bool is_reader = parser->error == YAML_READER_ERROR;
-	const yaml_mark_t *mark = is_reader ? &parser->mark : &parser->problem_mark;
+	yaml_mark_t mark = parser->problem_mark;
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return seal_fail_memory(err);
-	if (is_reader || parser->context == NULL)
-		return tree_fail_at(stream->name, mark, err, SEAL_E_FORMAT, "%s", problem);
-	return tree_fail_at(stream->name, mark, err, SEAL_E_FORMAT, "%s, %s", problem,
+	if (parser->error == YAML_READER_ERROR)
+		mark = find_bad_byte(stream);
+	if (parser->error == YAML_READER_ERROR || parser->context == NULL)
+		return tree_fail_at(stream->name, &mark, err, SEAL_E_FORMAT, "%s", problem);
+	return tree_fail_at(stream->name, &mark, err, SEAL_E_FORMAT, "%s, %s", problem,
 			    parser->context);
 }
 

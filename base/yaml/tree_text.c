@@ -86,7 +86,7 @@ tree_quoted_len(const char *text, size_t len)
 	return count;
 }
 
-/* Letters that may not stand in plain text at all; a NUL and tabs are among them. */
+/* Letters that may not stand in plain text, or not beside each other; a NUL and tabs are among them. */
 static bool
 has_special(const char *text, size_t len)
 {
@@ -95,6 +95,10 @@ has_special(const char *text, size_t len)
 	for (size_t at = 0, size; at < len; at += size) {
 		size = tree_decode(text + at, len - at, &point);
 		if (size == 0)
+			return true;
+		if (point == ':' && text[at + 1] == ' ') /* a NUL at the end */
+			return true;
+		if (point == '#' && at > 0 && text[at - 1] == ' ')
 			return true;
 		if (point != '"' && point != '\\' && tree_needs_escape(point))
 			return true;
@@ -114,9 +118,7 @@ tree_is_plain_safe(const char *text, size_t len)
 	/* A space behind them makes them an indicator, three of them the end of a document. */
 	if (strchr("-?:", text[0]) != NULL && (len == 1 || text[1] == ' '))
 		return false;
-	if (strncmp(text, "---", 3) == 0 || strncmp(text, "...", 3) == 0)
-		return false;
-	return strstr(text, ": ") == NULL && strstr(text, " #") == NULL;
+	return strncmp(text, "---", 3) != 0 && strncmp(text, "...", 3) != 0;
 }
 
 static bool
