@@ -27,8 +27,8 @@ struct verify_client {
 	struct seal_bytes in;
 };
 
-static uint64_t
-now_ms(void)
+uint64_t
+verify_now_ms(void)
 {
 	struct timespec ts;
 
@@ -48,7 +48,7 @@ wait_for(int fd, short events, uint64_t deadline, const struct verify_meanwhile 
 			{ .fd = fd, .events = events },
 			{ .fd = meanwhile->fd, .events = POLLIN },
 		};
-		uint64_t now = now_ms();
+		uint64_t now = verify_now_ms();
 		uint64_t left = now < deadline ? deadline - now : 0;
 		int r = poll(polled, SEAL_COUNT(polled), left > INT32_MAX ? INT32_MAX : (int)left);
 
@@ -189,7 +189,7 @@ receive_proof(struct verify_client *client, uint64_t deadline, struct seal_err *
 static int
 authenticate(struct verify_client *client, const struct verify_token *token, struct seal_err *err)
 {
-	const uint64_t deadline = now_ms() + HANDSHAKE_MS;
+	const uint64_t deadline = verify_now_ms() + HANDSHAKE_MS;
 	struct verify_hello ours = { .generation = token->generation };
 	struct verify_hello theirs = { .generation = 0 };
 	int r;
@@ -257,11 +257,11 @@ static int
 connect_until(struct verify_client *client, const char *path, const struct verify_token *token,
 	      uint32_t wait_ms, struct seal_err *err)
 {
-	const uint64_t deadline = now_ms() + wait_ms;
+	const uint64_t deadline = verify_now_ms() + wait_ms;
 	int r;
 
 	while ((r = attempt(client, path, token, err)) == SEAL_E_CLOSED) {
-		uint64_t next = now_ms() + RETRY_MS;
+		uint64_t next = verify_now_ms() + RETRY_MS;
 
 		if (next > deadline)
 			return seal_note(err, SEAL_E_TIMEOUT, "waited %u s for the agent",
@@ -382,7 +382,7 @@ verify_client_ask(struct verify_client *client, const struct verify_request *req
 		  struct seal_secret **ret_plain, struct verify_binding *ret_binding,
 		  struct seal_err *err)
 {
-	const uint64_t deadline = now_ms() + ANSWER_MS + request->wait_ms;
+	const uint64_t deadline = verify_now_ms() + ANSWER_MS + request->wait_ms;
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *frame = NULL;
 	struct verify_answer answer;
 	int r;

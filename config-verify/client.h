@@ -35,6 +35,9 @@ struct verify_meanwhile {
 	void *arg;
 };
 
+/* The time of a clock that only goes forward. */
+uint64_t verify_now_ms(void);
+
 struct verify_client;
 
 /*

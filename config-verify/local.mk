@@ -11,3 +11,24 @@ noinst_HEADERS += %D%/ring.h %D%/sealed.h %D%/token.h %D%/agent.h %D%/spec.h %D%
 noinst_HEADERS += %D%/volume_internal.h %D%/beneath.h %D%/source.h %D%/collect.h
 %C%_libverify_a_SOURCES += %D%/beneath.c %D%/volume.c %D%/volume_version.c %D%/volume_sweep.c %D%/volume_file.c \
 	%D%/source.c %D%/watch.c %D%/collect.c
+
+# What seal-wrap is made of, but for the program itself.
+noinst_HEADERS += %D%/client.h %D%/environment.h %D%/supervise.h %D%/wrap.h
+%C%_libverify_a_SOURCES += %D%/client.c %D%/token_file.c %D%/environment.c %D%/expand.c %D%/home.c %D%/argv.c \
+	%D%/supervise.c
+
+bin_PROGRAMS += seal-wrap
+seal_wrap_SOURCES = %D%/wrap_main.c %D%/link.c %D%/update.c
+if STATIC_WRAP
+# One file that needs no other, in images that have none (docs/design/0010-static-wrap.md).  Nothing unwinds
+# through the crypto library, so its copy here has no tables for that: they would be a tenth of the program.
+seal_wrap_SOURCES += %D%/static_only.c
+seal_wrap_LDFLAGS = $(WRAP_LDFLAGS)
+seal_wrap_LDADD = %D%/libverify.a base/libbase.a $(JANSSON_ARCHIVE) %D%/trimmed/libcrypto.a
+CLEANFILES += %D%/trimmed/libcrypto.a
+%D%/trimmed/libcrypto.a:
+	@$(MKDIR_P) %D%/trimmed
+	$(AM_V_GEN)$(OBJCOPY) -R .eh_frame -R .comment -R .note.gnu.property $(CRYPTO_ARCHIVE) $@
+else
+seal_wrap_LDADD = $(VERIFY_LIBS)
+endif

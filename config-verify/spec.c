@@ -402,6 +402,34 @@ verify_spec_freep(struct verify_spec **spec)
 	*spec = NULL;
 }
 
+/* ---- What is needed after the start ---- */
+
+int
+verify_spec_forget(struct verify_spec **spec, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *json = seal_json_new();
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(VERIFY_SPEC_MAX);
+	const struct seal_json *files = verify_spec_member((*spec)->json, "files");
+	SEAL_SCOPED(verify_spec_freep) struct verify_spec *rest = NULL;
+	struct seal_json *container = seal_json_set_object(json, "container");
+	int r;
+
+	seal_json_set_u64(json, "version", SPEC_VERSION);
+	seal_json_set_str(container, "name", (*spec)->container);
+	/* A spec runs something; this one is never run. */
+	seal_json_add_str(seal_json_set_array(container, "command"), "/");
+	if (files != NULL)
+		seal_json_set_copy(json, "files", files);
+	r = seal_json_dump(json, false, &text, err);
+	if (r == 0)
+		r = verify_spec_parse(&rest, text.data, text.len, err);
+	if (r < 0)
+		return r;
+	verify_spec_free(*spec);
+	*spec = SEAL_TAKE(rest);
+	return 0;
+}
+
 /* ---- Getters ---- */
 
 const char *

@@ -108,6 +108,12 @@ SEAL_CHECKED int verify_spec_parse(struct verify_spec **ret_spec, const void *te
 void verify_spec_free(struct verify_spec *spec);
 void verify_spec_freep(struct verify_spec **spec);
 
+/*
+ * Put in place of *spec one that has its container's name and files, and nothing of what is run or of
+ * variables: for who has started the application.  On failure *spec stays.
+ */
+SEAL_CHECKED int verify_spec_forget(struct verify_spec **spec, struct seal_err *err);
+
 const char *verify_spec_container(const struct verify_spec *spec);
 bool verify_spec_is_exec(const struct verify_spec *spec);
 /* Placeholders to make; empty for every other spec. */

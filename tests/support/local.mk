@@ -12,3 +12,8 @@ check_PROGRAMS += %D%/seal-proxy-starved
 %C%_seal_proxy_starved_SOURCES = proxy/main.c %D%/starve.c
 %C%_seal_proxy_starved_LDADD = proxy/libproxy.a $(ROT_CLIENT_LIBS)
 %C%_seal_proxy_starved_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAP) -Wl,--wrap=realloc
+
+# An agent without a sidecar, for trying seal-wrap: for tests/e2e.
+check_PROGRAMS += %D%/test-agent
+%C%_test_agent_SOURCES = %D%/test_agent.c
+%C%_test_agent_LDADD = $(VERIFY_LIBS)

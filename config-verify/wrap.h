@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_VERIFY_WRAP_H
+#define SEAL_VERIFY_WRAP_H
+
+/*
+ * What seal-wrap holds while it starts an application and stands by it.  For the files of that program.
+ */
+
+#include "config-verify/client.h"
+#include "config-verify/environment.h"
+#include "config-verify/supervise.h"
+#include "config-verify/volume.h"
+
+/* One member of the spec's files, and what became of it. */
+struct wrap_files {
+	const struct verify_files *files;
+	uint8_t seen[SEAL_HASH_LEN];      /* digest of the source when it was read last */
+	uint8_t published[SEAL_HASH_LEN]; /* of which the application has the files */
+	uint8_t refused[SEAL_HASH_LEN];   /* which was refused, and said so */
+	bool is_dirty;                    /* the source may be another */
+	uint64_t failing_since;           /* in ms; 0: not */
+	bool is_told;                     /* that it fails */
+};
+
+struct wrap {
+	const char *sealed; /* the argument */
+	char *const *host;  /* the environment we were started with */
+	struct verify_supervisor *supervisor;
+	struct verify_token token;
+	struct verify_client *client;
+	struct verify_spec *spec;
+	char key[VERIFY_NAME_MAX + 1]; /* what the spec was sealed as */
+	struct wrap_files files[VERIFY_MAX_FILES];
+	struct verify_environment *environment;
+	struct verify_command command;
+	int exit; /* with which to end when a step fails */
+};
+
+/* ---- link.c: the agent ---- */
+
+/* Signals do not wait for the agent. */
+struct verify_meanwhile wrap_meanwhile(struct wrap *wrap);
+/* Connect (trying for wait_ms) and have the spec opened; the answer is taken by whoever wants it. */
+SEAL_CHECKED int wrap_link(struct wrap *wrap, uint32_t wait_ms, struct seal_secret **ret_spec,
+			   struct verify_binding *ret_binding, struct seal_err *err);
+struct verify_opener wrap_opener(struct wrap *wrap);
+
+/* ---- update.c: files, now and later ---- */
+
+/* Write all files of the spec. */
+SEAL_CHECKED int wrap_write_files(struct wrap *wrap, struct seal_err *err);
+/* Stand by the application until it ends: signals, the agent, files that change. */
+SEAL_CHECKED int wrap_stand_by(struct wrap *wrap, struct seal_err *err);
+
+#endif
