@@ -4,6 +4,7 @@ include tests/support/local.mk
 UNIT_LIBS = $(CRITERION_LIBS)
 include tests/unit/base/local.mk
 include tests/unit/config-verify/local.mk
+include tests/unit/inject/local.mk
 include tests/unit/egg/local.mk
 include tests/unit/rot/local.mk
 include tests/unit/proxy/local.mk

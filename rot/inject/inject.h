@@ -34,9 +34,15 @@ struct inject_object {
 /* Seal all values of all objects, or fail. */
 typedef int (*inject_seal_fn)(void *arg, struct inject_object *objects, size_t object_count,
 			      struct seal_err *err);
-/* The plaintext of one value and its authenticated binding. */
-typedef int (*inject_open_fn)(void *arg, const char *sealed, size_t sealed_len,
-			      struct seal_secret **ret_plain, struct verify_binding *ret_binding,
+/* A sealed value to be opened: the opener fills in its plaintext and its authenticated binding. */
+struct inject_sealed {
+	char *text;
+	size_t len;
+	struct seal_secret *plain; /* the opener's: freed by who asked */
+	struct verify_binding binding;
+};
+/* Open all, or fail. */
+typedef int (*inject_open_fn)(void *arg, struct inject_sealed *values, size_t value_count,
 			      struct seal_err *err);
 
 /* SEAL: ConfigMaps and Secrets alone.  SIDECAR: what has pods in it alone. */
@@ -44,7 +50,7 @@ enum inject_only { INJECT_ALL, INJECT_SEAL, INJECT_SIDECAR };
 
 /* The configuration of an image: "Entrypoint", "Cmd", "Env", "WorkingDir", "User" as OCI spells them. */
 struct inject_image {
-	char *match; /* a container's name or its image; "" fits what no other does */
+	const char *match; /* a container's name or its image; "" fits what no other does */
 	struct seal_json *config;
 };
 
@@ -88,18 +94,27 @@ struct inject_report {
 };
 void inject_report_release(struct inject_report *report);
 
+/* A stream of documents, and what errors call it. */
+struct inject_input {
+	const char *name;
+	const char *text;
+	size_t len;
+};
+
 /*
- * Seal a stream of documents.  name is what errors call it.  Appends the whole output to out, or fails
+ * Seal streams of documents, all of them or none.  Appends the whole output to out, one stream, or fails
  * and appends nothing; documents in which nothing changes are copied byte for byte.  The report is
  * filled as far as it came in both cases.
  */
-SEAL_CHECKED int inject_manifest(const struct inject_options *options, const char *name,
-				 const char *text, size_t text_len, struct seal_bytes *out,
-				 struct inject_report *report, struct seal_err *err);
+SEAL_CHECKED int inject_manifests(const struct inject_options *options,
+				  const struct inject_input *inputs, size_t input_count,
+				  struct seal_bytes *out, struct inject_report *report,
+				  struct seal_err *err);
 
 /* The way back: every sealed value opened, everything that was added removed. */
-SEAL_CHECKED int inject_restore(const struct inject_options *options, const char *name,
-				const char *text, size_t text_len, struct seal_bytes *out,
-				struct inject_report *report, struct seal_err *err);
+SEAL_CHECKED int inject_restore(const struct inject_options *options,
+				const struct inject_input *inputs, size_t input_count,
+				struct seal_bytes *out, struct inject_report *report,
+				struct seal_err *err);
 
 #endif

@@ -66,6 +66,15 @@ void inject_seen_release(struct inject_seen *seen);
 /* SEAL_E_CONFLICT when it is there already. */
 SEAL_CHECKED int inject_seen_add(struct inject_seen *seen, const char *name, struct seal_err *err);
 
+/* ---- restore.c: sealed values of a document, opened ---- */
+
+struct inject_opened {
+	struct inject_sealed *values;
+	size_t count;
+	size_t next; /* where to look first */
+};
+void inject_opened_release(struct inject_opened *opened);
+
 /* ---- The run over a stream, and one object in it ---- */
 
 struct inject_run {
@@ -74,7 +83,8 @@ struct inject_run {
 	struct inject_report *report;
 	struct inject_plan plan;
 	struct seal_bytes draft;
-	struct inject_seen seen; /* objects sealed so far: none may come twice */
+	struct inject_opened opened; /* of the document at hand */
+	struct inject_seen seen;     /* objects sealed so far: none may come twice */
 	bool restore;
 };
 
@@ -124,6 +134,11 @@ const char *inject_verdict_name(enum inject_verdict verdict);
 struct seal_tree_node *inject_get(const struct seal_tree_node *map, const char *key);
 /* A walk down: inject_path(root, "spec", "template", NULL). */
 struct seal_tree_node *inject_path(const struct seal_tree_node *map, ...);
+/*
+ * y and n are strings to most readers of YAML and booleans to those of Kubernetes.  Where only a string
+ * can be meant they become one.
+ */
+void inject_settle_letter(const struct inject_item *item, const struct seal_tree_node *node);
 /* A string without NUL; what names it in the sentence. */
 SEAL_CHECKED int inject_text(const struct inject_item *item, const struct seal_tree_node *node,
 			     const char *what, const char **ret_text, struct seal_err *err);
@@ -308,8 +323,11 @@ SEAL_CHECKED int inject_sidecar(struct inject_pod *pod, struct seal_err *err);
 
 /* ---- restore.c ---- */
 
+SEAL_CHECKED int inject_open_all(struct inject_run *run, const struct seal_tree_node *root,
+				 struct seal_err *err);
+/* The plaintext, borrowed, of a value of this document that was sealed for this place. */
 SEAL_CHECKED int inject_open(const struct inject_item *item, const char *key, const char *container,
-			     const char *text, size_t len, struct seal_secret **ret_plain,
+			     const char *text, size_t len, const struct seal_secret **ret_plain,
 			     struct seal_err *err);
 
 /* ---- manifest.c ---- */

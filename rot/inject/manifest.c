@@ -127,7 +127,9 @@ walk_document(struct inject_run *run, struct seal_tree *tree, struct seal_err *e
 	int r = 0;
 
 	run->report->documents++;
-	if (root != NULL && seal_tree_kind(root) != SEAL_TREE_NULL)
+	if (root != NULL && run->restore)
+		r = inject_open_all(run, root, err);
+	if (r == 0 && root != NULL && seal_tree_kind(root) != SEAL_TREE_NULL)
 		r = walk_node(run, tree, root, NULL, 0, &changed, err);
 	if (r < 0)
 		return r;
@@ -173,28 +175,59 @@ inject_walk(struct inject_run *run, const char *text, size_t text_len, struct se
 
 /* ---- Both directions ---- */
 
+/* Where a stream ends and the next begins there must be a separator. */
+static int
+separate(struct inject_run *run, const struct inject_input *input, struct seal_err *err)
+{
+	const struct seal_bytes *draft = &run->draft;
+	int r = 0;
+
+	if (draft->len == 0)
+		return 0;
+	if (draft->data[draft->len - 1] != '\n')
+		r = seal_bytes_append_str(&run->draft, "\n", err);
+	if (r == 0 && (input->len < 3 || memcmp(input->text, "---", 3) != 0))
+		r = seal_bytes_append_str(&run->draft, "---\n", err);
+	return r;
+}
+
+static int
+walk_all(struct inject_run *run, const struct inject_input *inputs, size_t input_count,
+	 struct seal_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < input_count; i++) {
+		run->name = inputs[i].name;
+		r = separate(run, &inputs[i], err);
+		if (r == 0)
+			r = inject_walk(run, inputs[i].text, inputs[i].len, err);
+	}
+	return r;
+}
+
 static void
 run_release(struct inject_run *run)
 {
 	inject_plan_release(&run->plan);
 	inject_seen_release(&run->seen);
+	inject_opened_release(&run->opened);
 	seal_bytes_release(&run->draft);
 }
 
 int
-inject_manifest(const struct inject_options *options, const char *name, const char *text,
-		size_t text_len, struct seal_bytes *out, struct inject_report *report,
-		struct seal_err *err)
+inject_manifests(const struct inject_options *options, const struct inject_input *inputs,
+		 size_t input_count, struct seal_bytes *out, struct inject_report *report,
+		 struct seal_err *err)
 {
 	SEAL_SCOPED(run_release)
 	struct inject_run run = { .options = options,
-				  .name = name,
 				  .report = report,
 				  .draft = SEAL_BYTES(INJECT_MAX_OUT) };
 	int r = inject_plan_init(&run.plan, err);
 
 	if (r == 0)
-		r = inject_walk(&run, text, text_len, err);
+		r = walk_all(&run, inputs, input_count, err);
 	for (size_t i = 0; r == 0 && i < run.plan.object_count; i++)
 		report->sealed += run.plan.objects[i].value_count;
 	if (r < 0 || options->seal == NULL)
@@ -203,17 +236,16 @@ inject_manifest(const struct inject_options *options, const char *name, const ch
 }
 
 int
-inject_restore(const struct inject_options *options, const char *name, const char *text,
-	       size_t text_len, struct seal_bytes *out, struct inject_report *report,
+inject_restore(const struct inject_options *options, const struct inject_input *inputs,
+	       size_t input_count, struct seal_bytes *out, struct inject_report *report,
 	       struct seal_err *err)
 {
 	SEAL_SCOPED(run_release)
 	struct inject_run run = { .options = options,
-				  .name = name,
 				  .report = report,
 				  .draft = SEAL_BYTES(INJECT_MAX_OUT),
 				  .restore = true };
-	int r = inject_walk(&run, text, text_len, err);
+	int r = walk_all(&run, inputs, input_count, err);
 
 	return r < 0 ? r : seal_bytes_append(out, run.draft.data, run.draft.len, err);
 }

@@ -22,7 +22,14 @@ inject_verdict_name(enum inject_verdict verdict)
 static char *
 copy(const char *text)
 {
-	return seal_strndup(text, strlen(text));
+	char *made = seal_strndup(text, strlen(text));
+
+	/* Names come from a file that anybody may have written, and go to a terminal. */
+	for (char *at = made; at != NULL && *at != '\0'; at++) {
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+	}
+	return made;
 }
 
 /* "file:line:column" of what seal_tree_where says ("file:line:column: $.path"). */

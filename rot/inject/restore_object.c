@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The way back of ConfigMaps and Secrets, and what opening a value has in common: it must be where it
- * was sealed for.
+ * The way back of ConfigMaps and Secrets.
  */
 #include <string.h>
 
 #include "base/secret/secret.h"
 #include "rot/inject/inject_internal.h"
-
-int
-inject_open(const struct inject_item *item, const char *key, const char *container,
-	    const char *text, size_t len, struct seal_secret **ret_plain, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *plain = NULL;
-	const struct inject_options *options = item->run->options;
-	struct verify_binding is = { 0 };
-	int r = options->open(options->arg, text, len, &plain, &is, err);
-
-	if (r < 0)
-		return seal_note(err, r, "%s: %s", item->label, key);
-	if (strcmp(is.ns, item->binding.ns) != 0 || strcmp(is.kind, item->binding.kind) != 0 ||
-	    strcmp(is.name, item->binding.name) != 0 || strcmp(is.key, key) != 0 ||
-	    strcmp(is.container, container) != 0)
-		return seal_fail(err, SEAL_E_REFUSED,
-				 "%s: %s: sealed for %s/%s/%s key %s%s%s, and does not belong here",
-				 item->label, key, is.ns, is.kind, is.name, is.key,
-				 is.container[0] != '\0' ? " container " : "", is.container);
-	*ret_plain = SEAL_TAKE(plain);
-	return 0;
-}
 
 static int
 put_base64(struct inject_item *item, struct seal_tree_node *node, const struct seal_secret *plain,
@@ -50,7 +27,7 @@ restore_value(struct inject_item *item, struct seal_tree_node *node, bool is_bas
 {
 	SEAL_SCOPED(seal_bytes_release)
 	struct seal_bytes text = SEAL_BYTES(SEAL_TREE_MAX_LEN);
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *plain = NULL;
+	const struct seal_secret *plain = NULL;
 	int r = inject_object_value(item, node, is_base64, &text, err);
 
 	if (r < 0)

@@ -18,7 +18,7 @@ static int
 open_json(const struct inject_item *item, const char *key, const char *container, const char *text,
 	  size_t len, struct seal_json **ret_json, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *plain = NULL;
+	const struct seal_secret *plain = NULL;
 	int r = inject_open(item, key, container, text, len, &plain, err);
 
 	if (r < 0)

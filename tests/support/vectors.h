@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VECTORS_MOST (1024u * 1024) /* bytes of one file */
+#define VECTORS_MOST (4u * 1024 * 1024) /* bytes of one file */
 
 /*
  * Call fn for each file of the folder whose name ends in suffix; text is a block of exactly len

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+check_PROGRAMS += tests/unit/inject_tests
+TESTS += tests/unit/inject_tests
+tests_unit_inject_tests_CFLAGS = $(TEST_CFLAGS)
+tests_unit_inject_tests_LDADD = $(SUPPORT_LIBS) $(ROT_INJECT_LIBS) $(UNIT_LIBS)
+tests_unit_inject_tests_SOURCES = %D%/rig.c %D%/rig.h \
+	%D%/manifests_test.c %D%/hostile_test.c
