@@ -9,8 +9,8 @@
 #include "base/fs/fs.h"
 
 /* The token says who may ask; everybody may try. */
-#define SOCKET_MODE 0666
-#define ACCEPT_BATCH 8
+#define SOCKET_MODE    0666
+#define ACCEPT_BATCH   8
 #define ACCEPT_REST_MS 100
 /* How often it is looked whether the proxy is ready, while somebody wants to know. */
 #define LOOK_MS 10

@@ -21,9 +21,9 @@ static const struct spec_key {
 	const char *key;
 	enum agent_role role;
 } spec_keys[] = {
-	{ VERIFY_SPEC_KEY, AGENT_MAIN },   { "livenessProbe", AGENT_EXEC },
-	{ "readinessProbe", AGENT_EXEC },  { "startupProbe", AGENT_EXEC },
-	{ "postStart", AGENT_EXEC },       { "preStop", AGENT_EXEC },
+	{ VERIFY_SPEC_KEY, AGENT_MAIN },  { "livenessProbe", AGENT_EXEC },
+	{ "readinessProbe", AGENT_EXEC }, { "startupProbe", AGENT_EXEC },
+	{ "postStart", AGENT_EXEC },      { "preStop", AGENT_EXEC },
 	{ "place", AGENT_PLACE },
 };
 
@@ -61,11 +61,34 @@ check_spec(const struct agent_conn *conn, const struct verify_spec *spec, enum a
 {
 	bool places = verify_spec_place(spec)->count > 0;
 
-	if (strcmp(verify_spec_container(spec), conn->container) != 0)
+	/* Its binding has said so already; one of places says no more than that. */
+	if (!places && strcmp(verify_spec_container(spec), conn->container) != 0)
 		return seal_fail(err, SEAL_E_REFUSED, "a spec of another container");
 	if (verify_spec_is_exec(spec) != (role == AGENT_EXEC) || places != (role == AGENT_PLACE))
 		return seal_fail(err, SEAL_E_REFUSED, "a spec of another kind than its key says");
 	return 0;
+}
+
+static void
+format_object(char out[static VERIFY_OBJECT_MAX], const char *kind, const char *name)
+{
+	(void)snprintf(out, VERIFY_OBJECT_MAX, "%s/%s", kind, name);
+}
+
+/* Nothing else of a spec is needed here, and much of it is secret. */
+static int
+list_objects(struct seal_strv *ret_objects, const struct verify_spec *spec, struct seal_err *err)
+{
+	char text[VERIFY_OBJECT_MAX];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < verify_spec_object_count(spec); i++) {
+		const struct verify_object *object = verify_spec_object(spec, i);
+
+		format_object(text, object->kind, object->name);
+		r = seal_strv_add(ret_objects, text, err);
+	}
+	return r;
 }
 
 /* What the value says of itself tells which part is meant; that it is the truth shows when it opens. */
@@ -86,8 +109,7 @@ find_part(const struct agent_conn *conn, const struct verify_request *request,
 				 claimed.key);
 	*ret_expect = conn->agent->own;
 	(void)snprintf(ret_expect->key, sizeof(ret_expect->key), "%s", part->key);
-	(void)snprintf(ret_expect->container, sizeof(ret_expect->container), "%s",
-		       conn->container);
+	(void)snprintf(ret_expect->container, sizeof(ret_expect->container), "%s", conn->container);
 	*ret_role = part->role;
 	return 0;
 }
@@ -114,10 +136,13 @@ open_spec(struct agent_conn *conn, const struct verify_request *request, struct 
 		r = seal_fail(err, SEAL_E_FORMAT, "the spec is malformed: seal it again");
 	else
 		r = check_spec(conn, spec, role, err);
-	if (r < 0)
+	if (r == 0)
+		r = list_objects(&conn->objects, spec, err);
+	if (r < 0) {
+		seal_strv_release(&conn->objects);
 		return r;
+	}
 	conn->role = role;
-	conn->spec = SEAL_TAKE(spec);
 	seal_log(role == AGENT_MAIN ? SEAL_LOG_INFO : SEAL_LOG_DEBUG, "spec_opened",
 		 SEAL_STR("container", conn->container), SEAL_STR("key", expect.key));
 	return 0;
@@ -125,29 +150,18 @@ open_spec(struct agent_conn *conn, const struct verify_request *request, struct 
 
 /* ---- Values ---- */
 
-static bool
-names_object(const struct verify_spec *spec, const struct verify_request *request)
-{
-	for (size_t i = 0; spec != NULL && i < verify_spec_object_count(spec); i++) {
-		const struct verify_object *object = verify_spec_object(spec, i);
-
-		if (strcmp(object->kind, request->object_kind) == 0 &&
-		    strcmp(object->name, request->object_name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Of nothing but what holds values: a spec has a container, and these have none. */
 static int
-open_value(struct agent_conn *conn, const struct verify_request *request,
-	   struct agent_reply *reply, struct seal_err *err)
+open_value(struct agent_conn *conn, const struct verify_request *request, struct agent_reply *reply,
+	   struct seal_err *err)
 {
 	struct verify_binding expect = { .gen = 1 };
+	char object[VERIFY_OBJECT_MAX];
 
-	if (conn->spec == NULL)
+	if (conn->role == AGENT_NO_ROLE)
 		return seal_fail(err, SEAL_E_REFUSED, "open the container's spec first");
-	if (!names_object(conn->spec, request))
+	format_object(object, request->object_kind, request->object_name);
+	if (!seal_strv_contains(&conn->objects, object))
 		return seal_fail(err, SEAL_E_REFUSED, "the spec names no %s %s",
 				 request->object_kind, request->object_name);
 	(void)snprintf(expect.ns, sizeof(expect.ns), "%s", conn->agent->own.ns);
@@ -161,8 +175,8 @@ open_value(struct agent_conn *conn, const struct verify_request *request,
 /* ---- The rest ---- */
 
 static int
-wait_ready(struct agent_conn *conn, const struct verify_request *request,
-	   struct agent_reply *reply, struct seal_err *err)
+wait_ready(struct agent_conn *conn, const struct verify_request *request, struct agent_reply *reply,
+	   struct seal_err *err)
 {
 	if (conn->agent->is_ready(conn->agent->arg))
 		return 0;
@@ -190,8 +204,8 @@ static int
 encrypt(struct agent_conn *conn, const struct verify_request *request, struct agent_reply *reply,
 	struct seal_err *err)
 {
-	return proxy_keys_encrypt(conn->agent->keys, &reply->text, request->data,
-				  request->data_len, err);
+	return proxy_keys_encrypt(conn->agent->keys, &reply->text, request->data, request->data_len,
+				  err);
 }
 
 static int
@@ -207,12 +221,9 @@ static const struct question {
 		      struct agent_reply *reply, struct seal_err *err);
 	bool opens; /* something that was sealed */
 } questions[] = {
-	[VERIFY_ASK_SPEC] = { open_spec, true },
-	[VERIFY_ASK_OPEN] = { open_value, true },
-	[VERIFY_ASK_READY] = { wait_ready, false },
-	[VERIFY_ASK_STATUS] = { tell_status, false },
-	[VERIFY_ASK_ENCRYPT] = { encrypt, false },
-	[VERIFY_ASK_DECRYPT] = { decrypt, true },
+	[VERIFY_ASK_SPEC] = { open_spec, true },    [VERIFY_ASK_OPEN] = { open_value, true },
+	[VERIFY_ASK_READY] = { wait_ready, false }, [VERIFY_ASK_STATUS] = { tell_status, false },
+	[VERIFY_ASK_ENCRYPT] = { encrypt, false },  [VERIFY_ASK_DECRYPT] = { decrypt, true },
 };
 
 /* "Not yet" is no failure: who asks too early asks again. */

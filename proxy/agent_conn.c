@@ -464,6 +464,6 @@ agent_conn_free(struct agent_conn *conn)
 	seal_timer_free(conn->deadline);
 	seal_close(conn->fd);
 	verify_channel_free(conn->channel);
-	verify_spec_free(conn->spec);
+	seal_strv_release(&conn->objects);
 	free(conn);
 }

@@ -14,21 +14,21 @@
 
 enum agent_state {
 	AGENT_NO_STATE, /* an event that cannot come */
-	AGENT_HELLO, /* nothing is known of the caller */
-	AGENT_PROOF, /* it said hello, and was answered: its first request has to open */
-	AGENT_IDLE,  /* authenticated; waits for a request, or for the rest of one */
-	AGENT_WAIT,  /* asked to be told when the proxy is ready */
-	AGENT_REPLY, /* an answer is being sent */
+	AGENT_HELLO,    /* nothing is known of the caller */
+	AGENT_PROOF,    /* it said hello, and was answered: its first request has to open */
+	AGENT_IDLE,     /* authenticated; waits for a request, or for the rest of one */
+	AGENT_WAIT,     /* asked to be told when the proxy is ready */
+	AGENT_REPLY,    /* an answer is being sent */
 	AGENT_CLOSED,
 	AGENT_N_STATES
 };
 
 enum agent_event {
-	AGENT_EV_HELLO,   /* a hello has been answered */
-	AGENT_EV_LATER,   /* a request can only be answered later */
-	AGENT_EV_ANSWER,  /* an answer is there to be sent */
-	AGENT_EV_SENT,    /* all of it */
-	AGENT_EV_END,     /* the other side went away, in order, or says what nobody understands */
+	AGENT_EV_HELLO,  /* a hello has been answered */
+	AGENT_EV_LATER,  /* a request can only be answered later */
+	AGENT_EV_ANSWER, /* an answer is there to be sent */
+	AGENT_EV_SENT,   /* all of it */
+	AGENT_EV_END,    /* the other side went away, in order, or says what nobody understands */
 	AGENT_EV_DEADLINE,
 	AGENT_N_EVENTS
 };
@@ -53,7 +53,7 @@ struct agent_conn {
 	char container[VERIFY_CONTAINER_MAX + 1];
 	struct verify_channel *channel;
 	enum agent_role role;
-	struct verify_spec *spec; /* with a role */
+	struct seal_strv objects; /* that its spec names: "ConfigMap/app"; all that is kept of it */
 	uint64_t wait_until_ms;   /* AGENT_WAIT */
 };
 
@@ -67,8 +67,8 @@ struct proxy_agent {
 	void *arg;
 	int fd;
 	struct seal_watch *watch;
-	struct seal_timer *rest; /* of the door, when there is nothing to accept with */
-	struct seal_timer *look; /* for those who wait */
+	struct seal_timer *rest;  /* of the door, when there is nothing to accept with */
+	struct seal_timer *look;  /* for those who wait */
 	struct agent_conn *conns; /* the latest first */
 	size_t callers;
 	size_t strangers;

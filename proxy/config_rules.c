@@ -129,8 +129,7 @@ list_places(const struct proxy_config *config, struct place places[static MAX_PL
 		places[count++] =
 			(struct place){ &config->control, "control", config->control_origin };
 	if (config->has_agent)
-		places[count++] =
-			(struct place){ &config->agent, "agent", config->agent_origin };
+		places[count++] = (struct place){ &config->agent, "agent", config->agent_origin };
 	return count;
 }
 
@@ -150,8 +149,8 @@ static int
 check_place(const struct place *place, const struct proxy_listener_config *listener,
 	    struct seal_err *err)
 {
-	bool is_for_us = strcmp(place->key, "capture") == 0 ||
-			 strcmp(place->key, "control") == 0 || strcmp(place->key, "agent") == 0;
+	bool is_for_us = strcmp(place->key, "capture") == 0 || strcmp(place->key, "control") == 0 ||
+			 strcmp(place->key, "agent") == 0;
 
 	if (listener->captured ? bypasses_capture(place->endpoint, &listener->listen)
 			       : proxy_endpoints_collide(place->endpoint, &listener->listen))

@@ -17,10 +17,12 @@
 struct proxy_hatch;
 
 struct proxy_hatch_config {
-	const char *path; /* NULL, or the egg's file: removed after the first hatch where that can be */
+	const char *
+		path; /* NULL, or the egg's file: removed after the first hatch where that can be */
 	const struct seal_strv *hostnames; /* to ask for */
-	struct proxy_keys *keys; /* NULL, or where the keys of each answer go before its state does */
-	uint32_t max_sessions;   /* of each state */
+	struct proxy_keys
+		*keys;         /* NULL, or where the keys of each answer go before its state does */
+	uint32_t max_sessions; /* of each state */
 	const atomic_bool *abort; /* calls end early when it becomes true */
 };
 

@@ -191,9 +191,8 @@ static const char *const not_of_capture_rules[] = { "check", "connections", "out
  * targets and peers, and as little with limits and deadlines.  How to log, and whether to serve at all, is
  * the machine's own matter.
  */
-static const char *const beside_sealed[] = { "check",     "help",          "log-format",
-					     "log-level", "sealed-config", "version",
-					     NULL };
+static const char *const beside_sealed[] = { "check",         "help",    "log-format", "log-level",
+					     "sealed-config", "version", NULL };
 
 static const struct {
 	const char *name;

@@ -41,10 +41,11 @@ proxy_source_find(const struct proxy_options *options, struct egg **ret_egg, str
 	}
 	r = read_egg(&egg, err);
 	if (r == 0 && options->sealed_config == NULL && !egg_plain_config(egg))
-		r = seal_fail(err, SEAL_E_REFUSED,
-			      "this egg takes listeners from a sealed value only, not from flags or "
-			      "files: give --sealed-config (seal inject makes it), or mint an egg "
-			      "with --allow-plain-config");
+		r = seal_fail(
+			err, SEAL_E_REFUSED,
+			"this egg takes listeners from a sealed value only, not from flags or "
+			"files: give --sealed-config (seal inject makes it), or mint an egg "
+			"with --allow-plain-config");
 	if (r == 0)
 		*ret_egg = SEAL_TAKE(egg);
 	return r;

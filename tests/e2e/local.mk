@@ -33,16 +33,28 @@ E2E_TESTS = \
 	%D%/36-testssl-public.sh \
 	%D%/37-endurance.sh \
 	%D%/40-seal-values.sh \
+	%D%/42-agent.sh \
+	%D%/43-sealed-pod.sh \
+	%D%/45-real-pods.sh \
 	%D%/w01-every-name-comes-from-the-rot.sh \
 	%D%/w02-request-names-are-ignored.sh \
 	%D%/w03-a-statement-belongs-to-its-egg.sh \
 	%D%/w04-a-statement-cannot-be-forged.sh \
 	%D%/w05-only-pinned-cas-are-trusted.sh \
+	%D%/w06-no-other-places-are-looked-at.sh \
+	%D%/w07-every-bit-counts.sh \
+	%D%/w08-values-stay-where-they-were-sealed-for.sh \
+	%D%/w09-the-environment-is-closed.sh \
+	%D%/w10-values-are-never-logged.sh \
+	%D%/w13-files-land-in-memory-and-whole.sh \
+	%D%/w14-supervisors-see-what-happened.sh \
 	%D%/w15-eggs-end.sh \
+	%D%/w16-each-peer-has-its-own-keys.sh \
 	%D%/w18-any-is-membership-not-policy.sh \
 	%D%/w19-hostnames-are-granted.sh \
 	%D%/w20-certificates-are-tight.sh \
-	%D%/w21-limits-and-keys-at-rest.sh
+	%D%/w21-limits-and-keys-at-rest.sh \
+	%D%/w22-the-whole-pod-is-covered.sh
 
 # The starving sidecar needs what the unit tests need.
 if HAVE_CRITERION

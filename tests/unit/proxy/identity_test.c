@@ -489,10 +489,9 @@ new_hatch(const struct fake_rot *rot, const char *path, const char *hostname)
 	struct proxy_hatch *hatch = NULL;
 	struct egg *egg = lay_egg(rot);
 	struct seal_err err = { 0 };
-	const struct proxy_hatch_config config = { .path = path,
-						   .hostnames = &hostnames,
-						   .keys = keys,
-						   .abort = &never };
+	const struct proxy_hatch_config config = {
+		.path = path, .hostnames = &hostnames, .keys = keys, .abort = &never
+	};
 
 	must(proxy_hatch_new(&hatch, &egg, &config, &err), &err);
 	cr_expect_null(egg, "not handed over");

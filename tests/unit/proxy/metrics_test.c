@@ -313,6 +313,38 @@ Test(metrics, are_read_by_a_strict_reader_whatever_addresses_look_like)
 	free(reader.series);
 }
 
+Test(metrics, of_the_agent_are_there_with_one_only)
+{
+	static const struct {
+		const char *series;
+		uint64_t value;
+	} rows[] = {
+		{ "seal_agent_connections", 3 },
+		{ "seal_agent_connections_total{result=\"limited\"}", 13 },
+		{ "seal_agent_connections_total{result=\"refused\"}", 12 },
+		{ "seal_agent_connections_total{result=\"served\"}", 11 },
+		{ "seal_unseal_total{result=\"opened\"}", 14 },
+		{ "seal_unseal_total{result=\"refused\"}", 15 },
+		{ "seal_sealed_config_generation", 7 },
+	};
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = { 0 };
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes without = SEAL_BYTES(PROXY_STATUS_MAX);
+	static struct reader reader;
+	struct proxy_view view;
+
+	sample_small(&view);
+	cr_assert_eq(proxy_metrics_write(&view, &without, NULL), 0);
+	view.agent = &sample_agent;
+	read_view(&reader, &view, &text);
+	for (size_t i = 0; i < SEAL_COUNT(rows); i++)
+		cr_expect_eq(value_of(&reader, rows[i].series), rows[i].value, "%s",
+			     rows[i].series);
+	cr_expect_null(strstr(seal_bytes_str(&without), "seal_agent"));
+	cr_expect_null(strstr(seal_bytes_str(&without), "seal_unseal"));
+	proxy_view_release(&view);
+	free(reader.series);
+}
+
 Test(metrics, are_those_of_the_manual)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes page = SEAL_BYTES(256u * 1024);
@@ -325,6 +357,7 @@ Test(metrics, are_those_of_the_manual)
 				  page.max, NULL),
 		     0);
 	sample_small(&view);
+	view.agent = &sample_agent;
 	read_view(&reader, &view, &text);
 	for (size_t i = 0; i < reader.seen_count; i++) {
 		char item[NAME_MAX_ + 16];

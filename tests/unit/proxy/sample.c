@@ -113,6 +113,15 @@ put_whole(struct proxy_view *view)
 	view->totals.open = 3;
 }
 
+const struct proxy_agent_view sample_agent = {
+	.own = { .ns = "shop", .kind = "Deployment", .name = "web", .key = "proxy", .gen = 7 },
+	.counters = { .served = 11, .refused = 12, .limited = 13, .opened = 14, .unopened = 15 },
+	.callers = 3,
+	.containers = { { .name = "app", .callers = 2, .is_running = true },
+			{ .name = "place", .callers = 1 } },
+	.container_count = 2,
+};
+
 void
 sample_small(struct proxy_view *view)
 {

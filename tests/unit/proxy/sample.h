@@ -17,6 +17,8 @@
 void sample_small(struct proxy_view *view);
 /* An inbound, an outbound and a public listener with awkward addresses; 3 connections. */
 void sample_large(struct proxy_view *view);
+/* An agent with two containers, of which one runs; to be put into a view. */
+extern const struct proxy_agent_view sample_agent;
 /* As many connections as the view's totals.open says. */
 void sample_each_conn(const void *source, proxy_conn_info_fn fn, void *arg);
 
