@@ -6,7 +6,7 @@ EXTRA_DIST += tests/run tests/packages tests/WEAKNESSES.md tests/checks.mk .ci/r
 	tests/support/Interop.java tests/support/announced.py tests/support/coverage.sh tests/support/crash.py \
 	tests/support/eggs.py tests/support/endure.py tests/support/exhaust.py tests/support/fake_rot.py \
 	tests/support/forge.py tests/support/halfclose.py tests/support/hatch.py tests/support/hostile_bodies.py \
-	tests/support/identities.py tests/support/interop.js tests/support/kill_rot.py tests/support/knock.py \
+	tests/support/identities.py tests/support/interop.js tests/support/jose.js tests/support/kill_rot.py tests/support/knock.py \
 	tests/support/leaks.py tests/support/limits.py tests/support/metrics.py tests/support/npm.sh \
 	tests/support/npm/package.json tests/support/npm/package-lock.json tests/support/oddpackets.py \
 	tests/support/packages.sh tests/support/pod-root.sh tests/support/proxied.py tests/support/record.py \
