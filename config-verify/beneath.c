@@ -170,7 +170,7 @@ verify_open_directory(const char *path, int flags, struct seal_err *err)
 	fd = open_resolved(AT_FDCWD, path, flags | O_DIRECTORY, 0, NO_LINKS);
 	if (fd >= 0)
 		return fd;
-	if (errno != ELOOP)
+	if (errno != ELOOP && errno != ENOTDIR) /* the latter for a link in the last place */
 		return verify_fail_beneath(err, errno, path);
 	memcpy(way.rest, path, strlen(path) + 1);
 	r = find_way(&way, err);

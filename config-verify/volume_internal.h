@@ -30,6 +30,8 @@ void verify_version_release(struct verify_version *version);
 /* SEAL_E_SYSTEM and so on when it cannot be told: then nothing may be removed. */
 SEAL_CHECKED int verify_version_find(struct verify_version *version, int top, struct seal_err *err);
 
+/* Is anything in a directory? */
+SEAL_CHECKED int verify_look_inside(bool *ret_empty, int dir, struct seal_err *err);
 /* True when name in top is a symbolic link to ..data/NAME. */
 bool verify_is_our_link(int top, const char *name);
 /* Remove every reserved name but ..data and its version, and links of ours that lead nowhere in it. */

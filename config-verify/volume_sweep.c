@@ -127,6 +127,23 @@ is_dots(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
+int
+verify_look_inside(bool *ret_empty, int dir, struct seal_err *err)
+{
+	SEAL_SCOPED(close_list) DIR *entries = list(dir, ".");
+	const struct dirent *entry;
+
+	if (entries == NULL)
+		return seal_fail_errno(err, errno, "cannot list a directory");
+	do
+		errno = 0;
+	while ((entry = readdir(entries)) != NULL && is_dots(entry->d_name));
+	if (entry == NULL && errno != 0)
+		return seal_fail_errno(err, errno, "cannot list a directory");
+	*ret_empty = entry == NULL;
+	return 0;
+}
+
 /* Remove name at the top, or as much of it as can be: its directories move up. */
 static void
 discard(struct sweep *sweep, const char *name)

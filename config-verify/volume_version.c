@@ -121,11 +121,15 @@ make_name(char name[static VERIFY_NAME_LEN], struct seal_err *err)
 static int
 check_new(int dir, struct seal_err *err)
 {
+	bool empty;
 	struct stat st;
+	int r = verify_look_inside(&empty, dir, err);
 
+	if (r < 0)
+		return r;
 	if (fstat(dir, &st) < 0)
 		return seal_fail_errno(err, errno, "cannot look at the new directory");
-	if (st.st_uid != geteuid() || st.st_nlink != 2 || st.st_size != 0)
+	if (st.st_uid != geteuid() || !empty)
 		return seal_fail(err, SEAL_E_REFUSED,
 				 "somebody put another directory in its place");
 	return 0;

@@ -1,4 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+# Unsealed files.  As root; otherwise most of it is skipped, aloud.
+check_PROGRAMS += tests/unit/volume_tests
+TESTS += tests/unit/volume_tests
+tests_unit_volume_tests_CFLAGS = $(TEST_CFLAGS)
+tests_unit_volume_tests_LDADD = $(SUPPORT_LIBS) $(VERIFY_LIBS) $(UNIT_LIBS)
+tests_unit_volume_tests_SOURCES = %D%/volume_rig.c %D%/volume_rig.h %D%/volume_test.c %D%/volume_many_test.c \
+	%D%/volume_kill_test.c %D%/volume_file_test.c %D%/source_test.c %D%/collect_test.c
+
 check_PROGRAMS += tests/unit/verify_tests
 TESTS += tests/unit/verify_tests
 tests_unit_verify_tests_CFLAGS = $(TEST_CFLAGS)
@@ -6,11 +14,3 @@ tests_unit_verify_tests_LDADD = $(SUPPORT_LIBS) $(VERIFY_LIBS) $(UNIT_LIBS)
 tests_unit_verify_tests_SOURCES = %D%/sealed_test.c \
 	%D%/rules_test.c %D%/agent_wire_test.c %D%/channel_test.c \
 	%D%/spec_test.c
-
-# Unsealed files.  As root; otherwise most of it is skipped, aloud.
-check_PROGRAMS += tests/unit/volume_tests
-TESTS += tests/unit/volume_tests
-tests_unit_volume_tests_CFLAGS = $(TEST_CFLAGS)
-tests_unit_volume_tests_LDADD = $(SUPPORT_LIBS) $(VERIFY_LIBS) $(UNIT_LIBS)
-tests_unit_volume_tests_SOURCES = %D%/volume_rig.c %D%/volume_rig.h %D%/volume_test.c %D%/volume_many_test.c \
-	%D%/volume_kill_test.c %D%/volume_file_test.c

@@ -274,6 +274,8 @@ open_code(const char *path)
 	int r = verify_volume_open(&volume, path, &err);
 
 	MUST((r == 0) == (volume != NULL) && r == err.code);
+	if (r < 0 && getenv("SEAL_DEBUG") != NULL)
+		fprintf(stderr, "%s\n", err.text);
 	verify_volume_close(volume);
 	return r;
 }
