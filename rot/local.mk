@@ -30,10 +30,11 @@ noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h
 	%D%/inject/probes.c %D%/inject/images.c %D%/inject/listeners.c %D%/inject/sidecar.c \
 	%D%/inject/restore_pod.c
 
-noinst_HEADERS += %D%/cli/cli.h
+noinst_HEADERS += %D%/cli/cli.h %D%/cli/inject.h
 %C%_librotcli_a_SOURCES = %D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c \
 	%D%/cli/output.c %D%/cli/yaml.c %D%/cli/files.c %D%/cli/subject.c \
-	%D%/cli/init.c %D%/cli/workload.c %D%/cli/egg.c %D%/cli/token.c %D%/cli/sealing.c %D%/cli/cert.c
+	%D%/cli/init.c %D%/cli/workload.c %D%/cli/egg.c %D%/cli/token.c %D%/cli/sealing.c %D%/cli/cert.c \
+	%D%/cli/inject.c %D%/cli/inject_files.c %D%/cli/inject_images.c %D%/cli/inject_rot.c %D%/cli/inject_report.c
 
 bin_PROGRAMS += seal
 sbin_PROGRAMS += seal-rot

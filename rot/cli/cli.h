@@ -28,26 +28,38 @@ enum cli_format { CLI_TABLE, CLI_JSON, CLI_YAML };
 
 /* Where every option of every verb puts its value; all zero is "not given". */
 struct cli_options {
+	bool dry_run;
+	bool explain;
 	bool force;
 	bool help;
 	bool open;
 	bool plain_config;
+	bool recursive;
 	bool yes;
 	const char *container;
 	const char *credentials;
 	const char *dir;
+	const char *explain_format;
 	const char *file; /* -o of the verbs that write: a file, or a directory */
 	const char *kek_file;
 	const char *key;
 	const char *kind;
 	const char *name;
 	const char *ns;
+	const char *only;
+	const char *out;    /* -o of inject: a file, replaced */
 	const char *output; /* table, json, yaml */
 	const char *p12_password_file;
 	const char *peer;
+	const char *proxy_image;
 	const char *trust_domain;
+	const char *workload;
+	const char *wrap_path;
 	struct seal_strv containers;
+	struct seal_strv exempt;
+	struct seal_strv filenames; /* -f */
 	struct seal_strv hostnames;
+	struct seal_strv image_configs;
 	struct seal_strv urls;
 	uint64_t max_hatches;
 	uint64_t ttl;
@@ -96,7 +108,7 @@ void cli_verb_name(const struct cli_verb *verb, char *out, size_t size);
 
 /* ---- help.c ---- */
 
-#define CLI_MAX_OPTIONS 16
+#define CLI_MAX_OPTIONS 24
 /* The general options of a verb and its own, in alphabetical order; the number of rows. */
 size_t cli_verb_options(const struct cli_verb *verb, struct seal_option table[CLI_MAX_OPTIONS]);
 void cli_help_all(FILE *out);
@@ -212,6 +224,8 @@ SEAL_CHECKED int cli_tokens_read(const struct cli *cli, const struct seal_json *
 
 /* ---- the handlers ---- */
 
+SEAL_CHECKED int cli_inject(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_unseal_manifests(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_init(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_status(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_create(struct cli *cli, struct seal_err *err);

@@ -161,7 +161,10 @@ cli_release(struct cli *cli)
 {
 	rot_client_free(cli->client);
 	seal_strv_release(&cli->opt.containers);
+	seal_strv_release(&cli->opt.exempt);
+	seal_strv_release(&cli->opt.filenames);
 	seal_strv_release(&cli->opt.hostnames);
+	seal_strv_release(&cli->opt.image_configs);
 	seal_strv_release(&cli->opt.urls);
 }
 

@@ -229,6 +229,8 @@ cli_unseal(struct cli *cli, struct seal_err *err)
 	SEAL_SCOPED(seal_json_freep) struct seal_json *reply = NULL;
 	int r;
 
+	if (cli->opt.filenames.count > 0)
+		return cli_unseal_manifests(cli, err);
 	r = read_sealed(cli, &request, err);
 	if (r == 0)
 		r = cli_call(cli, "POST", "/v1/unseal", request, &reply, err);

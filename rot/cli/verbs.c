@@ -86,6 +86,57 @@ static const struct seal_option issue_options[] = {
 	  "how long it is valid, 1m to 7d; default: 24h", ROT_MIN_LIFETIME, ROT_MAX_LIFETIME },
 };
 
+#define ROW_FILENAME(text)                                                                         \
+	{                                                                                          \
+		"filename", 'f', SEAL_OPT_LIST, OPTION(filenames), "FILE", text, 0, 0              \
+	}
+#define ROW_RECURSIVE                                                                              \
+	{                                                                                          \
+		"recursive", 'R', SEAL_OPT_FLAG, OPTION(recursive), NULL,                          \
+			"with a folder: also the folders in it", 0, 0                              \
+	}
+#define ROW_WRAP_PATH                                                                              \
+	{                                                                                          \
+		"wrap-path", 0, SEAL_OPT_STR, OPTION(wrap_path), "PATH",                           \
+			"of seal-wrap in the images; default: /seal-wrap", 0, 0                    \
+	}
+
+static const struct seal_option inject_options[] = {
+	{ "dry-run", 0, SEAL_OPT_FLAG, OPTION(dry_run), NULL,
+	  "look at everything and report; seal and write nothing", 0, 0 },
+	{ "exempt", 0, SEAL_OPT_LIST, OPTION(exempt), "KIND/NAME",
+	  "leave this object in clear; may be repeated", 0, 0 },
+	{ "explain", 0, SEAL_OPT_FLAG, OPTION(explain), NULL,
+	  "report what was done with each thing, and why", 0, 0 },
+	{ "explain-format", 0, SEAL_OPT_STR, OPTION(explain_format), "FORMAT",
+	  "of that report: table (default), json or yaml", 0, 0 },
+	ROW_FILENAME("a manifest, a folder of them, or -; may be repeated"),
+	{ "image-config", 0, SEAL_OPT_LIST, OPTION(image_configs), "[NAME=]FILE",
+	  "what images run: skopeo inspect --config, or an OCI layout", 0, 0 },
+	{ "namespace", 'n', SEAL_OPT_STR, OPTION(ns), "NAMESPACE",
+	  "of objects that name none; default: default", 0, 0 },
+	{ "only", 0, SEAL_OPT_STR, OPTION(only), "WHAT",
+	  "seal: ConfigMaps and Secrets alone; sidecar: pods alone", 0, 0 },
+	{ "out", 'o', SEAL_OPT_STR, OPTION(out), "FILE",
+	  "write there, whole or not at all; default: standard output", 0, 0 },
+	{ "peer", 'p', SEAL_OPT_STR, OPTION(peer), "PEER",
+	  "the peer that may open it; default: any, the peer without one", 0, 0 },
+	{ "proxy-image", 0, SEAL_OPT_STR, OPTION(proxy_image), "IMAGE",
+	  "of the sidecar; default: seal-proxy and the version of seal", 0, 0 },
+	ROW_RECURSIVE,
+	{ "workload", 'w', SEAL_OPT_STR, OPTION(workload), "NAME", "the workload it is for", 0, 0 },
+	ROW_WRAP_PATH,
+};
+
+static const struct seal_option unseal_options[] = {
+	ROW_FILENAME("a manifest that was injected, a folder, or -: print the original"),
+	{ "namespace", 'n', SEAL_OPT_STR, OPTION(ns), "NAMESPACE",
+	  "with -f: of objects that name none; default: default", 0, 0 },
+	{ "out", 0, SEAL_OPT_STR, OPTION(out), "FILE", "with -f: write there", 0, 0 },
+	ROW_RECURSIVE,
+	ROW_WRAP_PATH,
+};
+
 #define OPTIONS(table) table, SEAL_COUNT(table)
 #define NO_OPTIONS     NULL, 0
 
@@ -115,6 +166,11 @@ const struct cli_verb cli_verbs[] = {
 	  "DIR must not exist. Its private keys are encrypted under the key-encryption key, 64\n"
 	  "hexadecimal digits: keep a copy of that elsewhere, and neither copy where others read.\n"
 	  "DIR/admin is a first credential for --credentials. Serve it with seal-rot --dir DIR." },
+	{ "inject", NULL, "", 0, 0, OPTIONS(inject_options), CLI_CALLS, cli_inject,
+	  "Seal manifests of Kubernetes and add the sidecar to their pods",
+	  "Nothing is sealed and nothing written when anything in them is wrong. What was "
+	  "injected\n"
+	  "before stays as it is. Exemptions and listeners are annotations: see seal-inject(1)." },
 	{ "peer", "allow", "WORKLOAD CLIENT SERVER", 3, 3, NO_OPTIONS, CLI_CALLS | CLI_SHOWS,
 	  cli_peer_allow, "Let a peer call another", "* stands for every peer: quote it." },
 	{ "peer", "deny", "WORKLOAD CLIENT SERVER", 3, 3, NO_OPTIONS, CLI_CALLS | CLI_SHOWS,
@@ -128,8 +184,8 @@ const struct cli_verb cli_verbs[] = {
 	  "sealed for it before. Whole manifests are sealed by seal inject." },
 	{ "status", NULL, "", 0, 0, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_status,
 	  "Show the root of trust and who we are to it", NULL },
-	{ "unseal", NULL, "[FILE]", 0, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_unseal,
-	  "Open one sealed value and print it",
+	{ "unseal", NULL, "[FILE]", 0, 1, OPTIONS(unseal_options), CLI_CALLS | CLI_SHOWS,
+	  cli_unseal, "Open one sealed value and print it",
 	  "Reads FILE, or standard input. With -o json also where it belongs." },
 	{ "version", NULL, "", 0, 0, NO_OPTIONS, CLI_SHOWS, cli_version, "Show the version", NULL },
 	{ "workload", "create", "NAME", 1, 1, OPTIONS(create_options), CLI_CALLS | CLI_SHOWS,

@@ -38,7 +38,8 @@ typedef int (*inject_seal_fn)(void *arg, struct inject_object *objects, size_t o
 struct inject_sealed {
 	char *text;
 	size_t len;
-	struct seal_secret *plain; /* the opener's: freed by who asked */
+	char *plain; /* the opener's, malloc'ed with a NUL behind: wiped and freed by who asked */
+	size_t plain_len;
 	struct verify_binding binding;
 };
 /* Open all, or fail. */
@@ -78,6 +79,9 @@ enum inject_verdict {
 	INJECT_WARNED,    /* the owner should look at it */
 	INJECT_UNCHANGED, /* sealed before, or nothing to seal */
 };
+/* "left", "sealed". */
+const char *inject_verdict_name(enum inject_verdict verdict);
+
 struct inject_line {
 	enum inject_verdict verdict;
 	char *object; /* "shop/Deployment/web"; "" for a document that is none */

@@ -125,8 +125,6 @@ SEAL_CHECKED int inject_plan_json(struct inject_item *item, const struct seal_tr
 void inject_note(const struct inject_item *item, const struct seal_tree_node *node,
 		 enum inject_verdict verdict, const char *why, const char *what, ...)
 	SEAL_PRINTF(5, 6);
-/* "left", "sealed": for a report. */
-const char *inject_verdict_name(enum inject_verdict verdict);
 
 /* ---- item.c: reading trees ---- */
 
@@ -325,9 +323,9 @@ SEAL_CHECKED int inject_sidecar(struct inject_pod *pod, struct seal_err *err);
 
 SEAL_CHECKED int inject_open_all(struct inject_run *run, const struct seal_tree_node *root,
 				 struct seal_err *err);
-/* The plaintext, borrowed, of a value of this document that was sealed for this place. */
+/* A value, borrowed and opened, of this document that was sealed for this place. */
 SEAL_CHECKED int inject_open(const struct inject_item *item, const char *key, const char *container,
-			     const char *text, size_t len, const struct seal_secret **ret_plain,
+			     const char *text, size_t len, const struct inject_sealed **ret_value,
 			     struct seal_err *err);
 
 /* ---- manifest.c ---- */

@@ -14,7 +14,9 @@ inject_opened_release(struct inject_opened *opened)
 {
 	for (size_t i = 0; i < opened->count; i++) {
 		free(opened->values[i].text);
-		seal_secret_free(opened->values[i].plain);
+		if (opened->values[i].plain != NULL)
+			seal_wipe(opened->values[i].plain, opened->values[i].plain_len);
+		free(opened->values[i].plain);
 	}
 	free(opened->values);
 	*opened = (struct inject_opened){ 0 };
@@ -111,7 +113,7 @@ find(struct inject_opened *opened, const char *text, size_t len)
 
 int
 inject_open(const struct inject_item *item, const char *key, const char *container,
-	    const char *text, size_t len, const struct seal_secret **ret_plain,
+	    const char *text, size_t len, const struct inject_sealed **ret_value,
 	    struct seal_err *err)
 {
 	const struct inject_sealed *value = find(&item->run->opened, text, len);
@@ -128,6 +130,6 @@ inject_open(const struct inject_item *item, const char *key, const char *contain
 				 "%s: %s: sealed for %s/%s/%s key %s%s%s, and does not belong here",
 				 item->label, key, is->ns, is->kind, is->name, is->key,
 				 is->container[0] != '\0' ? " container " : "", is->container);
-	*ret_plain = value->plain;
+	*ret_value = value;
 	return 0;
 }

@@ -4,16 +4,15 @@
  */
 #include <string.h>
 
-#include "base/secret/secret.h"
 #include "rot/inject/inject_internal.h"
 
 static int
-put_base64(struct inject_item *item, struct seal_tree_node *node, const struct seal_secret *plain,
-	   struct seal_err *err)
+put_base64(struct inject_item *item, struct seal_tree_node *node,
+	   const struct inject_sealed *opened, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release)
 	struct seal_bytes text = SEAL_BYTES(2 * VERIFY_SEALED_MAX);
-	int r = inject_base64_encode(&text, seal_secret_peek(plain), seal_secret_len(plain), err);
+	int r = inject_base64_encode(&text, opened->plain, opened->plain_len, err);
 
 	if (r < 0)
 		return r;
@@ -27,7 +26,7 @@ restore_value(struct inject_item *item, struct seal_tree_node *node, bool is_bas
 {
 	SEAL_SCOPED(seal_bytes_release)
 	struct seal_bytes text = SEAL_BYTES(SEAL_TREE_MAX_LEN);
-	const struct seal_secret *plain = NULL;
+	const struct inject_sealed *opened = NULL;
 	int r = inject_object_value(item, node, is_base64, &text, err);
 
 	if (r < 0)
@@ -36,15 +35,15 @@ restore_value(struct inject_item *item, struct seal_tree_node *node, bool is_bas
 		inject_note(item, node, INJECT_LEFT, "it is not sealed", "%s", seal_tree_key(node));
 		return 0;
 	}
-	r = inject_open(item, seal_tree_key(node), "", seal_bytes_str(&text), text.len, &plain,
+	r = inject_open(item, seal_tree_key(node), "", seal_bytes_str(&text), text.len, &opened,
 			err);
 	if (r < 0)
 		return r;
 	item->changed = true;
 	inject_note(item, node, INJECT_CHANGED, "opened", "%s", seal_tree_key(node));
 	if (is_base64)
-		return put_base64(item, node, plain, err);
-	seal_tree_make_str(item->tree, node, seal_secret_chars(plain), seal_secret_len(plain));
+		return put_base64(item, node, opened, err);
+	seal_tree_make_str(item->tree, node, opened->plain, opened->plain_len);
 	return 0;
 }
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/secret/secret.h"
 #include "rot/inject/inject_internal.h"
 
 static const char *const owned[] = { "command",       "args",           "env",
@@ -18,13 +17,12 @@ static int
 open_json(const struct inject_item *item, const char *key, const char *container, const char *text,
 	  size_t len, struct seal_json **ret_json, struct seal_err *err)
 {
-	const struct seal_secret *plain = NULL;
-	int r = inject_open(item, key, container, text, len, &plain, err);
+	const struct inject_sealed *opened = NULL;
+	int r = inject_open(item, key, container, text, len, &opened, err);
 
 	if (r < 0)
 		return r;
-	r = seal_json_parse(ret_json, seal_secret_peek(plain), seal_secret_len(plain),
-			    VERIFY_SPEC_MAX, err);
+	r = seal_json_parse(ret_json, opened->plain, opened->plain_len, VERIFY_SPEC_MAX, err);
 	return r < 0 ? seal_note(err, r, "%s: %s of container %s", item->label, key, container) : 0;
 }
 

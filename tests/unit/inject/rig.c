@@ -68,14 +68,20 @@ seal_all(void *arg, struct inject_object *objects, size_t object_count, struct s
 static int
 open_one(struct rig *rig, struct inject_sealed *value, struct seal_err *err)
 {
-	struct verify_key_id id = { 0 };
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *plain = NULL;
 	struct verify_binding binding = { 0 };
+	struct verify_key_id id = { 0 };
 	int r = verify_peek(value->text, value->len, &id, &binding, err);
 
+	if (r == 0)
+		r = verify_open_any(&plain, &value->binding, ring_of(rig, id.peer), value->text,
+				    value->len, err);
 	if (r < 0)
 		return r;
-	return verify_open_any(&value->plain, &value->binding, ring_of(rig, id.peer), value->text,
-			       value->len, err);
+	value->plain_len = seal_secret_len(plain);
+	value->plain = seal_strndup(seal_secret_chars(plain), value->plain_len);
+	cr_assert_not_null(value->plain);
+	return 0;
 }
 
 static int
@@ -268,13 +274,10 @@ rig_open(struct rig *rig, const char *sealed)
 	struct inject_sealed value = { .text = seal_strndup(sealed, strlen(sealed)),
 				       .len = strlen(sealed) };
 	struct seal_err err = { 0 };
-	char *text;
 
 	cr_assert_eq(open_one(rig, &value, &err), 0, "%s", err.text);
-	text = seal_strndup(seal_secret_chars(value.plain), seal_secret_len(value.plain));
-	seal_secret_free(value.plain);
 	free(value.text);
-	return text;
+	return value.plain;
 }
 
 bool

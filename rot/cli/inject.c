@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * seal inject, and seal unseal -f: what the options mean.
+ */
+#include "rot/cli/inject.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config-verify/spec.h"
+
+#define DEFAULT_NAMESPACE "default"
+#define DEFAULT_PROXY     "seal-proxy:" SEAL_VERSION
+#define DEFAULT_WRAP      "/seal-wrap"
+
+static int
+parse_only(const char *text, enum inject_only *ret_only, struct seal_err *err)
+{
+	if (text == NULL)
+		return 0;
+	if (strcmp(text, "seal") == 0)
+		*ret_only = INJECT_SEAL;
+	else if (strcmp(text, "sidecar") == 0)
+		*ret_only = INJECT_SIDECAR;
+	else
+		return seal_fail(err, SEAL_E_USAGE, "--only is seal or sidecar, not '%s'", text);
+	return 0;
+}
+
+static int
+check_options(const struct cli *cli, struct seal_err *err)
+{
+	const struct cli_options *opt = &cli->opt;
+	enum cli_format format;
+	int r;
+
+	if (opt->workload == NULL)
+		return seal_fail(err, SEAL_E_USAGE, "say for which workload: --workload NAME");
+	r = seal_workload_check(opt->workload, err);
+	if (r == 0 && opt->peer != NULL)
+		r = seal_peer_check(opt->peer, err);
+	if (r == 0 && opt->wrap_path != NULL)
+		r = verify_path_check(opt->wrap_path, err);
+	if (r == 0 && opt->explain_format != NULL)
+		r = cli_format_parse(&format, opt->explain_format, err);
+	for (size_t i = 0; r == 0 && i < opt->exempt.count; i++) {
+		if (strchr(opt->exempt.items[i], '/') == NULL)
+			r = seal_fail(err, SEAL_E_USAGE, "--exempt '%s' is not KIND/NAME",
+				      opt->exempt.items[i]);
+	}
+	return r < 0 ? seal_note(err, SEAL_E_USAGE, "inject") : 0;
+}
+
+static const char *
+or_default(const char *text, const char *other)
+{
+	return text != NULL ? text : other;
+}
+
+static int
+set_options(struct cli *cli, const struct cli_images *images, struct inject_options *options,
+	    struct seal_err *err)
+{
+	const struct cli_options *opt = &cli->opt;
+
+	*options = (struct inject_options){
+		.workload = opt->workload,
+		.peer = opt->peer,
+		.ns = or_default(opt->ns, DEFAULT_NAMESPACE),
+		.proxy_image = or_default(opt->proxy_image, DEFAULT_PROXY),
+		.wrap_path = or_default(opt->wrap_path, DEFAULT_WRAP),
+		.images = images->images,
+		.image_count = images->count,
+		.exempt = &opt->exempt,
+		.seal = opt->dry_run ? NULL : cli_inject_seal,
+		.open = cli_inject_open,
+		.arg = cli,
+	};
+	return parse_only(opt->only, &options->only, err);
+}
+
+/* The manifest, if it goes to standard output, has that for itself. */
+static int
+report(const struct cli *cli, const struct inject_report *made, struct seal_err *err)
+{
+	bool has_stdout =
+		!cli->opt.dry_run && (cli->opt.out == NULL || strcmp(cli->opt.out, "-") == 0);
+
+	cli_report_notes(made);
+	if (!cli->opt.explain && !cli->opt.dry_run && cli->opt.explain_format == NULL)
+		return 0;
+	return cli_report_explain(cli, made, has_stdout ? stderr : stdout, err);
+}
+
+static int
+inject(struct cli *cli, const struct inject_options *options, const struct cli_manifests *manifests,
+       struct inject_report *made, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes out = SEAL_BYTES(INJECT_MAX_OUT);
+	int r = inject_manifests(options, manifests->inputs, manifests->count, &out, made, err);
+
+	if (r < 0)
+		return r;
+	/* First the output: a report of what is not there would be no help. */
+	if (!cli->opt.dry_run)
+		r = cli_manifests_write(cli, &out, err);
+	return r < 0 ? r : report(cli, made, err);
+}
+
+int
+cli_inject(struct cli *cli, struct seal_err *err)
+{
+	SEAL_SCOPED(cli_manifests_release) struct cli_manifests manifests = { 0 };
+	SEAL_SCOPED(cli_images_release) struct cli_images images = { 0 };
+	SEAL_SCOPED(inject_report_release) struct inject_report made = { 0 };
+	struct inject_options options;
+	int r = check_options(cli, err);
+
+	if (r == 0)
+		r = cli_images_read(&images, &cli->opt.image_configs, err);
+	if (r == 0)
+		r = set_options(cli, &images, &options, err);
+	if (r == 0)
+		r = cli_manifests_read(&manifests, &cli->opt.filenames, cli->opt.recursive, err);
+	return r < 0 ? r : inject(cli, &options, &manifests, &made, err);
+}
+
+int
+cli_unseal_manifests(struct cli *cli, struct seal_err *err)
+{
+	SEAL_SCOPED(cli_manifests_release) struct cli_manifests manifests = { 0 };
+	SEAL_SCOPED(inject_report_release) struct inject_report made = { 0 };
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes out = SEAL_BYTES(INJECT_MAX_OUT);
+	const struct inject_options options = {
+		.ns = or_default(cli->opt.ns, DEFAULT_NAMESPACE),
+		.wrap_path = or_default(cli->opt.wrap_path, DEFAULT_WRAP),
+		.open = cli_inject_open,
+		.arg = cli,
+	};
+	int r;
+
+	if (cli->arg_count > 0)
+		return seal_fail(err, SEAL_E_USAGE, "one value, or manifests with -f: not both");
+	r = cli_manifests_read(&manifests, &cli->opt.filenames, cli->opt.recursive, err);
+	if (r == 0)
+		r = inject_restore(&options, manifests.inputs, manifests.count, &out, &made, err);
+	if (r == 0)
+		r = cli_manifests_write(cli, &out, err);
+	if (r == 0)
+		cli_report_notes(&made);
+	return r;
+}
