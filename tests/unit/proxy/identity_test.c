@@ -14,6 +14,7 @@
 #include "proxy/identity.h"
 #include "rot/wire/wire.h"
 #include "tests/support/pki.h"
+#include "tests/unit/proxy/sealed_rig.h"
 
 static void
 must(int r, const struct seal_err *err)
@@ -246,9 +247,10 @@ enum rot_mood {
 	ROT_REFUSES,
 	ROT_IS_BUSY,
 	ROT_SAYS_GARBAGE,
-	ROT_NAMES_ANOTHER,        /* credentials whose names are not the certificate's */
-	ROT_CERTIFIES_OTHER_KEY,  /* a certificate for another key than asked */
-	ROT_CERTIFIES_BY_OTHER_CA /* a certificate that does not lead to its bundle */
+	ROT_NAMES_ANOTHER,         /* credentials whose names are not the certificate's */
+	ROT_CERTIFIES_OTHER_KEY,   /* a certificate for another key than asked */
+	ROT_CERTIFIES_BY_OTHER_CA, /* a certificate that does not lead to its bundle */
+	ROT_SENDS_FOREIGN_KEYS     /* keys of another peer */
 };
 
 struct fake_rot {
@@ -270,6 +272,8 @@ struct fake_rot {
 	uint8_t last_key[SEAL_HASH_LEN];
 	uint8_t previous_key[SEAL_HASH_LEN];
 	struct seal_strv last_hostnames;
+	unsigned key_generations; /* SEALED_GEN(n) | ... */
+	uint64_t floor;           /* of shop/ConfigMap/app; 0: none */
 };
 
 static int
@@ -325,6 +329,21 @@ issue_for(struct fake_rot *rot, const char *csr)
 	return text;
 }
 
+/* Into credentials that have none. */
+static void
+grant_keys(struct fake_rot *rot, struct rot_credentials *credentials)
+{
+	const char *peer = rot->mood == ROT_SENDS_FOREIGN_KEYS ? "db" : "web";
+	struct rot_credentials keys_only = sealed_answer("shop", peer, rot->key_generations);
+
+	if (rot->floor > 0)
+		sealed_add_floor(&keys_only, "shop/ConfigMap/app", rot->floor);
+	credentials->keys = SEAL_TAKE(keys_only.keys);
+	credentials->key_count = keys_only.key_count;
+	credentials->floor = SEAL_TAKE(keys_only.floor);
+	credentials->floor_count = keys_only.floor_count;
+}
+
 static void
 grant(struct fake_rot *rot, struct seal_http_request *http, const struct rot_request *request)
 {
@@ -342,6 +361,7 @@ grant(struct fake_rot *rot, struct seal_http_request *http, const struct rot_req
 	credentials.clients = pki_strv("ops", NULL);
 	credentials.servers = pki_strv("db", "cache", NULL);
 	credentials.renew_after = seal_clock_now() + rot->lifetime * 2 / 3;
+	grant_keys(rot, &credentials);
 	must(rot_credentials_encode(&credentials, &body, &err), &err);
 	seal_http_reply(http, 200, "application/json", body.data, body.len, 0);
 }
@@ -693,6 +713,108 @@ Test(proxy_hatch, says_that_an_egg_has_expired, .init = quiet)
 	rot_stop(&rot);
 }
 
+/* ---- keys ----------------------------------------------------------------------------------- */
+
+/* Does a value of app, sealed with that key and generation, open? */
+static bool
+opens(struct proxy_keys *from, unsigned generation, uint64_t gen)
+{
+	struct verify_ring *ring = sealed_ring("shop", "web", SEALED_GEN(generation));
+	struct verify_binding at = sealed_at("ConfigMap", "app", "a", gen);
+	char *value = sealed_value(ring, &at, "plain");
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *plain = NULL;
+	struct verify_binding binding;
+	int r;
+
+	at.gen = 1;
+	r = proxy_keys_open(from, &plain, &binding, &at, value, strlen(value), NULL);
+	free(value);
+	verify_ring_free(ring);
+	return r == 0;
+}
+
+Test(proxy_hatch, brings_keys_and_floor_and_a_renewal_brings_others, .init = quiet)
+{
+	struct proxy_identity_state *state;
+	struct proxy_hatch *hatch;
+	struct fake_rot rot;
+
+	rot_start(&rot);
+	rot.lifetime = 3;
+	rot.key_generations = SEALED_GEN(1) | SEALED_GEN(2);
+	rot.floor = 5;
+	cr_assert_eq(proxy_keys_new(&keys, NULL), 0);
+	hatch = new_hatch(&rot, NULL, NULL);
+	state = turn_until(hatch, 5000);
+	cr_assert_not_null(state);
+	proxy_state_unref(state);
+	cr_expect(opens(keys, 1, 5));
+	cr_expect_not(opens(keys, 1, 4), "below the floor");
+	rot.key_generations = SEALED_GEN(2) | SEALED_GEN(3);
+	rot.floor = 4;
+	state = turn_until(hatch, 5000);
+	cr_assert_not_null(state);
+	cr_expect_eq(rot.renewals, 1);
+	proxy_state_unref(state);
+	cr_expect_not(opens(keys, 1, 5), "a retired key");
+	cr_expect(opens(keys, 3, 5));
+	cr_expect_not(opens(keys, 3, 4), "the floor went down");
+	proxy_hatch_free(hatch);
+	proxy_keys_freep(&keys);
+	rot_stop(&rot);
+}
+
+Test(proxy_hatch, believes_nothing_of_an_answer_with_keys_of_another_peer, .init = quiet)
+{
+	struct proxy_identity_state *state;
+	struct proxy_hatch *hatch;
+	struct fake_rot rot;
+
+	rot_start(&rot);
+	rot.key_generations = SEALED_GEN(1);
+	rot.mood = ROT_SENDS_FOREIGN_KEYS;
+	cr_assert_eq(proxy_keys_new(&keys, NULL), 0);
+	hatch = new_hatch(&rot, NULL, NULL);
+	cr_expect_null(turn_until(hatch, 200));
+	cr_expect_eq(rot.hatches, 1);
+	rot.mood = ROT_GRANTS;
+	state = turn_until(hatch, 5000);
+	cr_assert_not_null(state);
+	cr_expect_eq(state->generation, 1, "the first one that was believed");
+	proxy_state_unref(state);
+	cr_expect(opens(keys, 1, 1));
+	proxy_hatch_free(hatch);
+	proxy_keys_freep(&keys);
+	rot_stop(&rot);
+}
+
+Test(proxy_hatch, learns_later_how_many_sessions_to_keep_without_asking_again, .init = quiet)
+{
+	struct proxy_identity_state *state;
+	struct proxy_identity_state *before;
+	struct seal_err err = { 0 };
+	struct proxy_hatch *hatch;
+	struct fake_rot rot;
+
+	rot_start(&rot);
+	hatch = new_hatch(&rot, NULL, NULL);
+	state = turn_until(hatch, 5000);
+	cr_assert_not_null(state);
+	before = proxy_state_ref(state);
+	must(proxy_hatch_set_sessions(hatch, 77, &state, &err), &err);
+	cr_expect_neq(state, before);
+	cr_expect_eq(state->generation, before->generation);
+	cr_expect_eq(state->not_after, before->not_after);
+	cr_expect_str_eq(state->peer, "web");
+	cr_expect(seal_strv_equal(&state->clients, &before->clients));
+	cr_expect(seal_strv_equal(&state->servers, &before->servers));
+	cr_expect_eq(rot.hatches, 1);
+	proxy_state_unref(before);
+	proxy_state_unref(state);
+	proxy_hatch_free(hatch);
+	rot_stop(&rot);
+}
+
 /* ---- the thread ----------------------------------------------------------------------------- */
 
 struct inbox {
@@ -747,6 +869,40 @@ Test(proxy_identity, publishes_from_a_thread_and_ends_promptly, .init = quiet)
 	proxy_identity_free(identity);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	cr_expect_leq(end.tv_sec - start.tv_sec, 1);
+	rot_stop(&rot);
+}
+
+Test(proxy_identity, goes_on_from_an_egg_that_has_hatched, .init = quiet)
+{
+	struct proxy_identity *identity = NULL;
+	struct proxy_identity_state *state;
+	struct seal_strv none = { 0 };
+	struct seal_err err = { 0 };
+	struct inbox inbox = { 0 };
+	struct proxy_hatch *hatch;
+	struct fake_rot rot;
+
+	sem_init(&inbox.arrived, 0, 0);
+	rot_start(&rot);
+	rot.lifetime = 3;
+	hatch = new_hatch(&rot, NULL, NULL);
+	state = turn_until(hatch, 5000);
+	cr_assert_not_null(state);
+	proxy_state_unref(state);
+	{
+		const struct proxy_identity_config config = {
+			.hatch = &hatch, .hostnames = &none, .publish = take, .arg = &inbox
+		};
+
+		must(proxy_identity_start(&identity, &config, &err), &err);
+	}
+	cr_expect_null(hatch, "not handed over");
+	cr_assert(wait_inbox(&inbox));
+	cr_expect_eq(inbox.state->generation, 2);
+	cr_expect_eq(rot.hatches, 1, "hatched again");
+	cr_expect_eq(rot.renewals, 1);
+	proxy_identity_free(identity);
+	proxy_state_unref(inbox.state);
 	rot_stop(&rot);
 }
 

@@ -11,5 +11,5 @@ tests_unit_proxy_tests_SOURCES = \
 	%D%/conn_test.c %D%/worker_test.c %D%/schedule_test.c %D%/identity_test.c \
 	%D%/announce_test.c %D%/capture_test.c %D%/public_test.c %D%/tally_test.c %D%/sandbox_test.c \
 	%D%/pool_test.c %D%/dial_test.c %D%/dial_rig.c %D%/dial_rig.h %D%/known_test.c %D%/limits_test.c \
-	%D%/sealed_rig.c %D%/sealed_rig.h %D%/keys_test.c %D%/agent_test.c \
+	%D%/sealed_rig.c %D%/sealed_rig.h %D%/keys_test.c %D%/agent_test.c %D%/sealed_test.c \
 	%D%/metrics_test.c %D%/status_test.c %D%/control_test.c %D%/control_client_test.c

@@ -62,6 +62,47 @@ Test(proxy_options, make_a_configuration)
 	proxy_config_free(config);
 }
 
+/* What a hostile machine may say beside a sealed configuration, and what not: every option there is. */
+Test(proxy_options, beside_a_sealed_configuration_choose_how_to_log_and_nothing_else)
+{
+	static const char *const allowed[] = { "check",     "help",          "log-format",
+					       "log-level", "sealed-config", "version" };
+	static const char *const of_others[] = { "connections", "output" };
+	const struct seal_option *table;
+	size_t count;
+
+	table = proxy_options_table(&count);
+	for (size_t i = 0; i < count; i++) {
+		struct proxy_options options = { 0 };
+		struct seal_strv words = { 0 };
+		struct seal_err err = { 0 };
+		bool is_allowed = false;
+		bool is_of_others = false;
+		char line[128];
+		int r;
+
+		for (size_t k = 0; k < SEAL_COUNT(allowed); k++)
+			is_allowed |= strcmp(allowed[k], table[i].name) == 0;
+		for (size_t k = 0; k < SEAL_COUNT(of_others); k++)
+			is_of_others |= strcmp(of_others[k], table[i].name) == 0;
+		(void)snprintf(line, sizeof(line), "seal-proxy --sealed-config x --%s%s",
+			       table[i].name,
+			       table[i].type == SEAL_OPT_FLAG             ? ""
+			       : strcmp(table[i].name, "log-level") == 0  ? " debug"
+			       : strcmp(table[i].name, "log-format") == 0 ? " json"
+									  : " 7");
+		if (strcmp(table[i].name, "sealed-config") == 0)
+			(void)snprintf(line, sizeof(line), "seal-proxy --sealed-config x");
+		r = parse_words(&options, &words, line, &err);
+		cr_expect_eq(r, is_allowed ? 0 : SEAL_E_USAGE, "%s: %s", line, err.text);
+		if (!is_allowed && !is_of_others)
+			cr_expect_not_null(strstr(err.text, "beside --sealed-config"), "%s: %s",
+					   line, err.text);
+		proxy_options_release(&options);
+		seal_strv_release(&words);
+	}
+}
+
 Test(proxy_options, have_the_documented_defaults)
 {
 	struct proxy_config *config = NULL;
@@ -158,6 +199,23 @@ try_file(const char *text, const char *more, struct proxy_config **ret_config, s
 	r = try_words(line, ret_config, err);
 	cr_assert_eq(unlink(path), 0);
 	return r;
+}
+
+Test(proxy_options, in_clear_have_no_agent)
+{
+	static const char text[] = "inbound: [{listen: 8443, forward: 8080}]\n"
+				   "agent: unix:/run/seal/agent.sock\n";
+	struct proxy_config *config = NULL;
+	struct seal_err err = { 0 };
+
+	cr_expect_eq(try_file(text, "", &config, &err), SEAL_E_REFUSED);
+	cr_expect_null(config);
+	cr_expect_not_null(strstr(err.text, "sealed configuration only"), "%s", err.text);
+	cr_expect_eq(try_file("inbound: [{listen: 8443, forward: 8080}]\nagent: off\n", "", &config,
+			      &err),
+		     0);
+	proxy_config_freep(&config);
+	cr_expect_eq(try_file("agent: 9000\n", "", &config, &err), SEAL_E_FORMAT);
 }
 
 Test(proxy_options, read_the_file_and_add_the_flags)

@@ -487,6 +487,54 @@ Test(proxy_sandbox, is_not_entered_with_a_second_thread_running)
 	cr_expect_eq(child_run(a_process_with_two_threads, NULL), 0);
 }
 
+/* ---- the first wall ------------------------------------------------------------------------------ */
+
+static void
+behind_the_first_wall(void *arg)
+{
+	struct proxy_sandbox_report report = { 0 };
+	struct proxy_sandbox_paths paths = { 0 };
+	char *const argv[] = { NULL };
+	char path[64];
+
+	(void)arg;
+	MUST(proxy_sandbox_begin(&report, NULL) == 0);
+	MUST(report.capabilities_dropped && report.landlock_abi == 0);
+	if (!report.seccomp)
+		_exit(NO_FILTER);
+	/* What serving never does is over already, files to read are still there. */
+	MUST(execve("/bin/true", argv, argv) < 0 && errno == EPERM);
+	MUST(open("/tmp", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600) < 0 && errno == EPERM);
+	MUST(socket(AF_PACKET, SOCK_RAW, 0) < 0 && errno == EPERM);
+	MUST(setuid(0) < 0 && errno == EPERM);
+	MUST(open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0);
+	(void)snprintf(path, sizeof(path), "%s/later", place_path);
+	MUST(mkdir(path, 0755) == 0);
+	/* Further in; and then the way there is closed too. */
+	MUST(seal_strv_add(&paths.remove, place_path, NULL) == 0);
+	MUST(proxy_sandbox_enter(&paths, &report, NULL) == 0);
+	MUST(report.capabilities_dropped && report.seccomp);
+	(void)snprintf(path, sizeof(path), "%s/last", place_path);
+	MUST(mkdir(path, 0755) < 0 && errno == EPERM);
+	MUST(syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 0 && errno == EPERM);
+	MUST(syscall(SYS_seccomp, 2, 0, NULL) < 0 && errno == EPERM);
+	if (report.landlock_abi > 0)
+		MUST(open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES);
+	proxy_sandbox_paths_release(&paths);
+}
+
+Test(proxy_sandbox, has_a_first_wall_and_the_others_behind_it, .init = place_enter,
+     .fini = place_leave)
+{
+	int r;
+
+	SKIP_WHERE_INSTRUMENTED;
+	r = child_run(behind_the_first_wall, NULL);
+	if (r == NO_FILTER)
+		cr_skip_test("no system call filter on this machine");
+	cr_expect_eq(r, 0);
+}
+
 /* ---- the list ----------------------------------------------------------------------------------- */
 
 Test(proxy_sandbox_calls, fit_into_a_filter_and_let_signals_reach_this_process_only)
@@ -502,6 +550,9 @@ Test(proxy_sandbox_calls, fit_into_a_filter_and_let_signals_reach_this_process_o
 			cr_expect(calls[i].tests[0].mask == UINT32_MAX &&
 				  calls[i].tests[0].value == 4711);
 	cr_expect_eq(calls[count - 1].number, (uint32_t)__NR_tgkill);
+	count = proxy_sandbox_first_calls(calls, 4711);
+	cr_assert_leq(count, (size_t)PROXY_SANDBOX_CALLS_MAX);
+	cr_expect_eq(seal_filter_build(&filter, 0, calls, count, NULL), 0);
 }
 
 /* ---- the self-test ------------------------------------------------------------------------------ */

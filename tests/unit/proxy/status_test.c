@@ -266,6 +266,25 @@ Test(status_table, is_aligned_and_says_it_in_words)
 	proxy_view_release(&view);
 }
 
+Test(status_table, tells_of_what_was_sealed_and_who_runs)
+{
+	struct proxy_view view;
+	char *page;
+
+	sample_small(&view);
+	page = print_view(&view, false);
+	cr_expect_null(strstr(page, "sealed"));
+	free(page);
+	view.agent = &sample_agent;
+	page = print_view(&view, false);
+	cr_expect_not_null(strstr(page, "\nsealed        shop/Deployment/web, generation 7\n"),
+			   "%s", page);
+	cr_expect_not_null(strstr(page, "\ncontainer     app, running, 2 connections\n"));
+	cr_expect_not_null(strstr(page, "\ncontainer     place, not running, 1 connections\n"));
+	free(page);
+	proxy_view_release(&view);
+}
+
 Test(status_table, says_what_is_wrong)
 {
 	struct proxy_view view;
