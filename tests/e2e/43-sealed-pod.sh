@@ -206,7 +206,7 @@ wait_exit 20 app-web
 
 say "an older manifest does not start any more"
 stop proxy-web
-lay_egg web "$WORK/eggs/web"
+lay_sidecar_egg web "$WORK/eggs/web"
 inject "$WORK/app.yaml" "$WORK/newer.yaml"
 sidecar_start web "$WORK/first.yaml" web
 wait_for 30 "the sidecar to refuse" is_gone proxy-web

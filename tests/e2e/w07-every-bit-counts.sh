@@ -20,7 +20,7 @@ say "the listeners"
 stop proxy-web
 for letter in 3 40 -30 -1; do
 	tamper flip spec/seal-proxy "$letter"
-	lay_egg web "$WORK/eggs/web"
+	lay_sidecar_egg web "$WORK/eggs/web"
 	sidecar_start web "$WORK/tampered.yaml" web
 	wait_exit 30 proxy-web
 	[ "$STATUS" = 1 ] || fail "with letter $letter changed the sidecar ended with $STATUS"

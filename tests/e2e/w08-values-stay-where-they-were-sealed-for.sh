@@ -56,7 +56,7 @@ EOF
 small_starts "the newer ConfigMap" "$WORK/newer.yaml"
 small_refused "the older one again" 'older' "$WORK/older.yaml"
 stop proxy-web
-lay_egg web "$WORK/eggs/web"
+lay_sidecar_egg web "$WORK/eggs/web"
 sidecar_up web "$WORK/newer.yaml" web
 small_refused "the older one after a restart" 'older' "$WORK/older.yaml"
 small_starts "the newer one still" "$WORK/newer.yaml"

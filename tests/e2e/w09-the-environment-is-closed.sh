@@ -29,7 +29,7 @@ say "variables of the loader do not come out of sealed objects either"
 sed 's/data: {one/data: {LD_PRELOAD: "\/tmp\/x.so", one/; s/prefix: S_/prefix: ""/' "$WORK/plain.yaml" >"$WORK/loader.yaml"
 inject "$WORK/loader.yaml" "$WORK/loader-sealed.yaml"
 stop proxy-web
-lay_egg web "$WORK/eggs/web"
+lay_sidecar_egg web "$WORK/eggs/web"
 sidecar_up web "$WORK/loader-sealed.yaml" web
 small_refused "LD_PRELOAD from a ConfigMap" 'LD_PRELOAD' "$WORK/loader-sealed.yaml"
 

@@ -10,7 +10,7 @@ small_up
 stop proxy-web
 stop rot
 rot_start --log-level debug
-lay_egg web "$WORK/eggs/web"
+lay_sidecar_egg web "$WORK/eggs/web"
 sidecar_up web "$WORK/sealed.yaml" web --log-level debug
 
 say "when it goes well"

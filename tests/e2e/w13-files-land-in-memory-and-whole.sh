@@ -49,7 +49,7 @@ yaml.safe_dump_all(documents, sys.stdout, sort_keys=False)
 EOF
 inject "$WORK/large.yaml" "$WORK/large-sealed.yaml"
 stop proxy-web
-lay_egg web "$WORK/eggs/web"
+lay_sidecar_egg web "$WORK/eggs/web"
 sidecar_up web "$WORK/large-sealed.yaml" web
 # As a variable it would be longer than the kernel takes: this one goes by file alone.
 small_run "$WORK/large-sealed.yaml" app || true

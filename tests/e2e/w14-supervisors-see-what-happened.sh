@@ -17,7 +17,7 @@ yaml.safe_dump_all(documents, sys.stdout, sort_keys=False)
 EOF
 	inject "$WORK/changed.yaml" "$WORK/sealed.yaml"
 	stop proxy-web
-	lay_egg web "$WORK/eggs/web"
+	lay_sidecar_egg web "$WORK/eggs/web"
 	sidecar_up web "$WORK/sealed.yaml" web
 }
 ends_with() {

@@ -162,7 +162,7 @@ def expand(text, known):
     return re.sub(r"\$(\$|\(([^()]*)\))", lambda m: "$" if m.group(1) == "$" else known.get(m.group(2), m.group(0)), text)
 
 
-def environment(documents, container):
+def environment(documents, container, name):
     env = {}
     for source in container.get("envFrom") or []:
         kind, member = ("ConfigMap", "configMapRef") if "configMapRef" in source else ("Secret", "secretRef")
@@ -174,7 +174,8 @@ def environment(documents, container):
         if source is None:
             env[entry["name"]] = expand(entry.get("value") or "", env)
             continue
-        value = "192.0.2.7"
+        path = (source.get("fieldRef") or {}).get("fieldPath")
+        value = {"metadata.name": name, "metadata.namespace": "default"}.get(path, "192.0.2.7")
         for member, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
             if member in source:
                 found = find(documents, kind, source[member]["name"], source[member].get("optional", False)) or {}
@@ -197,7 +198,7 @@ def run(args):
     if container is None:
         sys.exit(f"no container {args.container}")
     mount_all(spec, container, args.dir)
-    env = environment(documents, container)
+    env = environment(documents, container, args.pod)
     host = {"PATH": os.environ["PATH"], "HOSTNAME": args.pod, "HOME": "/", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
     host.update(e.split("=", 1) for e in args.env)
     command = [expand(word, env) for word in container.get("command") or ([args.program] if args.program else [])]
@@ -229,8 +230,10 @@ def main():
             sub.add_argument("--program")
             sub.add_argument("--env", action="append", default=[], help="NAME=VALUE a hostile host adds")
             sub.add_argument("--inside", action="store_true")
-            sub.add_argument("extra", nargs="*")
-    args = parser.parse_args()
+    words = sys.argv[1:]
+    extra = words[words.index("--") + 1 :] if "--" in words else []
+    args = parser.parse_args(words[: len(words) - len(extra) - ("--" in words)])
+    args.extra = extra
     if args.verb == "volumes":
         documents = load(args.manifest)
         make_volumes(documents, pod_spec(documents, args.pod), args.dir)

@@ -11,6 +11,7 @@ python3 -c 'import yaml' 2>/dev/null || { [ "${CI:-}" != true ] || fail "python3
 [ -x "$SEAL_BUILD/seal-wrap" ] || fail "no seal-wrap in $SEAL_BUILD"
 
 WRAP=/usr/bin/seal-wrap
+PROXY=/usr/bin/seal-proxy
 VOLUMES=/var/lib/seal-test
 
 # mint_sealed FILE WORKLOAD [OPTION...]: an egg without plain configuration; tokens land beside it.
@@ -29,12 +30,19 @@ inject() {
 	seal inject --workload shop --peer web --wrap-path "$WRAP" -f "$in" -o "$out" "$@"
 }
 
+# lay_sidecar_egg POD FILE: for the sidecar's own user, who is not root in a sealed pod.
+lay_sidecar_egg() {
+	lay_egg "$1" "$2"
+	chown 65532 "$(pod_path "$1" /etc/seal/egg)"
+}
+
 # enclave_new POD EGG MANIFEST NAME: the pod's volumes, its egg, seal-wrap in its place.
 enclave_new() {
 	local pod=$1
 	pod_new "$pod"
-	lay_egg "$pod" "$2"
+	lay_sidecar_egg "$pod" "$2"
 	install -D -m 0755 "$SEAL_BUILD/seal-wrap" "$(pod_path "$pod" "$WRAP")"
+	install -D -m 0755 "$SEAL_BUILD/seal-proxy" "$(pod_path "$pod" "$PROXY")"
 	on "$pod" mkdir -p "$VOLUMES" /run/seal
 	volumes "$pod" "$3" "$4"
 }
@@ -48,7 +56,7 @@ sidecar_start() {
 	shift 3
 	# hostile hosts add options of their own
 	start "$pod" "proxy-$pod" python3 "$SUPPORT/kubelet.py" run "$manifest" "$name" seal-proxy "$VOLUMES" \
-		--program "$SEAL_BUILD/seal-proxy" -- "$@"
+		--program "$PROXY" -- "$@"
 }
 
 SEALED_HEALTH=127.0.0.1:15020
