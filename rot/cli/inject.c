@@ -28,10 +28,17 @@ parse_only(const char *text, enum inject_only *ret_only, struct seal_err *err)
 }
 
 static int
+check_format(const char *format, struct seal_err *err)
+{
+	if (strcmp(format, "table") == 0 || strcmp(format, "json") == 0)
+		return 0;
+	return seal_fail(err, SEAL_E_USAGE, "--explain-format is table or json, not '%s'", format);
+}
+
+static int
 check_options(const struct cli *cli, struct seal_err *err)
 {
 	const struct cli_options *opt = &cli->opt;
-	enum cli_format format;
 	int r;
 
 	if (opt->workload == NULL)
@@ -42,13 +49,19 @@ check_options(const struct cli *cli, struct seal_err *err)
 	if (r == 0 && opt->wrap_path != NULL)
 		r = verify_path_check(opt->wrap_path, err);
 	if (r == 0 && opt->explain_format != NULL)
-		r = cli_format_parse(&format, opt->explain_format, err);
+		r = check_format(opt->explain_format, err);
 	for (size_t i = 0; r == 0 && i < opt->exempt.count; i++) {
 		if (strchr(opt->exempt.items[i], '/') == NULL)
 			r = seal_fail(err, SEAL_E_USAGE, "--exempt '%s' is not KIND/NAME",
 				      opt->exempt.items[i]);
 	}
 	return r < 0 ? seal_note(err, SEAL_E_USAGE, "inject") : 0;
+}
+
+static bool
+wants_report(const struct cli *cli)
+{
+	return cli->opt.explain || cli->opt.dry_run || cli->opt.explain_format != NULL;
 }
 
 static const char *
@@ -72,6 +85,7 @@ set_options(struct cli *cli, const struct cli_images *images, struct inject_opti
 		.images = images->images,
 		.image_count = images->count,
 		.exempt = &opt->exempt,
+		.brief = !wants_report(cli),
 		.seal = opt->dry_run ? NULL : cli_inject_seal,
 		.open = cli_inject_open,
 		.arg = cli,
@@ -87,7 +101,7 @@ report(const struct cli *cli, const struct inject_report *made, struct seal_err 
 		!cli->opt.dry_run && (cli->opt.out == NULL || strcmp(cli->opt.out, "-") == 0);
 
 	cli_report_notes(made);
-	if (!cli->opt.explain && !cli->opt.dry_run && cli->opt.explain_format == NULL)
+	if (!wants_report(cli))
 		return 0;
 	return cli_report_explain(cli, made, has_stdout ? stderr : stdout, err);
 }

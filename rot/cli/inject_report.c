@@ -7,13 +7,8 @@
 
 #include "rot/cli/inject.h"
 
-#define MAX_TEXT (64u * 1024 * 1024)
-
-static const struct cli_column columns[] = {
-	{ "VERDICT", "verdict", CLI_TEXT }, { "OBJECT", "object", CLI_TEXT },
-	{ "WHAT", "what", CLI_TEXT },       { "WHY", "why", CLI_TEXT },
-	{ "WHERE", "where", CLI_TEXT },
-};
+#define MAX_LINE   65536u
+#define MAX_COLUMN 60
 
 /* What somebody should know who did not ask. */
 static bool
@@ -36,45 +31,83 @@ cli_report_notes(const struct inject_report *report)
 	}
 }
 
+/* ---- The report, line by line: there may be a hundred thousand ---- */
+
 static struct seal_json *
-to_json(const struct inject_report *report)
+line_json(const struct inject_line *line)
 {
 	struct seal_json *json = seal_json_new();
-	struct seal_json *lines = seal_json_set_array(json, "lines");
+
+	seal_json_set_str(json, "verdict", inject_verdict_name(line->verdict));
+	seal_json_set_str(json, "object", line->object);
+	seal_json_set_str(json, "what", line->what);
+	seal_json_set_str(json, "why", line->why);
+	seal_json_set_str(json, "where", line->where);
+	return json;
+}
+
+static int
+put_json(const struct inject_report *report, FILE *to, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(MAX_LINE);
+
+	(void)fputs("{\n  \"lines\": [", to);
+	for (size_t i = 0; i < report->line_count; i++) {
+		SEAL_SCOPED(seal_json_freep)
+		struct seal_json *json = line_json(&report->lines[i]);
+		int r;
+
+		seal_bytes_reset(&text);
+		r = seal_json_dump(json, false, &text, err);
+		if (r < 0)
+			return r;
+		(void)fprintf(to, "%s\n    %s", i > 0 ? "," : "", seal_bytes_str(&text));
+	}
+	(void)fprintf(to,
+		      "\n  ],\n  \"sealed\": %zu,\n  \"documents\": %zu,\n  \"changed\": %zu\n}\n",
+		      report->sealed, report->documents, report->changed);
+	return 0;
+}
+
+static void
+put_table(const struct inject_report *report, FILE *to)
+{
+	static const struct inject_line head = { .object = "OBJECT", .what = "WHAT", .why = "WHY" };
+	int object = (int)strlen(head.object);
+	int what = (int)strlen(head.what);
 
 	for (size_t i = 0; i < report->line_count; i++) {
 		const struct inject_line *line = &report->lines[i];
-		struct seal_json *to = seal_json_add_object(lines);
 
-		seal_json_set_str(to, "verdict", inject_verdict_name(line->verdict));
-		seal_json_set_str(to, "object", line->object);
-		seal_json_set_str(to, "what", line->what);
-		seal_json_set_str(to, "why", line->why);
-		seal_json_set_str(to, "where", line->where);
+		object = (int)strlen(line->object) > object ? (int)strlen(line->object) : object;
+		what = (int)strlen(line->what) > what ? (int)strlen(line->what) : what;
 	}
-	seal_json_set_u64(json, "sealed", report->sealed);
-	seal_json_set_u64(json, "documents", report->documents);
-	seal_json_set_u64(json, "changed", report->changed);
-	return json;
+	/* One long name does not push all others off the screen. */
+	object = object > MAX_COLUMN ? MAX_COLUMN : object;
+	what = what > MAX_COLUMN ? MAX_COLUMN : what;
+	(void)fprintf(to, "%-9s  %-*s  %-*s  %s\n", "VERDICT", object, head.object, what, head.what,
+		      head.why);
+	for (size_t i = 0; i < report->line_count; i++) {
+		const struct inject_line *line = &report->lines[i];
+
+		(void)fprintf(to, "%-9s  %-*s  %-*s  %s%s%s\n", inject_verdict_name(line->verdict),
+			      object, line->object, what, line->what, line->why,
+			      line->why[0] != '\0' ? " " : "", line->where);
+	}
 }
 
 int
 cli_report_explain(const struct cli *cli, const struct inject_report *report, FILE *to,
 		   struct seal_err *err)
 {
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(MAX_TEXT);
-	SEAL_SCOPED(seal_json_freep) struct seal_json *json = to_json(report);
-	enum cli_format format = CLI_TABLE;
+	const char *format = cli->opt.explain_format;
 	int r = 0;
 
-	if (cli->opt.explain_format != NULL)
-		r = cli_format_parse(&format, cli->opt.explain_format, err);
-	if (r == 0)
-		r = cli_render_list(format, json, "lines", columns, SEAL_COUNT(columns), &text,
-				    err);
-	if (r < 0)
-		return r;
-	if (fwrite(seal_bytes_str(&text), 1, text.len, to) != text.len || fflush(to) != 0)
+	if (format != NULL && strcmp(format, "json") == 0)
+		r = put_json(report, to, err);
+	else
+		put_table(report, to);
+	if (r == 0 && (fflush(to) != 0 || ferror(to)))
 		return seal_fail(err, SEAL_E_SYSTEM, "the report cannot be written");
-	return 0;
+	return r;
 }

@@ -17,14 +17,12 @@
 static size_t
 size_of(const struct inject_object *object)
 {
-	const struct verify_binding *binding = &object->values[0].binding;
-	size_t size =
-		ENVELOPE + strlen(binding->ns) + strlen(binding->kind) + strlen(binding->name);
+	size_t size = ENVELOPE + strlen(object->ns) + strlen(object->kind) + strlen(object->name);
 
 	for (size_t i = 0; i < object->value_count; i++) {
 		const struct inject_value *value = &object->values[i];
 
-		size += ENVELOPE + strlen(value->binding.key) + strlen(value->binding.container) +
+		size += ENVELOPE + strlen(value->key) + strlen(value->container) +
 			(value->plain_len + 2) / 3 * 4;
 	}
 	return size;
@@ -33,14 +31,13 @@ size_of(const struct inject_object *object)
 static int
 put_object(struct seal_json *objects, const struct inject_object *object, struct seal_err *err)
 {
-	const struct verify_binding *binding = &object->values[0].binding;
 	struct seal_json *to = seal_json_add_object(objects);
 	struct seal_json *values;
 	int r = 0;
 
-	seal_json_set_str(to, "ns", binding->ns);
-	seal_json_set_str(to, "kind", binding->kind);
-	seal_json_set_str(to, "name", binding->name);
+	seal_json_set_str(to, "ns", object->ns);
+	seal_json_set_str(to, "kind", object->kind);
+	seal_json_set_str(to, "name", object->name);
 	values = seal_json_set_array(to, "values");
 	for (size_t i = 0; r == 0 && i < object->value_count; i++) {
 		SEAL_SCOPED(seal_bytes_release)
@@ -49,9 +46,9 @@ put_object(struct seal_json *objects, const struct inject_object *object, struct
 		struct seal_json *entry = seal_json_add_object(values);
 
 		r = seal_base64url_encode(&data, value->plain, value->plain_len, err);
-		seal_json_set_str(entry, "key", value->binding.key);
-		if (value->binding.container[0] != '\0')
-			seal_json_set_str(entry, "container", value->binding.container);
+		seal_json_set_str(entry, "key", value->key);
+		if (value->container[0] != '\0')
+			seal_json_set_str(entry, "container", value->container);
 		seal_json_set_str(entry, "data", seal_bytes_str(&data));
 	}
 	return r;
@@ -59,7 +56,8 @@ put_object(struct seal_json *objects, const struct inject_object *object, struct
 
 /* The answer is in the order of the question; that it is about the same things is looked at. */
 static int
-take_value(struct inject_value *value, const struct seal_json *from, struct seal_err *err)
+take_value(const struct inject_object *object, struct inject_value *value,
+	   const struct seal_json *from, struct seal_err *err)
 {
 	struct verify_key_id id = { 0 };
 	struct verify_binding is = { 0 };
@@ -70,12 +68,10 @@ take_value(struct inject_value *value, const struct seal_json *from, struct seal
 		r = verify_peek(sealed, strlen(sealed), &id, &is, err);
 	if (r < 0)
 		return r;
-	if (strcmp(is.ns, value->binding.ns) != 0 || strcmp(is.kind, value->binding.kind) != 0 ||
-	    strcmp(is.name, value->binding.name) != 0 || strcmp(is.key, value->binding.key) != 0 ||
-	    strcmp(is.container, value->binding.container) != 0)
+	if (strcmp(is.ns, object->ns) != 0 || strcmp(is.kind, object->kind) != 0 ||
+	    strcmp(is.name, object->name) != 0 || strcmp(is.key, value->key) != 0 ||
+	    strcmp(is.container, value->container) != 0)
 		return seal_fail(err, SEAL_E_FORMAT, "sealed for another place");
-	value->binding.gen = is.gen;
-	value->binding.of = is.of;
 	value->sealed = seal_strndup(sealed, strlen(sealed));
 	return value->sealed != NULL ? 0 : seal_fail_memory(err);
 }
@@ -90,7 +86,7 @@ take_object(struct inject_object *object, const struct seal_json *from, struct s
 		r = seal_fail(err, SEAL_E_FORMAT, "%zu values came back for %zu",
 			      seal_json_count(values), object->value_count);
 	for (size_t i = 0; r == 0 && i < object->value_count; i++)
-		r = take_value(&object->values[i], seal_json_at(values, i), err);
+		r = take_value(object, &object->values[i], seal_json_at(values, i), err);
 	return r;
 }
 
@@ -137,7 +133,7 @@ fill_batch(struct inject_object *objects, size_t object_count, struct inject_obj
 		    (count > 0 && strcmp(object->peer, batch[0]->peer) != 0))
 			continue;
 		if (count > 0 && (size + size_of(object) > BODY_ROOM ||
-				  values + object->value_count > MAX_VALUES))
+				  values + object->value_count > MAX_VALUES || object->again))
 			break;
 		size += size_of(object);
 		values += object->value_count;

@@ -109,7 +109,7 @@ static const struct seal_option inject_options[] = {
 	{ "explain", 0, SEAL_OPT_FLAG, OPTION(explain), NULL,
 	  "report what was done with each thing, and why", 0, 0 },
 	{ "explain-format", 0, SEAL_OPT_STR, OPTION(explain_format), "FORMAT",
-	  "of that report: table (default), json or yaml", 0, 0 },
+	  "of that report: table (default) or json", 0, 0 },
 	ROW_FILENAME("a manifest, a folder of them, or -; may be repeated"),
 	{ "image-config", 0, SEAL_OPT_LIST, OPTION(image_configs), "[NAME=]FILE",
 	  "what images run: skopeo inspect --config, or an OCI layout", 0, 0 },

@@ -142,10 +142,9 @@ add_rest(const struct inject_container *container, const struct inject_image *im
 }
 
 static void
-build_specs(struct inject_container *container, const struct inject_image *image)
+build_spec(struct inject_container *container, const struct inject_image *image)
 {
 	struct seal_json *spec = container->spec;
-	struct seal_json *base = container->base;
 
 	seal_json_set_u64(spec, "version", 1);
 	copy_members(container, verbatim, SEAL_COUNT(verbatim),
@@ -153,10 +152,14 @@ build_specs(struct inject_container *container, const struct inject_image *image
 	add_rest(container, image, spec);
 	if (seal_json_count(container->files) > 0)
 		seal_json_set_copy(spec, "files", container->files);
-	seal_json_set_u64(base, "version", 1);
-	copy_members(container, shared, SEAL_COUNT(shared),
-		     seal_json_set_object(base, "container"));
-	add_rest(container, image, base);
+}
+
+void
+inject_container_base(const struct inject_container *container, struct seal_json *to)
+{
+	seal_json_set_u64(to, "version", 1);
+	copy_members(container, shared, SEAL_COUNT(shared), seal_json_set_object(to, "container"));
+	add_rest(container, inject_image_find(container), to);
 }
 
 /* ---- What remains ---- */
@@ -251,7 +254,7 @@ transform(struct inject_container *container, struct seal_err *err)
 		r = inject_mounts(container, err);
 	if (r < 0)
 		return r;
-	build_specs(container, image);
+	build_spec(container, image);
 	r = inject_probes(container, err);
 	if (r == 0)
 		r = add_place(container, err);
@@ -270,7 +273,6 @@ each_container(struct inject_pod *pod, struct seal_tree_node *node, bool is_init
 		.label = is_init ? "init container" : "container",
 		.index = index,
 		.spec = seal_json_set_object(all, "spec"),
-		.base = seal_json_set_object(all, "base"),
 		.env = seal_json_set_array(all, "env"),
 		.env_spec = seal_json_set_array(all, "env_spec"),
 		.from = seal_json_set_array(all, "from"),

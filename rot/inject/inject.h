@@ -17,17 +17,22 @@
 /* Bytes of output: sealing makes a value a third longer, and adds some 250 bytes. */
 #define INJECT_MAX_OUT (64u * 1024 * 1024)
 
-/* One value to be sealed, or opened.  All of one object share ns, kind, name and peer. */
+/* One value to be sealed.  There may be a hundred thousand, so it says only what its object does not. */
 struct inject_value {
-	struct verify_binding binding; /* gen and of: from the sealer */
+	const char *key;
+	const char *container; /* "": none */
 	const void *plain;
 	size_t plain_len;
 	char *sealed; /* the sealer's: malloc'ed */
 };
 
 struct inject_object {
-	char peer[SEAL_PEER_MAX + 1];
-	struct inject_value *values; /* of one object: one generation */
+	const char *ns;
+	const char *kind;
+	const char *name;
+	const char *peer;
+	bool again; /* an earlier one is the same object: this one gets a later generation */
+	struct inject_value *values; /* they share a generation */
 	size_t value_count;
 };
 
@@ -61,6 +66,7 @@ struct inject_options {
 	const char *ns;          /* of objects that name none */
 	const char *proxy_image; /* of the sidecar */
 	const char *wrap_path;   /* of seal-wrap in the images of containers */
+	bool brief; /* report only what somebody should know who did not ask: left, warned, unchanged */
 	enum inject_only only;
 	const struct inject_image *images;
 	size_t image_count;
@@ -84,10 +90,10 @@ const char *inject_verdict_name(enum inject_verdict verdict);
 
 struct inject_line {
 	enum inject_verdict verdict;
-	char *object; /* "shop/Deployment/web"; "" for a document that is none */
-	char *what;   /* "$.data.password", "container app: env PASSWORD" */
-	char *why;
-	char *where; /* "file:line:column" */
+	const char *object; /* "shop/Deployment/web"; "" for a document that is none */
+	const char *what;   /* "data.password", "container app: env PASSWORD" */
+	const char *why;    /* "": it goes without saying */
+	const char *where;  /* "file:line:column" */
 };
 struct inject_report {
 	struct inject_line *lines;

@@ -46,6 +46,7 @@ struct inject_plan {
 	size_t object_count;
 	struct inject_slot *slots;
 	size_t slot_count;
+	size_t sealed_size; /* of all, at least */
 };
 
 SEAL_CHECKED int inject_plan_init(struct inject_plan *plan, struct seal_err *err);
@@ -97,7 +98,9 @@ struct inject_item {
 	struct verify_binding binding; /* ns, kind and name of the object */
 	char label[VERIFY_OBJECT_MAX];
 	char peer[SEAL_PEER_MAX + 1];
-	size_t object; /* of the plan; SIZE_MAX: nothing to be sealed yet */
+	size_t object;     /* of the plan; SIZE_MAX: nothing to be sealed yet */
+	bool again;        /* the stream had this object before */
+	bool is_generated; /* generateName: its name is shared */
 	size_t plain_size;
 	size_t sealed_size; /* what it will be, at least */
 	bool changed;
@@ -107,6 +110,8 @@ struct inject_item {
 SEAL_CHECKED int inject_plan_value(struct inject_item *item, const char *key, const char *container,
 				   const void *plain, size_t plain_len, bool is_base64,
 				   char out[static INJECT_PLACEHOLDER], struct seal_err *err);
+/* Will the output be short enough?  Asked before anything is sealed. */
+SEAL_CHECKED int inject_plan_room(const struct inject_item *item, struct seal_err *err);
 /* The value of a placeholder once more elsewhere, in base64. */
 SEAL_CHECKED int inject_plan_repeat(struct inject_item *item, const char *placeholder,
 				    char out[static INJECT_PLACEHOLDER], struct seal_err *err);
@@ -165,7 +170,7 @@ void inject_set_strings(struct seal_tree *tree, struct seal_tree_node *map, cons
 			const char *const *strings);
 /* Kind, name, namespace, peer of an object, checked. */
 SEAL_CHECKED int inject_item_identify(struct inject_item *item, struct seal_err *err);
-/* Nothing in the stream may be sealed twice: the second would make the first one stale. */
+/* What the stream had before is sealed again, and the first made stale: as Kubernetes has it, the last counts. */
 SEAL_CHECKED int inject_item_once(struct inject_item *item, struct seal_err *err);
 /* Remove an annotation of the object that repeats it in clear. */
 void inject_drop_copies(struct inject_item *item);
@@ -276,7 +281,6 @@ struct inject_container {
 	const char *label;          /* "container", "init container" */
 	size_t index;               /* of all containers of the pod */
 	struct seal_json *spec;     /* being built */
-	struct seal_json *base;     /* what specs of its probes begin with */
 	struct seal_json *env;      /* arrays: what remains of env, */
 	struct seal_json *env_spec; /* and what goes into the spec */
 	struct seal_json *from;
@@ -287,6 +291,8 @@ struct inject_container {
 	struct seal_json *exempt;
 	struct seal_json *loader;
 };
+/* What specs of its probes begin with: set the members of to. */
+void inject_container_base(const struct inject_container *container, struct seal_json *to);
 SEAL_CHECKED int inject_containers(struct inject_pod *pod, struct seal_err *err);
 
 /* ---- env.c, mounts.c, volumes.c, probes.c, images.c ---- */

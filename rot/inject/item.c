@@ -202,6 +202,7 @@ read_name(struct inject_item *item, const struct seal_tree_node *meta, const cha
 				   "generateName is too long");
 	(void)snprintf(item->binding.name, sizeof(item->binding.name), "%.*s", (int)len, base);
 	*ret_name = item->binding.name;
+	item->is_generated = true;
 	inject_note(item, inject_get(meta, "generateName"), INJECT_WARNED,
 		    "sealing it again makes stale what was made from it before",
 		    "generateName: sealed as '%s'", item->binding.name);
@@ -270,6 +271,19 @@ inject_item_identify(struct inject_item *item, struct seal_err *err)
 	return 0;
 }
 
+static int
+sealed_again(struct inject_item *item, struct seal_err *err)
+{
+	if (item->is_generated)
+		return inject_fail(item, item->root, err, SEAL_E_REFUSED,
+				   "two objects of this generateName: sealing the second makes the "
+				   "first stale");
+	item->again = true;
+	inject_note(item, item->root, INJECT_WARNED, "the last one counts", "%s is there again",
+		    item->kind);
+	return 0;
+}
+
 int
 inject_item_once(struct inject_item *item, struct seal_err *err)
 {
@@ -279,9 +293,7 @@ inject_item_once(struct inject_item *item, struct seal_err *err)
 	(void)snprintf(seen, sizeof(seen), "%s/%s", item->peer, item->label);
 	r = inject_seen_add(&item->run->seen, seen, err);
 	if (r == SEAL_E_CONFLICT)
-		return inject_fail(item, item->root, err, SEAL_E_REFUSED,
-				   "%s is there twice: sealing the second makes the first stale",
-				   item->label);
+		return sealed_again(item, err);
 	return r;
 }
 

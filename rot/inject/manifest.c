@@ -111,6 +111,8 @@ walk_node(struct inject_run *run, struct seal_tree *tree, struct seal_tree_node 
 	if (is_list(item.kind) && items != NULL && seal_tree_kind(items) == SEAL_TREE_LIST)
 		return walk_list(&item, items, depth, ret_changed, err);
 	r = work_on(&item, err);
+	if (r == 0 && !run->restore)
+		r = inject_plan_room(&item, err);
 	*ret_changed = *ret_changed || item.changed;
 	return r;
 }

@@ -14,8 +14,8 @@
 
 #define MARK_RANDOM 16
 #define SLOT_DIGITS 8
-/* A sealed value besides base64 of its plaintext: header, nonce, tag, dots, at the least. */
-#define OVERHEAD 240
+#define HEADER_LEN  160 /* names of members, punctuation, numbers */
+#define REST_LEN    48  /* nonce, tag, dots */
 
 int
 inject_plan_init(struct inject_plan *plan, struct seal_err *err)
@@ -32,26 +32,49 @@ inject_plan_init(struct inject_plan *plan, struct seal_err *err)
 	return 0;
 }
 
+static void
+value_release(struct inject_value *value)
+{
+	/* The copies are ours; the pointers are const for the sealer only. */
+	seal_wipe((void *)(uintptr_t)value->plain, value->plain_len);
+	free((void *)(uintptr_t)value->plain);
+	free((void *)(uintptr_t)value->key);
+	free(value->sealed);
+}
+
 void
 inject_plan_release(struct inject_plan *plan)
 {
 	for (size_t i = 0; i < plan->object_count; i++) {
 		struct inject_object *object = &plan->objects[i];
 
-		for (size_t k = 0; k < object->value_count; k++) {
-			struct inject_value *value = &object->values[k];
-
-			/* The copy is ours; the pointer is const for the sealer only. */
-			if (value->plain_len > 0)
-				seal_wipe((void *)(uintptr_t)value->plain, value->plain_len);
-			free((void *)(uintptr_t)value->plain);
-			free(value->sealed);
-		}
+		for (size_t k = 0; k < object->value_count; k++)
+			value_release(&object->values[k]);
 		free(object->values);
+		free((void *)(uintptr_t)object->ns);
 	}
 	free(plan->objects);
 	free(plan->slots);
 	*plan = (struct inject_plan){ 0 };
+}
+
+/* Texts in one block, each with its NUL; the first one's pointer frees it. */
+static char *
+join(const char *const *texts, const char **copies, size_t count)
+{
+	size_t size = 0;
+	char *block;
+	char *at;
+
+	for (size_t i = 0; i < count; i++)
+		size += strlen(texts[i]) + 1;
+	block = malloc(size);
+	at = block;
+	for (size_t i = 0; block != NULL && i < count; i++) {
+		copies[i] = memcpy(at, texts[i], strlen(texts[i]) + 1);
+		at += strlen(texts[i]) + 1;
+	}
+	return block;
 }
 
 /* Room for one more: the storage doubles whenever count is a power of two. */
@@ -70,7 +93,10 @@ grow(void *array, size_t count, size_t size)
 static int
 open_object(struct inject_item *item, struct seal_err *err)
 {
+	const char *const texts[] = { item->binding.ns, item->binding.kind, item->binding.name,
+				      item->peer };
 	struct inject_plan *plan = &item->run->plan;
+	const char *copies[SEAL_COUNT(texts)];
 	struct inject_object *grown;
 
 	if (item->object != SIZE_MAX)
@@ -79,24 +105,47 @@ open_object(struct inject_item *item, struct seal_err *err)
 	if (grown == NULL)
 		return seal_fail_memory(err);
 	plan->objects = grown;
-	grown[plan->object_count] = (struct inject_object){ 0 };
-	(void)snprintf(grown[plan->object_count].peer, sizeof(grown[0].peer), "%s", item->peer);
+	if (join(texts, copies, SEAL_COUNT(texts)) == NULL)
+		return seal_fail_memory(err);
+	grown[plan->object_count] = (struct inject_object){
+		.ns = copies[0], .kind = copies[1], .name = copies[2], .peer = copies[3]
+	};
 	item->object = plan->object_count++;
 	return 0;
 }
 
+/*
+ * The most that a sealed value can be long: three parts in base64url, of which the header repeats the
+ * binding; the numbers in it at their largest.  Better a refusal too early than generations spent on what
+ * cannot be written.
+ */
+static size_t
+sealed_most(const struct inject_item *item, const char *key, const char *container,
+	    size_t plain_len)
+{
+	const struct verify_binding *binding = &item->binding;
+	size_t header = HEADER_LEN + strlen(item->run->options->workload) + strlen(item->peer) +
+			strlen(binding->ns) + strlen(binding->kind) + strlen(binding->name) +
+			strlen(key) + strlen(container);
+
+	return (header + 2) / 3 * 4 + (plain_len + 2) / 3 * 4 + REST_LEN;
+}
+
 /* Kubernetes' own limit, before and after: better said now than by its server. */
 static int
-check_size(struct inject_item *item, size_t plain_len, struct seal_err *err)
+check_size(struct inject_item *item, const char *key, const char *container, size_t plain_len,
+	   bool is_base64, struct seal_err *err)
 {
 	const struct inject_object *object = &item->run->plan.objects[item->object];
+	size_t most = sealed_most(item, key, container, plain_len);
 
 	if (object->value_count >= VERIFY_MAX_VALUES)
 		return inject_fail(item, item->root, err, SEAL_E_LIMIT,
 				   "%s has more than %u values to seal", item->label,
 				   VERIFY_MAX_VALUES);
 	item->plain_size += plain_len;
-	item->sealed_size += OVERHEAD + plain_len / 3 * 4;
+	item->sealed_size += most;
+	item->run->plan.sealed_size += is_base64 ? (most + 2) / 3 * 4 : most;
 	if (item->plain_size > VERIFY_PLAIN_MAX)
 		return inject_fail(item, item->root, err, SEAL_E_LIMIT,
 				   "%s holds more than the %u bytes that Kubernetes takes",
@@ -104,10 +153,23 @@ check_size(struct inject_item *item, size_t plain_len, struct seal_err *err)
 	if (item->sealed_size > INJECT_OBJECT_LIMIT)
 		return inject_fail(
 			item, item->root, err, SEAL_E_LIMIT,
-			"%s will be more than the %u bytes that Kubernetes takes once it "
-			"is sealed (a third more, and 240 bytes a value): divide it",
+			"%s may be more than the %u bytes that Kubernetes takes once it "
+			"is sealed (a third more, and some 300 bytes a value): divide it",
 			item->label, INJECT_OBJECT_LIMIT);
-	return 0;
+	return inject_plan_room(item, err);
+}
+
+int
+inject_plan_room(const struct inject_item *item, struct seal_err *err)
+{
+	const struct inject_run *run = item->run;
+
+	if (run->plan.sealed_size + run->draft.len <= INJECT_MAX_OUT)
+		return 0;
+	return inject_fail(item, item->root, err, SEAL_E_LIMIT,
+			   "up to here the output may be more than %u bytes once it is sealed (a "
+			   "third more, and some 300 bytes a value): divide the manifest",
+			   INJECT_MAX_OUT);
 }
 
 static int
@@ -116,20 +178,26 @@ add_value(struct inject_item *item, const char *key, const char *container, cons
 {
 	struct inject_object *object = &item->run->plan.objects[item->object];
 	struct inject_value *grown = grow(object->values, object->value_count, sizeof(*grown));
-	struct inject_value value = { .binding = item->binding, .plain_len = plain_len };
+	const char *const texts[] = { key, container };
+	const char *copies[SEAL_COUNT(texts)];
+	struct inject_value *value;
 
 	if (grown == NULL)
 		return seal_fail_memory(err);
 	object->values = grown;
-	if ((size_t)snprintf(value.binding.key, sizeof(value.binding.key), "%s", key) >=
-		    sizeof(value.binding.key) ||
-	    (size_t)snprintf(value.binding.container, sizeof(value.binding.container), "%s",
-			     container) >= sizeof(value.binding.container))
-		return seal_fail(err, SEAL_E_BUG, "a key or container was not checked");
-	value.plain = seal_strndup(plain_len > 0 ? plain : "", plain_len);
-	if (value.plain == NULL)
+	if (join(texts, copies, SEAL_COUNT(texts)) == NULL)
 		return seal_fail_memory(err);
-	grown[object->value_count++] = value;
+	value = &grown[object->value_count];
+	*value =
+		(struct inject_value){ .key = copies[0],
+				       .container = copies[1],
+				       .plain = seal_strndup(plain_len > 0 ? plain : "", plain_len),
+				       .plain_len = plain_len };
+	if (value->plain == NULL) {
+		free((void *)(uintptr_t)value->key);
+		return seal_fail_memory(err);
+	}
+	object->value_count++;
 	return 0;
 }
 
@@ -174,7 +242,7 @@ inject_plan_value(struct inject_item *item, const char *key, const char *contain
 	int r = open_object(item, err);
 
 	if (r == 0)
-		r = check_size(item, plain_len, err);
+		r = check_size(item, key, container, plain_len, is_base64, err);
 	if (r == 0)
 		r = add_value(item, key, container, plain, plain_len, err);
 	if (r < 0)
@@ -226,6 +294,22 @@ put_slot(const struct inject_plan *plan, size_t index, struct seal_bytes *out, s
 			       : seal_bytes_append_str(out, sealed, err);
 }
 
+/* How long the output will be, at most: reserved at once, it is not copied while it grows. */
+static size_t
+measure(const struct inject_plan *plan, const struct seal_bytes *draft)
+{
+	size_t size = draft->len + 1;
+
+	for (size_t i = 0; i < plan->slot_count; i++) {
+		const struct inject_slot *slot = &plan->slots[i];
+		const char *sealed = plan->objects[slot->object].values[slot->value].sealed;
+		size_t len = sealed != NULL ? strlen(sealed) : 0;
+
+		size += slot->is_base64 ? (len + 2) / 3 * 4 : len;
+	}
+	return size;
+}
+
 static int
 splice(const struct inject_plan *plan, const struct seal_bytes *draft, struct seal_bytes *out,
        struct seal_err *err)
@@ -262,6 +346,8 @@ inject_plan_finish(struct inject_plan *plan, const struct inject_options *option
 
 	if (plan->object_count > 0)
 		r = options->seal(options->arg, plan->objects, plan->object_count, err);
+	if (r == 0)
+		r = seal_bytes_reserve(out, measure(plan, draft), err);
 	if (r == 0)
 		r = splice(plan, draft, out, err);
 	if (r < 0)

@@ -39,17 +39,14 @@ seal_exec(struct inject_container *container, struct seal_tree_node *exec, const
 	  struct seal_err *err)
 {
 	struct inject_item *item = container->pod->item;
-	SEAL_SCOPED(seal_json_freep) struct seal_json *hold = seal_json_new();
+	SEAL_SCOPED(seal_json_freep) struct seal_json *spec = seal_json_new();
 	struct seal_tree_node *command = NULL;
-	struct seal_json *spec;
 	char placeholder[INJECT_PLACEHOLDER];
 	int r = check_command(container, exec, key, &command, err);
 
 	if (r < 0)
 		return r;
-	seal_json_set_copy(hold, "spec", container->base);
-	/* The copy is ours to add to. */
-	spec = (struct seal_json *)(uintptr_t)seal_json_member(hold, "spec");
+	inject_container_base(container, spec);
 	seal_tree_set_in_json(command, spec, "exec");
 	r = inject_plan_json(item, exec, key, container->name, spec, placeholder, err);
 	if (r < 0)

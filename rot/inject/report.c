@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rot/inject/inject_internal.h"
 
@@ -19,17 +20,34 @@ inject_verdict_name(enum inject_verdict verdict)
 	return names[verdict];
 }
 
-static char *
-copy(const char *text)
+/* Names come from a file that anybody may have written, and go to a terminal. */
+static void
+make_printable(char *text)
 {
-	char *made = seal_strndup(text, strlen(text));
-
-	/* Names come from a file that anybody may have written, and go to a terminal. */
-	for (char *at = made; at != NULL && *at != '\0'; at++) {
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			*at = '?';
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
 	}
-	return made;
+}
+
+/* All texts of a line in one block, which object points to; the reasons are literals. */
+static bool
+fill_line(struct inject_line *line, const char *object, const char *what, const char *where)
+{
+	const size_t lens[] = { strlen(object) + 1, strlen(what) + 1, strlen(where) + 1 };
+	char *block = malloc(lens[0] + lens[1] + lens[2]);
+
+	if (block == NULL)
+		return false;
+	memcpy(block, object, lens[0]);
+	memcpy(block + lens[0], what, lens[1]);
+	memcpy(block + lens[0] + lens[1], where, lens[2]);
+	for (size_t i = 0, at = 0; i < SEAL_COUNT(lens); at += lens[i++])
+		make_printable(block + at);
+	line->object = block;
+	line->what = block + lens[0];
+	line->where = block + lens[0] + lens[1];
+	return true;
 }
 
 /* "file:line:column" of what seal_tree_where says ("file:line:column: $.path"). */
@@ -61,6 +79,9 @@ inject_note(const struct inject_item *item, const struct seal_tree_node *node,
 	char where[512];
 	va_list args;
 
+	if (item->run->options->brief && verdict != INJECT_LEFT && verdict != INJECT_WARNED &&
+	    verdict != INJECT_UNCHANGED)
+		return;
 	va_start(args, what);
 	(void)vsnprintf(text, sizeof(text), what, args);
 	va_end(args);
@@ -71,24 +92,17 @@ inject_note(const struct inject_item *item, const struct seal_tree_node *node,
 	if (grown == NULL)
 		return;
 	report->lines = grown;
-	grown[report->line_count] = (struct inject_line){
-		.verdict = verdict,
-		.object = copy(item->label),
-		.what = copy(text),
-		.why = copy(why != NULL ? why : ""),
-		.where = copy(where),
-	};
-	report->line_count++;
+	grown[report->line_count] =
+		(struct inject_line){ .verdict = verdict, .why = why != NULL ? why : "" };
+	if (fill_line(&grown[report->line_count], item->label, text, where))
+		report->line_count++;
 }
 
 void
 inject_report_release(struct inject_report *report)
 {
 	for (size_t i = 0; i < report->line_count; i++) {
-		free(report->lines[i].object);
-		free(report->lines[i].what);
-		free(report->lines[i].why);
-		free(report->lines[i].where);
+		free((void *)(uintptr_t)report->lines[i].object); /* the block of all three */
 	}
 	free(report->lines);
 	*report = (struct inject_report){ 0 };

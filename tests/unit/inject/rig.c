@@ -36,12 +36,16 @@ seal_one(struct rig *rig, const struct inject_object *object, struct inject_valu
 	 struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(VERIFY_SEALED_MAX);
+	struct verify_binding binding = { .gen = rig->gen, .of = object->value_count };
 	int r;
 
-	value->binding.gen = rig->gen;
-	value->binding.of = object->value_count;
-	r = verify_seal(&text, ring_of(rig, object->peer), &value->binding, value->plain,
-			value->plain_len, err);
+	(void)snprintf(binding.ns, sizeof(binding.ns), "%s", object->ns);
+	(void)snprintf(binding.kind, sizeof(binding.kind), "%s", object->kind);
+	(void)snprintf(binding.name, sizeof(binding.name), "%s", object->name);
+	(void)snprintf(binding.key, sizeof(binding.key), "%s", value->key);
+	(void)snprintf(binding.container, sizeof(binding.container), "%s", value->container);
+	r = verify_seal(&text, ring_of(rig, object->peer), &binding, value->plain, value->plain_len,
+			err);
 	if (r < 0)
 		return r;
 	value->sealed = seal_strndup(seal_bytes_str(&text), text.len);
