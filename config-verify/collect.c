@@ -143,16 +143,41 @@ is_plain(const struct collector *c, const char *path)
 	return false;
 }
 
-/* What the value says of itself only chooses the object; that it is true is found out by opening. */
+/* The only object that can have keys which nobody named; NULL when there are none or several. */
+static struct tally *
+find_open_ended(const struct collector *c)
+{
+	struct tally *found = NULL;
+
+	for (size_t i = 0; i < c->files->object_count; i++) {
+		if (c->tallies[i].entry->item_count > 0)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = &c->tallies[i];
+	}
+	return found;
+}
+
+/*
+ * Among several, what the value says of itself chooses the object; that it is true is found out by
+ * opening.  Where there is but one, opening says best what is wrong.
+ */
 static bool
 find_object(const struct collector *c, const struct verify_source_file *file,
 	    struct reason *ret_reason)
 {
+	struct tally *only = find_open_ended(c);
 	struct verify_key_id id;
 	struct verify_binding binding;
 
-	if (strchr(file->path, '/') != NULL ||
-	    verify_peek(file->text, file->text_len, &id, &binding, NULL) < 0)
+	if (strchr(file->path, '/') != NULL)
+		return false;
+	if (only != NULL) {
+		ret_reason->tally = only;
+		return true;
+	}
+	if (verify_peek(file->text, file->text_len, &id, &binding, NULL) < 0)
 		return false;
 	for (size_t i = 0; i < c->files->object_count; i++) {
 		const struct verify_files_object *entry = c->tallies[i].entry;

@@ -11,7 +11,7 @@
 
 #define DEFAULT_NAMESPACE "default"
 #define DEFAULT_PROXY     "seal-proxy:" SEAL_VERSION
-#define DEFAULT_WRAP      "/seal-wrap"
+#define DEFAULT_WRAP      "/usr/bin/seal-wrap"
 
 static int
 parse_only(const char *text, enum inject_only *ret_only, struct seal_err *err)

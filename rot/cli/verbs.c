@@ -98,7 +98,7 @@ static const struct seal_option issue_options[] = {
 #define ROW_WRAP_PATH                                                                              \
 	{                                                                                          \
 		"wrap-path", 0, SEAL_OPT_STR, OPTION(wrap_path), "PATH",                           \
-			"of seal-wrap in the images; default: /seal-wrap", 0, 0                    \
+			"of seal-wrap in the images; default: /usr/bin/seal-wrap", 0, 0            \
 	}
 
 static const struct seal_option inject_options[] = {

@@ -139,12 +139,10 @@ inject_object_again(const struct inject_item *item, struct seal_err *err)
 /* ---- Pods ---- */
 
 const char *
-inject_command_value(const struct inject_item *item, const struct seal_tree_node *command,
-		     size_t *ret_len)
+inject_command_value(const struct seal_tree_node *command, size_t *ret_len)
 {
 	const struct seal_tree_node *program;
 	const struct seal_tree_node *value;
-	size_t len = 0;
 
 	if (command == NULL || seal_tree_kind(command) != SEAL_TREE_LIST ||
 	    seal_tree_count(command) != 2)
@@ -152,9 +150,8 @@ inject_command_value(const struct inject_item *item, const struct seal_tree_node
 	program = seal_tree_first(command);
 	value = seal_tree_next_of(program);
 	if (seal_tree_kind(program) != SEAL_TREE_STRING ||
-	    seal_tree_kind(value) != SEAL_TREE_STRING ||
-	    strcmp(seal_tree_text(program, &len), item->run->options->wrap_path) != 0)
-		return NULL;
+	    seal_tree_kind(value) != SEAL_TREE_STRING)
+		return NULL; /* the program may be at another place than the one that is now asked for */
 	return seal_tree_text(value, ret_len);
 }
 
@@ -164,7 +161,7 @@ look_at_command(struct count *count, const struct seal_tree_node *node,
 		struct seal_err *err)
 {
 	size_t len = 0;
-	const char *text = inject_command_value(count->item, command, &len);
+	const char *text = inject_command_value(command, &len);
 
 	return look(count, node, text != NULL ? text : "", text != NULL ? len : 0, key, container,
 		    err);
@@ -259,7 +256,7 @@ look_at_ours(struct count *count, const struct seal_tree_node *container, const 
 	*ret_ours = strncmp(name, INJECT_PLACE_PREFIX, strlen(INJECT_PLACE_PREFIX)) == 0;
 	if (!*ret_ours)
 		return 0;
-	text = inject_command_value(count->item, inject_get(container, "command"), &len);
+	text = inject_command_value(inject_get(container, "command"), &len);
 	/* Whose files it makes is not in its name; what else it says is looked at as usual. */
 	if (text == NULL || verify_peek(text, len, &id, &binding, NULL) < 0)
 		binding.container[0] = '\0';

@@ -268,8 +268,7 @@ SEAL_CHECKED int inject_pod_again(const struct inject_item *item, const struct s
 				  const struct inject_rules *rules, struct seal_err *err);
 SEAL_CHECKED int inject_object_again(const struct inject_item *item, struct seal_err *err);
 /* The sealed text that a command carries, or NULL. */
-const char *inject_command_value(const struct inject_item *item,
-				 const struct seal_tree_node *command, size_t *ret_len);
+const char *inject_command_value(const struct seal_tree_node *command, size_t *ret_len);
 
 /* ---- container.c ---- */
 

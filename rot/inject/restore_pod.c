@@ -84,7 +84,7 @@ restore_container(struct inject_item *item, struct seal_tree_node *node, const c
 	SEAL_SCOPED(seal_json_freep) struct seal_json *spec = NULL;
 	const struct seal_json *container = NULL;
 	size_t len = 0;
-	const char *text = inject_command_value(item, inject_get(node, "command"), &len);
+	const char *text = inject_command_value(inject_get(node, "command"), &len);
 	int r;
 
 	if (text == NULL || !verify_is_sealed(text, len)) {

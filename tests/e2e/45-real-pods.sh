@@ -65,6 +65,8 @@ metadata:
   annotations:
     seal-control.io/inbound: "8443=8080; 9443=8081"
 spec:
+  hostAliases:
+  - {ip: 10.77.0.1, hostnames: [rot.seal.test]}
   volumes:
   - {name: conf, configMap: {name: nginx-conf}}
   - {name: pages, configMap: {name: pages}}

@@ -79,12 +79,16 @@ ip address add "$ROT_ADDR/32" dev lo
 printf '%s\n' "$HOSTS" >"$WORK/hosts"
 mount --bind "$WORK/hosts" /etc/hosts
 declare -A PIDS=() PODS=() LINKS=()
+HOOKS=() # commands to run first at the end
 export STATUS=0 # of the process that was stopped last
 
 finish() {
 	local status=$?
 	trap - EXIT ERR INT TERM
 	set +e
+	for hook in "${HOOKS[@]}"; do
+		"$hook"
+	done
 	stop_all
 	if [ "$status" != 0 ] && [ "$status" != 77 ]; then
 		printf '%s: logs follow (exit %s)\n' "$TEST" "$status" >&2

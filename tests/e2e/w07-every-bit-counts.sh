@@ -12,7 +12,7 @@ say "a file, a variable, the specification of a container"
 for where in ConfigMap/settings/one Secret/settings/one spec/app; do
 	for letter in 3 40 -30 -1; do
 		tamper flip "$where" "$letter"
-		small_refused "$where, letter $letter" 'sealed value' "$WORK/tampered.yaml"
+		small_refused "$where, letter $letter" 'sealed value|JWE' "$WORK/tampered.yaml"
 	done
 done
 

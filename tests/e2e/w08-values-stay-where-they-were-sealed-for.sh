@@ -23,7 +23,11 @@ tamper drop ConfigMap/settings/two
 small_refused "without key two" '2 values' "$WORK/tampered.yaml"
 
 say "another object, another namespace"
-sed 's/name: settings/name: elsewhere/' "$WORK/plain.yaml" >"$WORK/named.yaml"
+python3 - "$WORK/plain.yaml" >"$WORK/settings.yaml" <<'EOF'
+import sys, yaml
+yaml.safe_dump_all([d for d in yaml.safe_load_all(open(sys.argv[1])) if d["kind"] == "ConfigMap"], sys.stdout)
+EOF
+sed 's/name: settings/name: elsewhere/' "$WORK/settings.yaml" >"$WORK/named.yaml"
 inject "$WORK/named.yaml" "$WORK/named-sealed.yaml"
 sed -i 's/elsewhere/settings/' "$WORK/named-sealed.yaml"
 tamper graft "$WORK/named-sealed.yaml" ConfigMap/settings/one
@@ -43,10 +47,6 @@ small_refused "another workload's" 'cannot be opened' "$WORK/tampered.yaml"
 
 say "an older generation: in this pod's life, and for the pods that come"
 cp "$WORK/sealed.yaml" "$WORK/older.yaml"
-python3 - "$WORK/plain.yaml" >"$WORK/settings.yaml" <<'EOF'
-import sys, yaml
-yaml.safe_dump_all([d for d in yaml.safe_load_all(open(sys.argv[1])) if d["kind"] == "ConfigMap"], sys.stdout)
-EOF
 inject "$WORK/settings.yaml" "$WORK/settings-2.yaml"
 python3 - "$WORK/older.yaml" "$WORK/settings-2.yaml" >"$WORK/newer.yaml" <<'EOF'
 import sys, yaml

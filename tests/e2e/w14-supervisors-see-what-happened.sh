@@ -16,6 +16,7 @@ pod["containers"][0]["command"] = ["/bin/sh", "-c", sys.argv[2]]
 yaml.safe_dump_all(documents, sys.stdout, sort_keys=False)
 EOF
 	inject "$WORK/changed.yaml" "$WORK/sealed.yaml"
+	volumes web "$WORK/sealed.yaml" web
 	stop proxy-web
 	lay_sidecar_egg web "$WORK/eggs/web"
 	sidecar_up web "$WORK/sealed.yaml" web
@@ -28,7 +29,7 @@ ends_with() {
 say "exit codes"
 command_of 'exit 42'
 ends_with 42
-command_of 'kill -SEGV $$'
+command_of 'kill -SEGV $$$$' # $$ is one $, as everywhere in a command
 ends_with 139
 command_of 'exec /nowhere'
 ends_with 127

@@ -50,7 +50,7 @@ inject "$WORK/whole.yaml" "$WORK/sealed.yaml"
 expect_no_line "$WORK/sealed.yaml" 'marker-'
 
 say "and it comes back as it was"
-seal unseal -f "$WORK/sealed.yaml" -o "$WORK/back.yaml"
+seal unseal -f "$WORK/sealed.yaml" >"$WORK/back.yaml"
 python3 - "$WORK/whole.yaml" "$WORK/back.yaml" <<'EOF'
 import sys, yaml
 a, b = (list(yaml.safe_load_all(open(path))) for path in sys.argv[1:])

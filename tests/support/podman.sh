@@ -10,7 +10,20 @@ need podman runc buildah busybox python3
 PODMAN=$WORK/podman
 export CONTAINERS_CONF=$PODMAN/containers.conf CONTAINERS_STORAGE_CONF=$PODMAN/storage.conf
 
+# Containers, their logs for whoever has to find out, and what the engine keeps mounted.
+podman_finish() {
+	local name
+	for name in $(podman ps -a --format '{{.Names}}' 2>/dev/null); do
+		podman logs "$name" >"$LOGS/last-$name.log" 2>&1
+	done
+	podman rm -f -a -t 0 >/dev/null 2>&1
+	podman pod rm -f -a >/dev/null 2>&1
+	podman volume rm -f -a >/dev/null 2>&1
+	umount -l "$PODMAN/storage/overlay" 2>/dev/null
+}
+
 podman_setup() {
+	HOOKS+=(podman_finish)
 	mkdir -p "$PODMAN"/{storage,run,tmp,images}
 	cat >"$CONTAINERS_CONF" <<-EOF
 		[containers]
