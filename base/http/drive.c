@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/http/http_internal.h"
+#include "base/secret/secret.h"
 
 /* Steps a connection may take before it lets others have their turn. */
 #define TURN_STEPS 32
@@ -145,6 +146,7 @@ drive_request(struct http_conn *conn)
 		return wait_or_fail(conn, io);
 	conn->may_read = len == HTTP_READ_LEN; /* else the socket is empty, or says so again */
 	serve_fresh(conn, plain, len);
+	seal_wipe(plain, len); /* it may have been a secret */
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/http/http_internal.h"
+#include "base/secret/secret.h"
 
 #define ANSWER_HEAD_MAX 512
 
@@ -114,6 +115,7 @@ http_answer_write(struct seal_stream *stream, struct seal_staging *staging,
 	size_t body_len = bodyless ? 0 : answer->body_len;
 	char head[ANSWER_HEAD_MAX];
 	size_t head_len = format_head(head, answer);
+	enum seal_io io;
 
 	if (head_len >= sizeof(head))
 		return SEAL_IO_FAIL; /* a content type of that length is our own mistake */
@@ -125,7 +127,9 @@ http_answer_write(struct seal_stream *stream, struct seal_staging *staging,
 	if (body_len > 0)
 		memmove(plain + head_len, answer->body, body_len); /* it may lie in there */
 	memcpy(plain, head, head_len);
-	return seal_stream_write(stream, plain, head_len + body_len, NULL);
+	io = seal_stream_write(stream, plain, head_len + body_len, NULL);
+	seal_wipe(plain, head_len + body_len); /* it may have been keys */
+	return io;
 }
 
 enum seal_io

@@ -42,7 +42,6 @@ static const char *const cert_members[] = { "csr", "hostnames", "peer", "ttl", "
 
 #define ADMIN ROT_MAY_ADMIN
 #define SAY   NULL /* say what was wrong */
-
 static const struct route routes[] = {
 	{ "GET", "/v1/status", OPERATORS, rot_status_get, NULL, SAY, NULL, false },
 	{ "GET", "/v1/workloads", OPERATORS, rot_workloads_list, NULL, SAY, NULL, false },

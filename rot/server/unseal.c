@@ -46,7 +46,14 @@ find_ring(struct opener *opener, const struct verify_key_id *id,
 	return r;
 }
 
-/* Well-formed UTF-8 (Unicode, table 3-7) that C and JSON can carry as text: without NUL. */
+/* What JSON can write with at most two letters for one. */
+static bool
+is_plain_control(uint8_t c)
+{
+	return c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Well-formed UTF-8 (Unicode, table 3-7) without control characters but those of text. */
 static bool
 is_text(const uint8_t *at, size_t len)
 {
@@ -56,7 +63,8 @@ is_text(const uint8_t *at, size_t len)
 		uint8_t low = 0x80, high = 0xbf;
 		int more = 0;
 
-		if (*at == 0 || (*at >= 0x80 && *at < 0xc2) || *at > 0xf4)
+		if ((*at < 0x20 && !is_plain_control(*at)) || (*at >= 0x80 && *at < 0xc2) ||
+		    *at > 0xf4)
 			return false;
 		if (*at >= 0xc2)
 			more = *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : 3;

@@ -14,9 +14,9 @@
 #include "base/names/names.h"
 #include "base/secret/secret.h"
 
-#define ROT_MAX_BODY      (64u * 1024)        /* of a request, but those that seal and unseal: */
-#define ROT_MAX_SEAL_BODY (4u * 1024 * 1024)  /* of them */
-#define ROT_MAX_SEALED    (24u * 1024 * 1024) /* bytes of their answers */
+#define ROT_MAX_BODY      (64u * 1024)       /* of a request, but those that seal and unseal: */
+#define ROT_MAX_SEAL_BODY (4u * 1024 * 1024) /* of them */
+#define ROT_MAX_SEALED    (7u * 1024 * 1024) /* bytes of their answers; a stream keeps 8 MiB */
 #define ROT_MAX_HOSTNAMES 32
 #define ROT_MAX_PEERS     1024
 #define ROT_MIN_LIFETIME  60          /* seconds a pod certificate lives, at least */
