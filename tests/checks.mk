@@ -67,6 +67,11 @@ check-valgrind: all $(check_PROGRAMS)
 		xargs cat <$(VALGRIND_DIR)/bad | grep -vE 'unhandled amd64|README_MISSING|own handler|report'; exit 1; \
 	fi; echo "valgrind: $$(ls $(VALGRIND_DIR)/*.log | wc -l) processes without errors or leaks"
 
+# Writers of volumes killed at random so many times, beside those killed at every system call.  As root.
+VOLUME_KILLS = 20000
+check-volume: tests/unit/volume_tests
+	SEAL_VOLUME_KILLS=$(VOLUME_KILLS) tests/unit/volume_tests --filter 'volume_kill/*'
+
 # Line coverage of the product by unit and end-to-end tests together; fails below COVERAGE_MIN.
 COVERAGE_MIN = 85
 coverage:
@@ -79,4 +84,4 @@ clean-local: clean-checks
 clean-checks:
 	rm -rf check-asan.dir check-tsan.dir check-valgrind.dir coverage.dir
 
-.PHONY: check-asan check-tsan check-valgrind coverage clean-checks
+.PHONY: check-asan check-tsan check-valgrind check-volume coverage clean-checks
