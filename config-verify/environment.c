@@ -157,7 +157,7 @@ host_value(const struct build *build, const char *name)
 {
 	const size_t len = strlen(name);
 
-	for (char *const *at = build->around->host; *at != NULL; at++)
+	for (const char *const *at = build->around->host; *at != NULL; at++)
 		if (strncmp(*at, name, len) == 0 && (*at)[len] == '=')
 			return *at + len + 1;
 	return NULL;
@@ -327,11 +327,11 @@ check_complete(const struct verify_env *env, uint64_t count, uint64_t of, struct
 
 /* Each of the host's variables once: of two with one name a program would see either. */
 static bool
-is_repeated(const struct build *build, char *const *at)
+is_repeated(const struct build *build, const char *const *at)
 {
 	const size_t len = strcspn(*at, "=");
 
-	for (char *const *other = build->around->host; other < at; other++)
+	for (const char *const *other = build->around->host; other < at; other++)
 		if (strncmp(*other, *at, len + 1) == 0)
 			return true;
 	return false;
@@ -344,7 +344,7 @@ put_from(struct build *build, const struct verify_env *env, struct seal_err *err
 	uint64_t count = 0;
 	uint64_t of = 0;
 
-	for (char *const *at = build->around->host; *at != NULL; at++) {
+	for (const char *const *at = build->around->host; *at != NULL; at++) {
 		char key[VERIFY_NAME_MAX + 1];
 		const char *begin = *at + prefix_len;
 		size_t len = strncmp(*at, env->variable, prefix_len) == 0 ? strcspn(begin, "=") : 0;

@@ -24,8 +24,8 @@
 
 /* ---- $(NAME), as Kubernetes expands it ---- */
 
-	/* The value of a name, or NULL. */
-	typedef const char *verify_lookup(const void *arg, const char *name, size_t name_len);
+/* The value of a name, or NULL. */
+typedef const char *verify_lookup(const void *arg, const char *name, size_t name_len);
 
 /*
  * Append text with every $(NAME) that lookup knows replaced by its value; others stay as they are written.
@@ -38,10 +38,10 @@ SEAL_CHECKED int verify_expand(struct seal_bytes *out, const char *text, verify_
 
 /* What does not stand in the spec. */
 struct verify_surroundings {
-	char *const *host;    /* the environment we were started with */
-	const char *home;     /* of our user: verify_home_of */
-	const char *hostname; /* from the kernel */
-	bool has_terminal;    /* then the host's TERM stays, when it is a word */
+	const char *const *host; /* the environment we were started with */
+	const char *home;        /* of our user: verify_home_of */
+	const char *hostname;    /* from the kernel */
+	bool has_terminal;       /* then the host's TERM stays, when it is a word */
 };
 
 struct verify_environment;

@@ -206,8 +206,9 @@ fail_update(struct wrap_files *one, bool was_read, int r, const struct seal_err 
 
 	if (one->failing_since == 0)
 		one->failing_since = now;
-	/* The host may be at work. */
-	if ((r == SEAL_E_CONFLICT || r == SEAL_E_MISSING) && now < one->failing_since + SETTLE_MS)
+	/* The host may be at work, and what it has so far may look like anything. */
+	if ((!was_read || r == SEAL_E_CONFLICT || r == SEAL_E_MISSING) &&
+	    now < one->failing_since + SETTLE_MS)
 		return false;
 	if (!one->is_told)
 		seal_log(SEAL_LOG_WARN, "update_refused", SEAL_STR("target", one->files->target),

@@ -23,8 +23,8 @@ struct wrap_files {
 };
 
 struct wrap {
-	const char *sealed; /* the argument */
-	char *const *host;  /* the environment we were started with */
+	const char *sealed;      /* the argument */
+	const char *const *host; /* the environment we were started with */
 	struct verify_supervisor *supervisor;
 	struct verify_token token;
 	struct verify_client *client;

@@ -257,7 +257,7 @@ wipe(struct wrap *wrap)
 }
 
 static int
-run(const char *sealed, char *const *host)
+run(const char *sealed, const char *const *host)
 {
 	struct wrap wrap = { .sealed = sealed, .host = host, .exit = VERIFY_EXIT_REFUSED };
 	struct seal_err err = { 0 };
@@ -302,11 +302,11 @@ occupy_standard_descriptors(void)
 }
 
 /* Variables are taken out of the list later, which shifts it. */
-static char **
+static const char **
 copy_environment(void)
 {
 	size_t count = 0;
-	char **copy;
+	const char **copy;
 
 	while (environ[count] != NULL)
 		count++;
@@ -319,7 +319,7 @@ copy_environment(void)
 int
 main(int argc, char **argv)
 {
-	char **host;
+	const char **host;
 	int code;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 dist_man_MANS += %D%/man/seal-egg.5 %D%/man/seal.1 \
-	%D%/man/seal-proxy.8 %D%/man/seal-proxy-status.8 %D%/man/seal-rot.8 %D%/man/seal-proxy.yaml.5
+	%D%/man/seal-proxy.8 %D%/man/seal-proxy-status.8 %D%/man/seal-rot.8 %D%/man/seal-wrap.8 %D%/man/seal-proxy.yaml.5
 EXTRA_DIST += %D%/architecture.md %D%/performance.md %D%/IDENTITY.md %D%/ROT-PROTOCOL.md %D%/SEALED.md \
 	%D%/design/0001-own-http-server.md \
 	%D%/design/0002-egg-digest.md \
@@ -10,7 +10,8 @@ EXTRA_DIST += %D%/architecture.md %D%/performance.md %D%/IDENTITY.md %D%/ROT-PRO
 	%D%/design/0006-slow-handshakes.md \
 	%D%/design/0007-no-libcurl-in-the-pod.md \
 	%D%/design/0008-one-worker.md \
+	%D%/design/0010-static-wrap.md \
 	%D%/design/0011-sealed-configuration.md
 
 completiondir = $(datadir)/bash-completion/completions
-dist_completion_DATA = %D%/completion/seal %D%/completion/seal-proxy
+dist_completion_DATA = %D%/completion/seal %D%/completion/seal-proxy %D%/completion/seal-wrap

@@ -11,7 +11,7 @@ EXTRA_DIST += tests/run tests/packages tests/WEAKNESSES.md tests/checks.mk .ci/r
 	tests/support/npm/package.json tests/support/npm/package-lock.json tests/support/oddpackets.py \
 	tests/support/packages.sh tests/support/pod-root.sh tests/support/proxied.py tests/support/record.py \
 	tests/support/renew.py tests/support/soak.py tests/support/testssl.py tests/support/ticker.py \
-	tests/support/tls.py tests/support/traffic.py tests/support/wire.py tests/support/witness.py
+	tests/support/tls.py tests/support/traffic.py tests/support/wire.py tests/support/witness.py tests/support/wrap_tty.py
 
 CONFIGURE_AGAIN = "$(abs_top_srcdir)/configure" --quiet --enable-developer CC="$(CC)"
 

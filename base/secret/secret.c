@@ -25,8 +25,9 @@
  * lives: this is room for 100,000 connections at rest, and pages that are never used cost nothing.
  */
 #define ARENA_LEN  (4u * 1024 * 1024)
-#define ARENA_UNIT 32u                /* smallest block: one symmetric key */
-#define ARENA_FIT  (16u * 1024)       /* larger secrets get pages of their own */
+#define ARENA_LESS (512u * 1024) /* for who has no sessions: its setting up touches every page */
+#define ARENA_UNIT 32u           /* smallest block: one symmetric key */
+#define ARENA_FIT  (16u * 1024)  /* larger secrets get pages of their own */
 #define SECRET_MAX (2u * 1024 * 1024) /* a frame of the agent */
 
 struct seal_secret {
@@ -36,6 +37,7 @@ struct seal_secret {
 };
 
 static void *arena;
+static size_t arena_len;
 
 static void
 lock(void *at, size_t len)
@@ -48,7 +50,7 @@ lock(void *at, size_t len)
 static void
 relock_after_fork(void)
 {
-	lock(arena, ARENA_LEN);
+	lock(arena, arena_len);
 }
 
 /*
@@ -61,27 +63,28 @@ give_back_pages(void)
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *rest = (char *)arena + page;
 
-	(void)munlock(rest, ARENA_LEN - page);                /* fails where it was not locked */
-	(void)madvise(rest, ARENA_LEN - page, MADV_DONTNEED); /* or they stay */
-	lock(arena, ARENA_LEN);
+	(void)munlock(rest, arena_len - page);                /* fails where it was not locked */
+	(void)madvise(rest, arena_len - page, MADV_DONTNEED); /* or they stay */
+	lock(arena, arena_len);
 }
 
 static int
-make_arena(struct seal_err *err)
+make_arena(size_t len, struct seal_err *err)
 {
 	if (CRYPTO_secure_malloc_initialized())
 		return 0;
+	arena_len = len;
 	/* 2 means not locked; it is kept out of dumps either way. */
-	if (CRYPTO_secure_malloc_init(ARENA_LEN, ARENA_UNIT) == 0)
+	if (CRYPTO_secure_malloc_init(arena_len, ARENA_UNIT) == 0)
 		return seal_fail(err, SEAL_E_MEMORY, "cannot set up protected memory for keys");
 
 	/* The library does not say where its arena lies: its largest block is the whole of it. */
-	arena = OPENSSL_secure_malloc(ARENA_LEN);
+	arena = OPENSSL_secure_malloc(arena_len);
 	if (arena == NULL)
 		return seal_fail(err, SEAL_E_MEMORY, "cannot set up protected memory for keys");
 	OPENSSL_secure_free(arena);
 	give_back_pages();
-	if (madvise(arena, ARENA_LEN, MADV_DONTDUMP) < 0)
+	if (madvise(arena, arena_len, MADV_DONTDUMP) < 0)
 		return seal_fail_errno(err, errno, "cannot keep keys out of core dumps");
 	errno = pthread_atfork(NULL, NULL, relock_after_fork);
 	if (errno != 0)
@@ -109,6 +112,20 @@ shut_out_host(struct seal_err *err)
 	return 0;
 }
 
+static int
+protect(size_t len, struct seal_err *err)
+{
+	int r;
+
+	/* exec gives it back (prctl(2)): the program started is judged by what it is itself. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return seal_fail_errno(err, errno, "cannot make this process undumpable");
+	r = shut_out_host(err);
+	if (r < 0)
+		return r;
+	return make_arena(len, err);
+}
+
 int
 seal_process_harden(struct seal_err *err)
 {
@@ -120,21 +137,13 @@ seal_process_harden(struct seal_err *err)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return seal_fail_errno(err, errno, "cannot give up new privileges");
 	seal_slots_setup();
-	return seal_process_protect(err);
+	return protect(ARENA_LEN, err);
 }
 
 int
 seal_process_protect(struct seal_err *err)
 {
-	int r;
-
-	/* exec gives it back (prctl(2)): the program started is judged by what it is itself. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return seal_fail_errno(err, errno, "cannot make this process undumpable");
-	r = shut_out_host(err);
-	if (r < 0)
-		return r;
-	return make_arena(err);
+	return protect(ARENA_LESS, err);
 }
 
 void

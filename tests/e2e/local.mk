@@ -33,6 +33,7 @@ E2E_TESTS = \
 	%D%/36-testssl-public.sh \
 	%D%/37-endurance.sh \
 	%D%/40-seal-values.sh \
+	%D%/41-seal-wrap.sh \
 	%D%/42-agent.sh \
 	%D%/43-sealed-pod.sh \
 	%D%/45-real-pods.sh \
@@ -59,10 +60,11 @@ E2E_TESTS = \
 # The starving sidecar needs what the unit tests need.
 if HAVE_CRITERION
 STARVED_PROXY = tests/support/seal-proxy-starved
+TEST_AGENT = tests/support/test-agent
 endif
 
 # Each script against this build; as root.  A skip (77) is said and is no failure.
-check-e2e: all $(STARVED_PROXY)
+check-e2e: all $(STARVED_PROXY) $(TEST_AGENT)
 	@failed=; for script in $(E2E_TESTS); do \
 		printf '%s\n' "$$script"; \
 		SEAL_BUILD=$(abs_builddir) "$(top_srcdir)/$$script"; status=$$?; \

@@ -9,7 +9,7 @@ FUZZ_MAIN = %D%/replay.c
 FUZZ_LINK =
 endif
 
-FUZZ_TARGETS = json yaml names http answer certs egg jwe wire signer proxy_config hello
+FUZZ_TARGETS = json yaml names http answer certs egg jwe wire signer proxy_config hello spec agent token
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -82,6 +82,24 @@ check_PROGRAMS += %D%/fuzz_hello
 %C%_fuzz_hello_CFLAGS = $(AM_CFLAGS) -UNDEBUG -DSEAL_SOURCE_DIR='"$(abs_top_srcdir)"'
 %C%_fuzz_hello_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_hello_LDADD = $(BASE_LIBS)
+
+check_PROGRAMS += %D%/fuzz_spec
+%C%_fuzz_spec_SOURCES = %D%/fuzz_spec.c $(FUZZ_MAIN)
+%C%_fuzz_spec_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_spec_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_spec_LDADD = $(VERIFY_LIBS)
+
+check_PROGRAMS += %D%/fuzz_agent
+%C%_fuzz_agent_SOURCES = %D%/fuzz_agent.c $(FUZZ_MAIN)
+%C%_fuzz_agent_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_agent_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_agent_LDADD = $(VERIFY_LIBS)
+
+check_PROGRAMS += %D%/fuzz_token
+%C%_fuzz_token_SOURCES = %D%/fuzz_token.c $(FUZZ_MAIN)
+%C%_fuzz_token_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_token_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_token_LDADD = $(VERIFY_LIBS)
 
 TESTS += tests/fuzz/replay.sh
 EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus

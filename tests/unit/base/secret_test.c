@@ -171,6 +171,32 @@ Test(secret_harden, no_core_no_dump_no_privileges_no_access_for_others)
 }
 
 static void
+protects(void *arg)
+{
+	struct rlimit before = { 1, 1 };
+	struct rlimit after = { 2, 2 };
+
+	(void)arg;
+	(void)umask(022);
+	MUST(getrlimit(RLIMIT_CORE, &before) == 0);
+	MUST(setenv("OPENSSL_CONF", "/evil", 1) == 0);
+	MUST(seal_process_protect(NULL) == 0);
+	MUST(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
+	MUST(CRYPTO_secure_malloc_initialized() == 1);
+	MUST(getenv("OPENSSL_CONF") == NULL);
+	MUST(getrlimit(RLIMIT_CORE, &after) == 0);
+	MUST(before.rlim_cur == after.rlim_cur && before.rlim_max == after.rlim_max);
+	MUST(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
+	MUST(umask(0) == 022);
+	MUST(seal_process_protect(NULL) == 0);
+}
+
+Test(secret_harden, protecting_leaves_nothing_that_outlives_exec)
+{
+	cr_expect_eq(child_run(protects, NULL), 0);
+}
+
+static void
 shuts_out_the_host(void *arg)
 {
 	static const char *const variables[] = { "OPENSSL_CONF",    "OPENSSL_MODULES",
