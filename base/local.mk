@@ -9,7 +9,7 @@ noinst_HEADERS += \
 	%D%/log/log.h \
 	%D%/fs/fs.h \
 	%D%/json/json.h %D%/json/json_internal.h \
-	%D%/yaml/yaml.h %D%/yaml/yaml_internal.h %D%/yaml/tree.h %D%/yaml/tree_internal.h %D%/yaml/tree_build.h \
+	%D%/yaml/yaml.h %D%/yaml/yaml_internal.h %D%/yaml/tree.h %D%/yaml/tree_internal.h %D%/yaml/tree_build.h %D%/yaml/tree_pairs.h \
 	%D%/config/config.h \
 	%D%/confine/confine.h %D%/confine/confine_internal.h \
 	%D%/names/names.h %D%/names/names_internal.h \
@@ -29,7 +29,7 @@ noinst_HEADERS += \
 	%D%/fs/fs.c \
 	%D%/json/json.c %D%/json/build.c \
 	%D%/yaml/yaml.c %D%/yaml/parse.c \
-	%D%/yaml/tree.c %D%/yaml/tree_memory.c %D%/yaml/tree_stream.c %D%/yaml/tree_build.c %D%/yaml/tree_map.c \
+	%D%/yaml/tree.c %D%/yaml/tree_memory.c %D%/yaml/tree_stream.c %D%/yaml/tree_pairs.c %D%/yaml/tree_build.c %D%/yaml/tree_map.c \
 	%D%/yaml/tree_scalar.c %D%/yaml/tree_text.c %D%/yaml/tree_edit.c %D%/yaml/tree_json.c %D%/yaml/tree_write.c \
 	%D%/config/config.c \
 	%D%/confine/calls.c %D%/confine/files.c %D%/confine/privileges.c \

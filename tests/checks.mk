@@ -1,17 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
 # Checks that build the tree once more with other flags, each in a directory of its own beside this build.
 
-EXTRA_DIST += tests/run tests/packages tests/WEAKNESSES.md tests/checks.mk .ci/run .shellcheckrc autogen.sh \
-	examples/quickstart \
-	tests/support/Interop.java tests/support/announced.py tests/support/coverage.sh tests/support/crash.py \
-	tests/support/eggs.py tests/support/endure.py tests/support/exhaust.py tests/support/fake_rot.py \
-	tests/support/forge.py tests/support/halfclose.py tests/support/hatch.py tests/support/hostile_bodies.py \
-	tests/support/identities.py tests/support/interop.js tests/support/jose.js tests/support/kill_rot.py tests/support/knock.py \
-	tests/support/leaks.py tests/support/limits.py tests/support/metrics.py tests/support/npm.sh \
-	tests/support/npm/package.json tests/support/npm/package-lock.json tests/support/oddpackets.py \
-	tests/support/packages.sh tests/support/pod-root.sh tests/support/proxied.py tests/support/record.py \
-	tests/support/renew.py tests/support/soak.py tests/support/testssl.py tests/support/ticker.py \
-	tests/support/tls.py tests/support/traffic.py tests/support/wire.py tests/support/witness.py tests/support/wrap_tty.py
+EXTRA_DIST += \
+	tests/WEAKNESSES.md \
+	tests/checks.mk \
+	tests/packages \
+	tests/run \
+	tests/support/Interop.java \
+	tests/support/announced.py \
+	tests/support/coverage.sh \
+	tests/support/crash.py \
+	tests/support/eggs.py \
+	tests/support/endure.py \
+	tests/support/exhaust.py \
+	tests/support/fake_rot.py \
+	tests/support/forge.py \
+	tests/support/halfclose.py \
+	tests/support/hatch.py \
+	tests/support/hostile_bodies.py \
+	tests/support/identities.py \
+	tests/support/interop.js \
+	tests/support/jose.js \
+	tests/support/k8s-validate \
+	tests/support/k8s-validate.js \
+	tests/support/kill_rot.py \
+	tests/support/knock.py \
+	tests/support/kubelet.py \
+	tests/support/leaks.py \
+	tests/support/limits.py \
+	tests/support/metrics.py \
+	tests/support/npm.sh \
+	tests/support/npm/package-lock.json \
+	tests/support/npm/package.json \
+	tests/support/oddpackets.py \
+	tests/support/packages.sh \
+	tests/support/play.py \
+	tests/support/pod-root.sh \
+	tests/support/podman.sh \
+	tests/support/proxied.py \
+	tests/support/record.py \
+	tests/support/renew.py \
+	tests/support/sealed.sh \
+	tests/support/soak.py \
+	tests/support/tamper.py \
+	tests/support/testssl.py \
+	tests/support/ticker.py \
+	tests/support/tls.py \
+	tests/support/traffic.py \
+	tests/support/wire.py \
+	tests/support/witness.py \
+	tests/support/wrap_tty.py \
+	tests/support/yaml_readers.js \
+	tests/support/yaml_readers.py
 
 CONFIGURE_AGAIN = "$(abs_top_srcdir)/configure" --quiet --enable-developer CC="$(CC)"
 

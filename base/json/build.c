@@ -169,6 +169,12 @@ has_failed(json_t *value)
 	return false;
 }
 
+bool
+seal_json_has_failed(const struct seal_json *value)
+{
+	return value == NULL || has_failed(native(value));
+}
+
 struct sink {
 	struct seal_bytes *out;
 	struct seal_err *err;

@@ -371,7 +371,9 @@ seal_json_number(const struct seal_json *value, char *out, size_t size, struct s
 	if (!json_is_number(native(value)))
 		return seal_fail(err, SEAL_E_FORMAT, "a JSON value is not a number");
 	len = json_dumpb(native(value), out, size, JSON_ENCODE_ANY);
-	if (len == 0 || len >= size)
+	if (len == 0)
+		return seal_fail_memory(err);
+	if (len >= size)
 		return seal_fail(err, SEAL_E_LIMIT, "a number needs more than %zu bytes", size);
 	out[len] = '\0';
 	return 0;

@@ -102,6 +102,8 @@ void seal_json_add_str(struct seal_json *array, const char *value);
 
 /* What should have been set could not be: seal_json_dump is to fail. */
 void seal_json_set_failed(struct seal_json *object);
+/* Did any call on the value, or on what it holds, fail? */
+bool seal_json_has_failed(const struct seal_json *value);
 
 /* Append compact (or, with indent, readable) text.  SEAL_E_MEMORY when a builder call had failed. */
 SEAL_CHECKED int seal_json_dump(const struct seal_json *json, bool indent, struct seal_bytes *out,

@@ -10,7 +10,7 @@
  *
  * Limits: 16 MiB before and after aliases are expanded, depth 64 (the parse stops there), two million
  * nodes a document; duplicate keys, keys that are no scalars, unknown tags, undefined aliases and lone
- * surrogates are refused, with name:line:column.
+ * surrogates (and pairs of them, outside of JSON) are refused, with name:line:column.
  */
 
 #include <stdbool.h>

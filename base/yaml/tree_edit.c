@@ -237,20 +237,27 @@ fill_from_json(struct seal_tree *tree, struct seal_tree_node *node, const struct
 static struct seal_tree_node *
 from_json(struct seal_tree *tree, const struct seal_json *value)
 {
-	struct seal_tree_node *node = value == NULL ? NULL : new_node(tree, SEAL_TREE_MAP);
+	struct seal_tree_node *node = new_node(tree, SEAL_TREE_MAP);
 
-	if (value == NULL)
-		stick(tree, SEAL_E_MISSING);
 	if (node != NULL)
 		fill_from_json(tree, node, value);
 	return node;
+}
+
+static struct seal_tree_node *
+from_caller(struct seal_tree *tree, const struct seal_json *value)
+{
+	if (value != NULL && !seal_json_has_failed(value))
+		return from_json(tree, value);
+	stick(tree, value == NULL ? SEAL_E_MISSING : SEAL_E_MEMORY);
+	return NULL;
 }
 
 void
 seal_tree_set_json(struct seal_tree *tree, struct seal_tree_node *map, const char *key,
 		   const struct seal_json *value)
 {
-	struct seal_tree_node *by = from_json(tree, value);
+	struct seal_tree_node *by = from_caller(tree, value);
 	struct seal_tree_node *node = by == NULL ? NULL : need_member(tree, map, key);
 
 	if (node != NULL)
@@ -264,7 +271,7 @@ seal_tree_add_json(struct seal_tree *tree, struct seal_tree_node *list,
 	struct seal_tree_node *node = NULL;
 
 	if (is_usable(tree, list, SEAL_TREE_LIST))
-		node = from_json(tree, value);
+		node = from_caller(tree, value);
 	if (node != NULL)
 		tree_append(list, node);
 	return node;

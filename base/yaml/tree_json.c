@@ -111,8 +111,10 @@ seal_tree_to_json(const struct seal_tree *tree, const struct seal_tree_node *nod
 	around = seal_json_new();
 	carry(node, around, "value");
 	json = seal_json_take(around, "value");
-	if (json == NULL)
+	if (seal_json_has_failed(json)) {
+		seal_json_free(json);
 		return seal_fail_memory(err);
+	}
 	*ret_json = json;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/yaml/tree_build.h"
+#include "base/yaml/tree_pairs.h"
 
 #define BOM     "\xef\xbb\xbf"
 #define BOM_LEN 3
@@ -20,11 +21,13 @@ struct seal_tree_stream {
 	char *name;
 	const char *text;
 	size_t len;
+	size_t bom_len;
+	struct tree_pairs pairs; /* what the library reads instead, behind the byte order mark */
 	yaml_parser_t parser;
 	yaml_event_t held; /* the start of the next document, or the end of the stream */
-	size_t char_at;    /* the cursor: so many characters are so many bytes */
+	size_t char_at;    /* the cursor: so many characters are so many bytes of what is read */
 	size_t byte_at;
-	size_t begin; /* of the next document, in bytes */
+	size_t begin; /* of the next document, in bytes of the text */
 	size_t document_count;
 	int failed;
 };
@@ -44,12 +47,22 @@ tree_err_at(const char *name, const yaml_mark_t *mark, struct seal_err *err, enu
 			 what);
 }
 
+/* What the library reads. */
+static const char *
+input_of(const struct seal_tree_stream *stream, size_t *ret_len)
+{
+	bool is_own = stream->pairs.text != NULL;
+
+	*ret_len = is_own ? stream->pairs.len : stream->len - stream->bom_len;
+	return is_own ? stream->pairs.text : stream->text + stream->bom_len;
+}
+
 /* The library reads ahead of what it has understood, so its mark is not the place of a bad byte. */
 static yaml_mark_t
 find_bad_byte(const struct seal_tree_stream *stream)
 {
-	const char *text = (const char *)stream->parser.input.string.start;
-	size_t len = (size_t)((const char *)stream->parser.input.string.end - text);
+	size_t len = 0;
+	const char *text = input_of(stream, &len);
 	yaml_mark_t mark = { 0 };
 
 	for (size_t at = 0; at < len && at < stream->parser.problem_offset; at++) {
@@ -87,19 +100,22 @@ next_event(struct seal_tree_stream *stream, yaml_event_t *event, struct seal_err
 	return yaml_parser_parse(&stream->parser, event) ? 0 : fail_parser(stream, err);
 }
 
-/* The byte at which the character begins; the marks of documents only grow. */
+/* The byte of the text at which the character begins; the marks of documents only grow. */
 static size_t
 find_byte(struct seal_tree_stream *stream, size_t index)
 {
-	while (stream->byte_at < stream->len) {
-		if (((unsigned char)stream->text[stream->byte_at] & 0xc0) != 0x80) {
+	size_t len = 0;
+	const char *input = input_of(stream, &len);
+
+	while (stream->byte_at < len) {
+		if (((unsigned char)input[stream->byte_at] & 0xc0) != 0x80) {
 			if (stream->char_at == index)
 				break;
 			stream->char_at++;
 		}
 		stream->byte_at++;
 	}
-	return stream->byte_at;
+	return stream->bom_len + tree_pairs_find(&stream->pairs, stream->byte_at);
 }
 
 /* Behind the next line break; CR, LF, both, or one of Unicode's three. */
@@ -275,17 +291,22 @@ has_many_directives(const char *text, size_t len)
 static int
 begin(struct seal_tree_stream *stream, struct seal_err *err)
 {
-	size_t skip =
-		stream->len >= BOM_LEN && memcmp(stream->text, BOM, BOM_LEN) == 0 ? BOM_LEN : 0;
+	bool has_bom = stream->len >= BOM_LEN && memcmp(stream->text, BOM, BOM_LEN) == 0;
 	yaml_event_t event = { 0 };
+	const char *input;
+	size_t len = 0;
 	int r;
 
+	stream->bom_len = has_bom ? BOM_LEN : 0;
+	r = tree_pairs_replace(&stream->pairs, stream->text + stream->bom_len,
+			       stream->len - stream->bom_len, err);
+	if (r < 0)
+		return r;
 	if (!yaml_parser_initialize(&stream->parser))
 		return seal_fail_memory(err);
 	yaml_parser_set_encoding(&stream->parser, YAML_UTF8_ENCODING);
-	stream->byte_at = skip;
-	yaml_parser_set_input_string(&stream->parser, (const unsigned char *)stream->text + skip,
-				     stream->len - skip);
+	input = input_of(stream, &len);
+	yaml_parser_set_input_string(&stream->parser, (const unsigned char *)input, len);
 	r = next_event(stream, &event, err); /* the stream's start, which owns nothing */
 	if (r == 0)
 		r = next_event(stream, &stream->held, err);
@@ -327,6 +348,7 @@ seal_tree_stream_free(struct seal_tree_stream *stream)
 		return;
 	yaml_event_delete(&stream->held);
 	yaml_parser_delete(&stream->parser);
+	tree_pairs_release(&stream->pairs);
 	free(stream->name);
 	free(stream);
 }

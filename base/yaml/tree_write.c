@@ -335,7 +335,8 @@ seal_tree_write(const struct seal_tree *tree, struct seal_bytes *out, struct sea
 	if (tree->failed < 0)
 		return seal_fail(err, tree->failed, "%.128s: a change was not possible",
 				 tree->name);
-	if (tree->has_start)
+	/* An end alone is no document. */
+	if (tree->has_start || (tree->has_end && tree->root == NULL))
 		put_str(&w, "---\n");
 	put_root(&w);
 	if (tree->has_end)

@@ -9,7 +9,7 @@ FUZZ_MAIN = %D%/replay.c
 FUZZ_LINK =
 endif
 
-FUZZ_TARGETS = json yaml names http answer certs egg jwe wire signer proxy_config hello spec agent token
+FUZZ_TARGETS = json yaml tree names http answer certs egg jwe wire signer proxy_config hello spec agent token
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -22,6 +22,12 @@ check_PROGRAMS += %D%/fuzz_yaml
 %C%_fuzz_yaml_CFLAGS = $(AM_CFLAGS) -UNDEBUG
 %C%_fuzz_yaml_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_yaml_LDADD = $(BASE_LIBS)
+
+check_PROGRAMS += %D%/fuzz_tree
+%C%_fuzz_tree_SOURCES = %D%/fuzz_tree.c $(FUZZ_MAIN)
+%C%_fuzz_tree_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_tree_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_tree_LDADD = $(BASE_LIBS)
 
 check_PROGRAMS += %D%/fuzz_names
 %C%_fuzz_names_SOURCES = %D%/fuzz_names.c $(FUZZ_MAIN)

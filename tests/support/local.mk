@@ -17,3 +17,8 @@ check_PROGRAMS += %D%/seal-proxy-starved
 check_PROGRAMS += %D%/test-agent
 %C%_test_agent_SOURCES = %D%/test_agent.c
 %C%_test_agent_LDADD = $(VERIFY_LIBS)
+
+# What base/yaml reads, written again: for tests/unit/base/yaml-readers.sh.
+check_PROGRAMS += %D%/yaml-rewrite
+%C%_yaml_rewrite_SOURCES = %D%/yaml-rewrite.c
+%C%_yaml_rewrite_LDADD = $(BASE_LIBS)

@@ -84,9 +84,9 @@ image_sidecar() {
 	local root
 	root=$(image_root sidecar)
 	copy_program "$root" "$SEAL_BUILD/seal-proxy" /usr/bin/seal-proxy
-	install -D -m 0400 -o 65532 "$1" "$root/etc/seal/egg"
+	install -D -m 0400 "$1" "$root/etc/seal/egg"
 	mkdir -p "$root/run/seal"
-	image_build sidecar 'ENTRYPOINT ["/usr/bin/seal-proxy"]'
+	image_build sidecar 'COPY --chown=65532:65532 etc/seal/egg /etc/seal/egg' 'ENTRYPOINT ["/usr/bin/seal-proxy"]'
 }
 
 image_token() {

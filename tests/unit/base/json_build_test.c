@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/json: building, where a failure sticks until the text is asked for; the public vectors. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -68,6 +69,67 @@ parsed(const char *text)
 
 	cr_assert_eq(seal_json_parse(&json, text, strlen(text), MOST, NULL), 0);
 	return json;
+}
+
+Test(json_build, numbers_of_all_kinds_are_set_and_printed_one_by_one)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *json = seal_json_new();
+	struct seal_json *list = seal_json_set_array(json, "l");
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes out = SEAL_BYTES(4096);
+	char number[SEAL_JSON_NUMBER_SIZE] = "";
+
+	seal_json_set_i64(json, "least", INT64_MIN);
+	seal_json_set_real(json, "half", 0.5);
+	seal_json_set_i64(list, NULL, -1);
+	seal_json_set_null(list, NULL);
+	cr_assert_eq(seal_json_dump(json, false, &out, NULL), 0);
+	cr_expect_str_eq(seal_bytes_str(&out),
+			 "{\"l\":[-1,null],\"least\":-9223372036854775808,\"half\":0.5}");
+	cr_assert_eq(
+		seal_json_number(seal_json_member(json, "least"), number, sizeof(number), NULL), 0);
+	cr_expect_str_eq(number, "-9223372036854775808");
+	cr_assert_eq(seal_json_number(seal_json_at(list, 0), number, 3, NULL), 0);
+	cr_expect_str_eq(number, "-1");
+	cr_expect_eq(seal_json_number(seal_json_at(list, 0), number, 2, NULL), SEAL_E_LIMIT);
+	cr_expect_eq(seal_json_number(seal_json_at(list, 1), number, sizeof(number), NULL),
+		     SEAL_E_FORMAT);
+	cr_expect_str_eq(number, "-1");
+}
+
+Test(json_build, a_number_json_does_not_have_fails_the_builder)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *json = seal_json_new();
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes out = SEAL_BYTES(4096);
+
+	cr_expect_not(seal_json_has_failed(json));
+	seal_json_set_real(json, "n", (double)INFINITY);
+	cr_expect(seal_json_has_failed(json));
+	cr_expect_lt(seal_json_dump(json, false, &out, NULL), 0);
+}
+
+Test(json_build, a_builder_can_be_told_to_fail)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *json = seal_json_new();
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes out = SEAL_BYTES(4096);
+
+	seal_json_set_failed(seal_json_set_array(json, "l"));
+	seal_json_set_failed(NULL);
+	cr_expect(seal_json_has_failed(json), "what a member failed at is the object's too");
+	cr_expect(seal_json_has_failed(NULL));
+	cr_expect_lt(seal_json_dump(json, false, &out, NULL), 0);
+}
+
+Test(json_build, a_member_is_taken_out_of_its_object)
+{
+	struct seal_json *json = seal_json_new();
+	SEAL_SCOPED(seal_json_freep) struct seal_json *member = NULL;
+
+	seal_json_set_str(json, "a", "x");
+	member = seal_json_take(json, "a");
+	cr_expect_null(seal_json_take(json, "a"));
+	cr_expect_not(seal_json_has(json, "a"));
+	seal_json_free(json);
+	cr_expect_str_eq(seal_json_str(member), "x");
 }
 
 Test(json_build, writes_what_was_set_in_that_order)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 check_PROGRAMS += tests/unit/base_tests
-TESTS += tests/unit/base_tests %D%/with-shortcut.sh
-EXTRA_DIST += %D%/with-shortcut.sh
+TESTS += tests/unit/base_tests %D%/with-shortcut.sh %D%/yaml-readers.sh %D%/k8s-validate.sh
+EXTRA_DIST += %D%/with-shortcut.sh %D%/yaml-readers.sh %D%/k8s-validate.sh
 tests_unit_base_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_base_tests_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAP)
 tests_unit_base_tests_LDADD = $(SUPPORT_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
@@ -21,6 +21,7 @@ tests_unit_base_tests_SOURCES = \
 	%D%/json_build_test.c \
 	%D%/yaml_test.c \
 	%D%/yaml_vectors_test.c \
+	%D%/tree_rig.c %D%/tree_rig.h %D%/tree_test.c %D%/tree_types_test.c %D%/tree_write_test.c %D%/tree_vectors_test.c \
 	%D%/fs_test.c \
 	%D%/fs_write_test.c \
 	%D%/secret_test.c \
