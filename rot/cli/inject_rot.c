@@ -90,7 +90,6 @@ take_object(struct inject_object *object, const struct seal_json *from, struct s
 	return r;
 }
 
-/* Those of a batch are marked by the peer that they share: others between them wait for their turn. */
 static int
 send_batch(struct cli *cli, struct inject_object **batch, size_t count, struct seal_err *err)
 {
@@ -118,9 +117,10 @@ send_batch(struct cli *cli, struct inject_object **batch, size_t count, struct s
 	return r < 0 ? seal_note(err, r, "the answer of the root of trust") : 0;
 }
 
-/* The next batch from *at on: objects of one peer, in their order, those that are done passed over. */
+/* The next batch: objects of one peer and round, in their order. */
 static size_t
-fill_batch(struct inject_object *objects, size_t object_count, struct inject_object **batch)
+fill_batch(struct inject_object *objects, size_t object_count, size_t round,
+	   struct inject_object **batch)
 {
 	size_t count = 0;
 	size_t size = 0;
@@ -129,11 +129,11 @@ fill_batch(struct inject_object *objects, size_t object_count, struct inject_obj
 	for (size_t i = 0; i < object_count; i++) {
 		struct inject_object *object = &objects[i];
 
-		if (object->values[0].sealed != NULL ||
+		if (object->values[0].sealed != NULL || object->round != round ||
 		    (count > 0 && strcmp(object->peer, batch[0]->peer) != 0))
 			continue;
 		if (count > 0 && (size + size_of(object) > BODY_ROOM ||
-				  values + object->value_count > MAX_VALUES || object->again))
+				  values + object->value_count > MAX_VALUES))
 			break;
 		size += size_of(object);
 		values += object->value_count;
@@ -142,25 +142,40 @@ fill_batch(struct inject_object *objects, size_t object_count, struct inject_obj
 	return count;
 }
 
+/* What comes a second time is sealed after all that come for the first. */
+static int
+seal_round(struct cli *cli, struct inject_object *objects, size_t object_count, size_t round,
+	   struct inject_object **batch, size_t *done, struct seal_err *err)
+{
+	size_t start = 0;
+	int r = 0;
+
+	while (r == 0) {
+		size_t count;
+
+		while (start < object_count &&
+		       (objects[start].values[0].sealed != NULL || objects[start].round != round))
+			start++;
+		count = fill_batch(objects + start, object_count - start, round, batch);
+		if (count == 0)
+			break;
+		r = send_batch(cli, batch, count, err);
+		*done += count;
+	}
+	return r;
+}
+
 int
 cli_inject_seal(void *arg, struct inject_object *objects, size_t object_count, struct seal_err *err)
 {
 	struct inject_object **batch = calloc(object_count, sizeof(struct inject_object *));
-	size_t start = 0;
+	size_t done = 0;
 	int r = 0;
 
 	if (batch == NULL)
 		return seal_fail_memory(err);
-	while (r == 0) {
-		size_t count;
-
-		while (start < object_count && objects[start].values[0].sealed != NULL)
-			start++;
-		count = fill_batch(objects + start, object_count - start, batch);
-		if (count == 0)
-			break;
-		r = send_batch(arg, batch, count, err);
-	}
+	for (size_t round = 0; r == 0 && done < object_count; round++)
+		r = seal_round(arg, objects, object_count, round, batch, &done, err);
 	free(batch);
 	return r;
 }

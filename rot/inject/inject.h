@@ -31,7 +31,7 @@ struct inject_object {
 	const char *kind;
 	const char *name;
 	const char *peer;
-	bool again; /* an earlier one is the same object: this one gets a later generation */
+	size_t round; /* so many earlier ones are the same object: this generation is later */
 	struct inject_value *values; /* they share a generation */
 	size_t value_count;
 };

@@ -56,16 +56,17 @@ SEAL_CHECKED int inject_plan_finish(struct inject_plan *plan, const struct injec
 				    const struct seal_bytes *draft, struct seal_bytes *out,
 				    struct seal_err *err);
 
-/* ---- seen.c: a set of names ---- */
+/* ---- seen.c: how often names came ---- */
 
 struct inject_seen {
-	char **slots;      /* NULL: free */
+	struct inject_seen_slot *slots;
 	size_t slot_count; /* a power of two, or 0 */
 	size_t count;
 };
 void inject_seen_release(struct inject_seen *seen);
-/* SEAL_E_CONFLICT when it is there already. */
-SEAL_CHECKED int inject_seen_add(struct inject_seen *seen, const char *name, struct seal_err *err);
+/* Once more; how often it came before. */
+SEAL_CHECKED int inject_seen_add(struct inject_seen *seen, const char *name, size_t *ret_before,
+				 struct seal_err *err);
 
 /* ---- restore.c: sealed values of a document, opened ---- */
 
@@ -99,7 +100,7 @@ struct inject_item {
 	char label[VERIFY_OBJECT_MAX];
 	char peer[SEAL_PEER_MAX + 1];
 	size_t object;     /* of the plan; SIZE_MAX: nothing to be sealed yet */
-	bool again;        /* the stream had this object before */
+	size_t round;      /* how often the stream had this object before */
 	bool is_generated; /* generateName: its name is shared */
 	size_t plain_size;
 	size_t sealed_size; /* what it will be, at least */

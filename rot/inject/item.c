@@ -278,7 +278,6 @@ sealed_again(struct inject_item *item, struct seal_err *err)
 		return inject_fail(item, item->root, err, SEAL_E_REFUSED,
 				   "two objects of this generateName: sealing the second makes the "
 				   "first stale");
-	item->again = true;
 	inject_note(item, item->root, INJECT_WARNED, "the last one counts", "%s is there again",
 		    item->kind);
 	return 0;
@@ -291,10 +290,8 @@ inject_item_once(struct inject_item *item, struct seal_err *err)
 	int r;
 
 	(void)snprintf(seen, sizeof(seen), "%s/%s", item->peer, item->label);
-	r = inject_seen_add(&item->run->seen, seen, err);
-	if (r == SEAL_E_CONFLICT)
-		return sealed_again(item, err);
-	return r;
+	r = inject_seen_add(&item->run->seen, seen, &item->round, err);
+	return r == 0 && item->round > 0 ? sealed_again(item, err) : r;
 }
 
 void

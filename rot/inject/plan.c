@@ -108,7 +108,11 @@ open_object(struct inject_item *item, struct seal_err *err)
 	if (join(texts, copies, SEAL_COUNT(texts)) == NULL)
 		return seal_fail_memory(err);
 	grown[plan->object_count] = (struct inject_object){
-		.ns = copies[0], .kind = copies[1], .name = copies[2], .peer = copies[3]
+		.ns = copies[0],
+		.kind = copies[1],
+		.name = copies[2],
+		.peer = copies[3],
+		.round = item->round,
 	};
 	item->object = plan->object_count++;
 	return 0;

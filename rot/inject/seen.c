@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A set of names, for streams of a hundred thousand objects.
+ * How often names came, for streams of a hundred thousand objects.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +9,16 @@
 
 #define FIRST 64
 
+struct inject_seen_slot {
+	char *name; /* NULL: free */
+	size_t times;
+};
+
 void
 inject_seen_release(struct inject_seen *seen)
 {
 	for (size_t i = 0; i < seen->slot_count; i++)
-		free(seen->slots[i]);
+		free(seen->slots[i].name);
 	free(seen->slots);
 	*seen = (struct inject_seen){ 0 };
 }
@@ -30,12 +35,12 @@ place_of(const char *name, size_t slot_count)
 }
 
 /* The slot of the name, or the free one where it belongs. */
-static char **
-find(char **slots, size_t slot_count, const char *name)
+static struct inject_seen_slot *
+find(struct inject_seen_slot *slots, size_t slot_count, const char *name)
 {
 	size_t at = place_of(name, slot_count);
 
-	while (slots[at] != NULL && strcmp(slots[at], name) != 0)
+	while (slots[at].name != NULL && strcmp(slots[at].name, name) != 0)
 		at = (at + 1) & (slot_count - 1);
 	return &slots[at];
 }
@@ -45,7 +50,7 @@ static int
 make_room(struct inject_seen *seen, struct seal_err *err)
 {
 	size_t slot_count = seen->slot_count == 0 ? FIRST : 2 * seen->slot_count;
-	char **slots;
+	struct inject_seen_slot *slots;
 
 	if (2 * (seen->count + 1) <= seen->slot_count)
 		return 0;
@@ -53,8 +58,8 @@ make_room(struct inject_seen *seen, struct seal_err *err)
 	if (slots == NULL)
 		return seal_fail_memory(err);
 	for (size_t i = 0; i < seen->slot_count; i++) {
-		if (seen->slots[i] != NULL)
-			*find(slots, slot_count, seen->slots[i]) = seen->slots[i];
+		if (seen->slots[i].name != NULL)
+			*find(slots, slot_count, seen->slots[i].name) = seen->slots[i];
 	}
 	free(seen->slots);
 	seen->slots = slots;
@@ -63,19 +68,21 @@ make_room(struct inject_seen *seen, struct seal_err *err)
 }
 
 int
-inject_seen_add(struct inject_seen *seen, const char *name, struct seal_err *err)
+inject_seen_add(struct inject_seen *seen, const char *name, size_t *ret_before,
+		struct seal_err *err)
 {
-	char **slot;
+	struct inject_seen_slot *slot;
 	int r = make_room(seen, err);
 
 	if (r < 0)
 		return r;
 	slot = find(seen->slots, seen->slot_count, name);
-	if (*slot != NULL)
-		return seal_fail(err, SEAL_E_CONFLICT, "'%s' is there already", name);
-	*slot = seal_strndup(name, strlen(name));
-	if (*slot == NULL)
-		return seal_fail_memory(err);
-	seen->count++;
+	if (slot->name == NULL) {
+		slot->name = seal_strndup(name, strlen(name));
+		if (slot->name == NULL)
+			return seal_fail_memory(err);
+		seen->count++;
+	}
+	*ret_before = slot->times++;
 	return 0;
 }
