@@ -7,6 +7,7 @@
 #include "proxy/agent_internal.h"
 
 #include "base/fs/fs.h"
+#include "base/secret/secret.h"
 
 /* The token says who may ask; everybody may try. */
 #define SOCKET_MODE    0666
@@ -80,6 +81,8 @@ agent_uncharge(struct agent_conn *conn)
 
 	agent->memory -= conn->charged;
 	conn->charged = 0;
+	if (was_charged && agent->memory == 0)
+		seal_memory_tidy(); /* large values are rare: what they took is not kept for the next */
 	for (struct agent_conn *other = agent->conns; was_charged && other != NULL;
 	     other = other->next)
 		if (other->is_stalled && other != conn)

@@ -35,6 +35,9 @@ SEAL_CHECKED int proxy_listener_add_certificate(struct proxy_listener_config *li
 						const char *path, struct seal_err *err);
 SEAL_CHECKED int proxy_listener_set_key(struct proxy_listener_config *listener, const char *path,
 					struct seal_err *err);
+/* After its certificate and key. */
+SEAL_CHECKED int proxy_listener_set_secret(struct proxy_listener_config *listener, const char *name,
+					   struct seal_err *err);
 SEAL_CHECKED int proxy_listener_set_client_ca(struct proxy_listener_config *listener,
 					      const char *path, struct seal_err *err);
 

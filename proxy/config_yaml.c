@@ -178,6 +178,7 @@ static const struct proxy_key table[] = {
 	{ "certificate", IN_PUBLIC | IN_CERTIFICATES, proxy_read_one, true,
 	  .set = proxy_listener_add_certificate },
 	{ "key", IN_PUBLIC | IN_CERTIFICATES, proxy_read_one, true, .set = proxy_listener_set_key },
+	{ "secret", IN_PUBLIC | IN_CERTIFICATES, proxy_read_one, .set = proxy_listener_set_secret },
 	{ "certificates", IN_PUBLIC, read_certificates, .inner = IN_CERTIFICATES },
 	{ "client-ca", IN_PUBLIC, proxy_read_one, .set = proxy_listener_set_client_ca },
 	{ "peers", IN_INBOUND | IN_OUTBOUND, proxy_read_each, .set = proxy_listener_add_peer },

@@ -4,6 +4,7 @@
  * plaintext leaves this machine only when somebody said so.  Knows nothing of the syntax it was
  * written in.
  */
+#include "config-verify/sealed.h"
 #include "proxy/config_internal.h"
 
 #define MAX_PATH_LEN 4095
@@ -31,6 +32,7 @@ proxy_listener_release(struct proxy_listener_config *listener)
 	for (size_t i = 0; i < listener->certificate_count; i++) {
 		free(listener->certificates[i].certificate);
 		free(listener->certificates[i].key);
+		free(listener->certificates[i].secret);
 	}
 	free(listener->certificates);
 	free(listener->client_ca);
@@ -309,6 +311,28 @@ proxy_listener_set_key(struct proxy_listener_config *listener, const char *path,
 	if (listener->certificate_count == 0)
 		return seal_fail(err, SEAL_E_BUG, "a key before its certificate");
 	return replace_str(&listener->certificates[listener->certificate_count - 1].key, path, err);
+}
+
+int
+proxy_listener_set_secret(struct proxy_listener_config *listener, const char *name,
+			  struct seal_err *err)
+{
+	struct verify_binding place = {
+		.ns = "x", .kind = "Secret", .key = "x", .gen = 1, .of = 1
+	};
+	int r = 0;
+
+	if (listener->certificate_count == 0)
+		return seal_fail(err, SEAL_E_BUG, "a secret before its certificate");
+	if (strlen(name) >= sizeof(place.name))
+		return seal_fail(err, SEAL_E_LIMIT, "secret: a name has at most %zu letters",
+				 sizeof(place.name) - 1);
+	(void)snprintf(place.name, sizeof(place.name), "%s", name);
+	r = verify_binding_check(&place, err);
+	if (r < 0)
+		return seal_note(err, r, "secret");
+	return replace_str(&listener->certificates[listener->certificate_count - 1].secret, name,
+			   err);
 }
 
 int

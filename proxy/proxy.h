@@ -49,7 +49,10 @@ const char *proxy_direction_name(enum proxy_direction direction);
 struct proxy_certificate_files {
 	char *certificate;
 	char *key;
+	char *secret; /* NULL, or: the files are values of this Secret, sealed */
 };
+
+struct proxy_opener; /* of sealed files: sealed.h */
 
 /* One listener.  What a direction does not have is empty. */
 struct proxy_listener_config {
@@ -71,8 +74,9 @@ struct proxy_listener_config {
 	struct proxy_certificate_files
 		*certificates; /* public: chosen by SNI, the first by default */
 	size_t certificate_count;
-	char *client_ca; /* public: PEM file; NULL: clients show no certificate */
-	char *origin;    /* where it was written: "proxy.yaml:3:5", or the flag */
+	char *client_ca;                   /* public: PEM file; NULL: clients show no certificate */
+	const struct proxy_opener *opener; /* for files with a secret; NULL: there are no keys */
+	char *origin;                      /* where it was written: "proxy.yaml:3:5", or the flag */
 };
 
 /* 0: no limit. */

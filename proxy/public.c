@@ -13,6 +13,7 @@
 
 #include "base/fs/fs.h"
 #include "base/secret/secret.h"
+#include "proxy/sealed.h"
 
 #define KEY_MAX_LEN 8192          /* RSA of 4096 bits is 3.3 KiB */
 #define CAS_MAX_LEN (256u * 1024) /* a bundle of some hundred CAs */
@@ -36,26 +37,52 @@ release_reading(struct reading *reading)
 	}
 }
 
+/* Where a file lies, and how it is to be read. */
+struct file {
+	const char *path;
+	const char *secret; /* NULL: in clear */
+	const struct proxy_opener *opener;
+};
+
 static int
-read_certs(struct seal_certs **ret_certs, const char *path, size_t max, struct seal_err *err)
+read_sealed_certs(struct seal_certs **ret_certs, const struct file *file, size_t max,
+		  struct seal_err *err)
+{
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *pem = NULL;
+	int r = proxy_sealed_read(file->opener, file->path, file->secret, max, &pem, err);
+
+	if (r < 0)
+		return r;
+	r = seal_certs_from_pem(ret_certs, seal_secret_chars(pem), seal_secret_len(pem), max, err);
+	return r < 0 ? seal_note(err, r, "'%s'", file->path) : 0;
+}
+
+static int
+read_certs(struct seal_certs **ret_certs, const struct file *file, size_t max, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(max);
 	int r;
 
-	r = seal_fs_read_public(&pem, AT_FDCWD, path, max, err);
+	if (file->secret != NULL)
+		return read_sealed_certs(ret_certs, file, max, err);
+	r = seal_fs_read_public(&pem, AT_FDCWD, file->path, max, err);
 	if (r < 0)
 		return r;
 	r = seal_certs_from_pem(ret_certs, seal_bytes_str(&pem), pem.len, max, err);
-	return r < 0 ? seal_note(err, r, "'%s'", path) : 0;
+	return r < 0 ? seal_note(err, r, "'%s'", file->path) : 0;
 }
 
 static int
-read_key(struct seal_key **ret_key, const char *path, struct seal_err *err)
+read_key(struct seal_key **ret_key, const struct file *file, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *pem = NULL;
+	const char *path = file->path;
 	int r;
 
-	r = seal_fs_read_secret_linked(&pem, AT_FDCWD, path, KEY_MAX_LEN, err);
+	if (file->secret != NULL)
+		r = proxy_sealed_read(file->opener, path, file->secret, KEY_MAX_LEN, &pem, err);
+	else
+		r = seal_fs_read_secret_linked(&pem, AT_FDCWD, path, KEY_MAX_LEN, err);
 	if (r < 0)
 		return r;
 	r = seal_key_from_site_pem(ret_key, pem, err);
@@ -113,17 +140,20 @@ read_leaf(struct proxy_public_leaf *leaf, const struct seal_cert *cert, const ch
 }
 
 static int
-read_pair(struct reading *reading, const struct proxy_certificate_files *files,
+read_pair(struct reading *reading, const struct proxy_listener_config *listener, size_t at,
 	  const struct proxy_public *before, int64_t now, struct seal_err *err)
 {
+	const struct proxy_certificate_files *files = &listener->certificates[at];
+	const struct file certificate = { files->certificate, files->secret, listener->opener };
+	const struct file key_file = { files->key, files->secret, listener->opener };
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *chain = NULL;
 	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
 	struct proxy_public_leaf *leaf = &reading->leaves[reading->count];
 	int r;
 
-	r = read_certs(&chain, files->certificate, SEAL_CHAIN_MAX_LEN, err);
+	r = read_certs(&chain, &certificate, SEAL_CHAIN_MAX_LEN, err);
 	if (r == 0)
-		r = read_key(&key, files->key, err);
+		r = read_key(&key, &key_file, err);
 	if (r == 0)
 		r = check_pair(seal_certs_at(chain, 0), key, files, err);
 	if (r == 0)
@@ -140,18 +170,19 @@ read_pair(struct reading *reading, const struct proxy_certificate_files *files,
 
 /* A leaf among the CAs would be a mistake: whoever made the file meant to trust that one client. */
 static int
-read_anchors(struct seal_certs **ret_anchors, const char *path, struct seal_err *err)
+read_anchors(struct seal_certs **ret_anchors, const struct file *file, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *anchors = NULL;
 	int r;
 
-	r = read_certs(&anchors, path, CAS_MAX_LEN, err);
+	r = read_certs(&anchors, file, CAS_MAX_LEN, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < seal_certs_count(anchors); i++)
 		if (!seal_cert_is_ca(seal_certs_at(anchors, i)))
 			return seal_fail(err, SEAL_E_REFUSED,
-					 "certificate %zu in '%s' is not a CA's", i + 1, path);
+					 "certificate %zu in '%s' is not a CA's", i + 1,
+					 file->path);
 	*ret_anchors = SEAL_TAKE(anchors);
 	return 0;
 }
@@ -190,6 +221,7 @@ fill(struct proxy_public *public, const struct proxy_listener_config *listener,
      const struct proxy_public *before, int64_t now, struct seal_err *err)
 {
 	SEAL_SCOPED(release_reading) struct reading reading = { 0 };
+	struct file clients = { .path = listener->client_ca, .opener = listener->opener };
 	int r = 0;
 
 	if (now < SEAL_CLOCK_FLOOR)
@@ -200,9 +232,10 @@ fill(struct proxy_public *public, const struct proxy_listener_config *listener,
 		return seal_fail(err, SEAL_E_LIMIT, "%zu certificates; 1 to %d are possible",
 				 listener->certificate_count, PROXY_MAX_CERTIFICATES);
 	for (size_t i = 0; r == 0 && i < listener->certificate_count; i++)
-		r = read_pair(&reading, &listener->certificates[i], before, now, err);
+		r = read_pair(&reading, listener, i, before, now, err);
+	clients.secret = listener->certificates[0].secret; /* where the listener's own are */
 	if (r == 0 && listener->client_ca != NULL)
-		r = read_anchors(&public->client_anchors, listener->client_ca, err);
+		r = read_anchors(&public->client_anchors, &clients, err);
 	if (r < 0)
 		return r;
 	note_leaves(public, &reading);

@@ -4,8 +4,10 @@
  */
 #include "proxy/sealed.h"
 
+#include <fcntl.h>
 #include <time.h>
 
+#include "base/fs/fs.h"
 #include "base/json/json.h"
 #include "config-verify/spec.h"
 
@@ -120,4 +122,59 @@ proxy_sealed_open(const struct proxy_options *options, struct proxy_keys *keys,
 	if (r == 0)
 		*ret_binding = binding;
 	return r;
+}
+
+/* ---- Sealed files ---- */
+
+/* Of a sealed value, besides its text: header, nonce and tag. */
+#define SEALED_MORE 8192
+
+void
+proxy_sealed_set_opener(struct proxy_config *config, const struct proxy_opener *opener)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		config->listeners[i].opener = opener;
+}
+
+static int
+open_file(const struct proxy_opener *opener, const struct seal_bytes *text, const char *path,
+	  const char *secret, struct seal_secret **ret_plain, struct seal_err *err)
+{
+	const char *slash = strrchr(path, '/');
+	struct verify_binding expect = { .kind = "Secret", .gen = 1 };
+	struct verify_binding binding = { .gen = 0 };
+
+	if (!verify_is_sealed(seal_bytes_str(text), text->len))
+		return seal_fail(err, SEAL_E_REFUSED, "it is not sealed");
+	(void)snprintf(expect.ns, sizeof(expect.ns), "%s", opener->ns);
+	(void)snprintf(expect.name, sizeof(expect.name), "%s", secret);
+	if (snprintf(expect.key, sizeof(expect.key), "%s", slash == NULL ? path : slash + 1) >=
+	    (int)sizeof(expect.key))
+		return seal_fail(err, SEAL_E_LIMIT, "its name is too long for a key");
+	return proxy_keys_open(opener->keys, ret_plain, &binding, &expect, seal_bytes_str(text),
+			       text->len, err);
+}
+
+int
+proxy_sealed_read(const struct proxy_opener *opener, const char *path, const char *secret,
+		  size_t max, struct seal_secret **ret_plain, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(2 * max + SEALED_MORE);
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *plain = NULL;
+	int r;
+
+	if (opener == NULL)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "'%s': secret: only with a sealed configuration", path);
+	r = seal_fs_read(&text, AT_FDCWD, path, text.max, err);
+	if (r < 0)
+		return r;
+	r = open_file(opener, &text, path, secret, &plain, err);
+	if (r == 0 && (seal_secret_len(plain) == 0 || seal_secret_len(plain) > max))
+		r = seal_fail(err, SEAL_E_LIMIT, "it holds %zu bytes, not 1 to %zu",
+			      seal_secret_len(plain), max);
+	if (r < 0)
+		return seal_note(err, r, "'%s'", path);
+	*ret_plain = SEAL_TAKE(plain);
+	return 0;
 }

@@ -40,4 +40,22 @@ SEAL_CHECKED int proxy_sealed_open(const struct proxy_options *options, struct p
 				   struct proxy_config **ret_config,
 				   struct verify_binding *ret_binding, struct seal_err *err);
 
+/* Opens sealed files, whose place is a Secret of this namespace. */
+struct proxy_opener {
+	struct proxy_keys *keys;
+	char ns[VERIFY_NAMESPACE_MAX + 1];
+};
+
+/* For all files of the configuration; the opener must outlive it. */
+void proxy_sealed_set_opener(struct proxy_config *config, const struct proxy_opener *opener);
+
+/*
+ * Read a file that holds a sealed value of that Secret, whose key is the file's own name, and open it:
+ * at most max bytes.  Nobody but the owner could have written it, so nothing else is asked of the file.
+ * Without an opener, and for a file in clear, SEAL_E_REFUSED.
+ */
+SEAL_CHECKED int proxy_sealed_read(const struct proxy_opener *opener, const char *path,
+				   const char *secret, size_t max, struct seal_secret **ret_plain,
+				   struct seal_err *err);
+
 #endif

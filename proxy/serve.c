@@ -30,6 +30,7 @@ struct app {
 	struct proxy_hatch *hatch;          /* until the identity's thread has it */
 	struct proxy_identity_state *state; /* until the worker has it */
 	struct verify_binding sealed;
+	struct proxy_opener opener;
 	struct proxy_agent *agent;
 
 	struct proxy_sandbox_report sandbox;
@@ -307,6 +308,9 @@ open_config(struct app *app, struct seal_err *err)
 		return r;
 	app->config->limits = proxy_limits_fit(&app->config->limits, app->room);
 	seal_log_setup("seal-proxy", app->config->log_level, app->config->log_json);
+	app->opener.keys = app->keys;
+	(void)snprintf(app->opener.ns, sizeof(app->opener.ns), "%s", app->sealed.ns);
+	proxy_sealed_set_opener(app->config, &app->opener);
 	verify_object_format(&app->sealed, object);
 	seal_log(SEAL_LOG_NOTICE, "sealed_config_opened", SEAL_STR("object", object),
 		 SEAL_U64("generation", app->sealed.gen));

@@ -4,7 +4,7 @@
 # is the agent of its pod.  Then everything a host or a stranger in the pod may try: older and altered values, other
 # options, no token, another's token, frames that are none.
 . "$(dirname "$0")/lib.sh"
-need python3 curl jq
+need python3 curl jq openssl
 
 PROXY=$SEAL_BUILD/seal-proxy
 SOCKET=/run/seal/agent.sock
@@ -248,6 +248,30 @@ seal_pod "$WORK/three" '{"outbound":[{"listen":"marker-listen","connect":"marker
 sealed_refused "has a mistake at [0-9]+:[0-9]+" "$WORK/three/proxy-seal-proxy"
 seal_pod "$WORK/four" '{"marker-key":1}'
 sealed_refused "the sealed configuration" "$WORK/four/proxy-seal-proxy"
+
+say "a public listener shows the certificate of a sealed Secret, and follows it"
+new_site() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
+		-addext "subjectAltName=DNS:$1" -keyout "$WORK/site.key" -out "$WORK/site.crt" 2>/dev/null
+	seal_object "$WORK/site" Secret site tls.crt "" "$(cat "$WORK/site.crt")" tls.key "" "$(cat "$WORK/site.key")"
+	for file in tls.crt tls.key; do
+		install -D -m 0644 "$WORK/site/$file-" "$(pod_path web "/run/seal-source/site/$file.new")"
+		on web mv "/run/seal-source/site/$file.new" "/run/seal-source/site/$file"
+	done
+}
+shown() { on web "$PYTHON" "$SUPPORT/agent.py" --shown 127.0.0.1:8444; }
+shows() { [ "$(shown)" = "$1" ]; }
+new_site one.example.com
+seal_pod "$WORK/site-pod" '{"public":[{"listen":"127.0.0.1:8444","forward":"127.0.0.1:8080","secret":"site",
+	"certificate":"/run/seal-source/site/tls.crt","key":"/run/seal-source/site/tls.key"}],"health":"9901"}'
+sealed_up "$WORK/site-pod/proxy-seal-proxy"
+shows one.example.com || fail "it shows $(shown)"
+new_site two.example.com
+wait_for 15 "the new certificate" shows two.example.com
+cp "$WORK/site.crt" "$(pod_path web /run/seal-source/site/tls.crt)"
+wait_for 15 "a refusal" has_line "$LOG" 'event=certificate_refused .*it is not sealed'
+shows two.example.com || fail "it shows $(shown)"
+stop proxy-web
 
 say "it ends when it is told to, while no root of trust answers"
 seal_pod "$WORK/five"

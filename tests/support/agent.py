@@ -13,6 +13,7 @@ The connection that is closed instead of an answer prints "closed", and ends it.
   --raw HEX      send these bytes instead of a hello and print what comes back
   --flip N       turn one bit of the N-th byte of the first sealed frame
   --replay       send the first sealed frame twice
+  --shown        TOKEN is HOST:PORT instead: print the common name of the certificate shown there
   --hold FILE    create FILE once all questions are answered, then wait until standard input ends
 
 It speaks what config-verify/agent.h says and shares no code with it.
@@ -25,10 +26,12 @@ import hmac
 import json
 import os
 import socket
+import ssl
 import struct
 import sys
 import time
 
+from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -167,9 +170,15 @@ def main():
     parser.add_argument("--flip", type=int)
     parser.add_argument("--replay", action="store_true")
     parser.add_argument("--hold")
+    parser.add_argument("--shown", action="store_true")
     parser.add_argument("token")
     parser.add_argument("questions", nargs="*")
     args = parser.parse_intermixed_args()
+    if args.shown:
+        host, _, port = args.token.rpartition(":")
+        pem = ssl.get_server_certificate((host, int(port)))
+        print(x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string().removeprefix("CN="))
+        return
     try:
         if args.raw is not None:
             sock = socket.socket(socket.AF_UNIX)

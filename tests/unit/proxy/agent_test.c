@@ -920,7 +920,7 @@ Test(agent, seals_data_and_opens_it_again)
 	cr_expect_null(strstr(sealed, "payload"));
 	cr_assert_eq(ask_sealed(&other, VERIFY_ASK_DECRYPT, "", "", sealed), 0);
 	cr_expect_arr_eq(other.answer.data, "payload", 7);
-	sealed[strlen(sealed) - 5] ^= 1;
+	sealed[strlen(sealed) - 5] = sealed[strlen(sealed) - 5] == 'A' ? 'B' : 'A';
 	cr_expect_eq(ask_sealed(&other, VERIFY_ASK_DECRYPT, "", "", sealed), SEAL_E_UNAUTH);
 	free(sealed);
 	sealed = make_spec("web", "spec", "app", OWN_GEN, SPEC);

@@ -6,8 +6,10 @@
 
 #include "base/fs/fs.h"
 #include "proxy/public.h"
+#include "proxy/sealed.h"
 #include "tests/support/pki.h"
 #include "tests/support/place.h"
+#include "tests/unit/proxy/sealed_rig.h"
 
 #define PATH_LEN 64
 
@@ -77,8 +79,8 @@ enter(void)
 	name_file(cert2_path, "two.crt");
 	name_file(key2_path, "two.key");
 	name_file(clients_path, "clients.pem");
-	files[0] = (struct proxy_certificate_files){ cert_path, key_path };
-	files[1] = (struct proxy_certificate_files){ cert2_path, key2_path };
+	files[0] = (struct proxy_certificate_files){ .certificate = cert_path, .key = key_path };
+	files[1] = (struct proxy_certificate_files){ .certificate = cert2_path, .key = key2_path };
 	listener = (struct proxy_listener_config){ .direction = PROXY_PUBLIC,
 						   .certificates = files,
 						   .certificate_count = 1 };
@@ -114,6 +116,88 @@ expect_refused(int code, const char *says)
 		     err.code, err.text);
 	cr_expect_null(public);
 	cr_expect_not_null(strstr(err.text, says), "'%s' is not in: %s", says, err.text);
+}
+
+/* ---- sealed ---- */
+
+static char sealed_in[] = "site";
+
+/* The file's content as a value of that Secret, sealed; the name of a file is its key. */
+static void
+seal_file(const char *file, const char *secret, const char *key, uint64_t gen)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(65536);
+	struct verify_ring *ring = sealed_ring("shop", "web", SEALED_GEN(2));
+	struct verify_binding at = sealed_at("Secret", secret, key, gen);
+	char *value;
+
+	cr_assert_eq(seal_fs_read(&text, place_dir, file, text.max, NULL), 0);
+	value = sealed_value(ring, &at, seal_bytes_str(&text));
+	place_put(file, value, 0666); /* whoever may write there cannot write this */
+	free(value);
+	verify_ring_free(ring);
+}
+
+Test(proxy_public, sealed_files_are_opened_where_they_belong)
+{
+	struct proxy_opener opener = { .keys = sealed_keys(), .ns = "shop" };
+
+	files[0].secret = sealed_in;
+	listener.client_ca = clients_path;
+	listener.opener = &opener;
+	put_id(&ca, "clients.pem", "unused.key");
+	seal_file("tls.crt", "site", "tls.crt", 4);
+	seal_file("tls.key", "site", "tls.key", 4);
+	seal_file("clients.pem", "site", "clients.pem", 4);
+	{
+		struct proxy_public *public = load();
+
+		cr_expect_eq(public->not_after, PKI_NOW + 1000);
+		cr_expect_not_null(public->client_anchors);
+		proxy_public_unref(public);
+	}
+	listener.opener = NULL;
+	expect_refused(SEAL_E_REFUSED, "only with a sealed configuration");
+	proxy_keys_free(opener.keys);
+}
+
+Test(proxy_public, sealed_files_of_another_place_in_clear_or_older_are_refused)
+{
+	static const struct {
+		const char *file;
+		const char *secret;
+		const char *key; /* NULL: in clear */
+		uint64_t gen;
+		int code;
+		const char *says;
+	} rows[] = {
+		{ "tls.crt", "other", "tls.crt", 5, SEAL_E_REFUSED, "sealed for object" },
+		{ "tls.crt", "site", "tls.key", 5, SEAL_E_REFUSED, "sealed for key" },
+		{ "tls.crt", "site", NULL, 5, SEAL_E_REFUSED, "tls.crt': it is not sealed" },
+		{ "tls.key", "site", NULL, 5, SEAL_E_REFUSED, "tls.key': it is not sealed" },
+		{ "clients.pem", "site", NULL, 5, SEAL_E_REFUSED, "clients.pem': it is not" },
+		{ "tls.key", "site", "tls.key", 3, SEAL_E_CONFLICT, "older than 4" },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(rows); i++) {
+		static const char *const names[] = { "tls.crt", "tls.key", "clients.pem" };
+		struct proxy_opener opener = { .keys = sealed_keys(), .ns = "shop" };
+
+		files[0].secret = sealed_in;
+		listener.client_ca = clients_path;
+		listener.opener = &opener;
+		put_site("www.example.com", 0, PKI_NOW + 1000, "tls.crt", "tls.key");
+		put_id(&ca, "clients.pem", "unused.key");
+		for (size_t k = 0; k < SEAL_COUNT(names); k++) {
+			if (strcmp(names[k], rows[i].file) != 0)
+				seal_file(names[k], "site", names[k], 4);
+			else if (rows[i].key != NULL)
+				seal_file(names[k], rows[i].secret, rows[i].key, rows[i].gen);
+		}
+		err = (struct seal_err){ 0 };
+		expect_refused(rows[i].code, rows[i].says);
+		proxy_keys_free(opener.keys);
+	}
 }
 
 Test(proxy_public, a_certificate_and_its_key_are_taken)

@@ -79,8 +79,8 @@ Test(proxy_sealed, may_name_the_agents_socket_or_have_none)
 {
 	static const char *const texts[] = {
 		"{\"version\":1,\"config\":{\"agent\":\"unix:/run/x/a.sock\"}}",
-		"{\"version\":1,\"config\":{\"agent\":\"off\",\"inbound\":[{\"listen\":8443,"
-		"\"forward\":8080}]}}",
+		("{\"version\":1,\"config\":{\"agent\":\"off\",\"inbound\":[{\"listen\":8443,"
+		 "\"forward\":8080}]}}"),
 		"{\"version\":1,\"config\":{}}",
 	};
 	struct proxy_config *config = NULL;
@@ -113,10 +113,10 @@ Test(proxy_sealed, is_refused_when_it_cannot_be_served_without_a_word_of_it)
 		"{\"version\":1,\"config\":{\"inbound\":[{\"listen\":\"marker\",\"forward\":1}]}}",
 		"{\"version\":1,\"config\":{\"agent\":\"off\"}}",
 		"{\"version\":1,\"config\":{\"agent\":\"127.0.0.1:99\"}}",
-		"{\"version\":1,\"config\":{\"outbound\":[{\"listen\":1,\"connect\":\"marker:1\"},"
-		"{\"listen\":1,\"connect\":\"marker:1\"}]}}",
-		"{\"version\":1,\"config\":{\"inbound\":[{\"listen\":1,"
-		"\"forward\":\"unix:/run/seal/agent.sock\"}]}}",
+		("{\"version\":1,\"config\":{\"outbound\":[{\"listen\":1,\"connect\":\"marker:1\"},"
+		 "{\"listen\":1,\"connect\":\"marker:1\"}]}}"),
+		("{\"version\":1,\"config\":{\"inbound\":[{\"listen\":1,"
+		 "\"forward\":\"unix:/run/seal/agent.sock\"}]}}"),
 		"{\"version\":1,\"config\":{\"control\":\"unix:/run/seal/agent.sock\"}}",
 	};
 
