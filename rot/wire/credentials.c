@@ -37,6 +37,19 @@ rot_credentials_release(struct rot_credentials *credentials)
 	*credentials = (struct rot_credentials){ 0 };
 }
 
+/* The second part of a key's name, for readers that do not take names apart. */
+static void
+set_purpose(struct seal_json *object, const char *id)
+{
+	char purpose[ROT_KEY_ID_MAX + 1] = "";
+	const char *from = strchr(id, '/');
+
+	if (from != NULL)
+		(void)snprintf(purpose, sizeof(purpose), "%.*s", (int)strcspn(from + 1, "/"),
+			       from + 1);
+	seal_json_set_str(object, "purpose", purpose);
+}
+
 static int
 set_keys(struct seal_json *json, const struct rot_credentials *credentials, struct seal_err *err)
 {
@@ -53,6 +66,7 @@ set_keys(struct seal_json *json, const struct rot_credentials *credentials, stru
 		if (r < 0)
 			return r;
 		seal_json_set_str(object, "id", key->id);
+		set_purpose(object, key->id);
 		seal_json_set_str(object, "key", seal_bytes_str(&text));
 	}
 	return 0;

@@ -26,7 +26,8 @@ image_build nginx 'ENV NGINX_FLAVOUR=plain' 'ENTRYPOINT ["/usr/sbin/nginx"]' 'CM
 root=$(image_root shell)
 install -D -m 0755 "$(command -v busybox)" "$root/bin/busybox"
 for applet in sh httpd cat sleep id; do ln -sf busybox "$root/bin/$applet"; done
-mkdir -p "$root"/{tmp,www,run}
+mkdir -p "$root"/{tmp,run} # no www: podman would give its mode to the volume
+chmod 1777 "$root/tmp"
 image_token "$root" "$WORK/eggs/token-shell"
 image_build shell 'CMD ["/bin/sh"]'
 
@@ -36,6 +37,7 @@ kind: ConfigMap
 metadata: {name: nginx-conf}
 data:
   nginx.conf: |
+    user root; # its files are for root alone
     worker_processes 1;
     error_log stderr info;
     pid /tmp/nginx.pid;
@@ -63,7 +65,7 @@ kind: Pod
 metadata:
   name: site
   annotations:
-    seal-control.io/inbound: "8443=8080; 9443=8081"
+    seal-control.io/inbound: "18443=8080; 19443=8081"
 spec:
   hostAliases:
   - {ip: 10.77.0.1, hostnames: [rot.seal.test]}
@@ -107,10 +109,10 @@ fetch() {
 }
 play "$WORK/sealed.yaml"
 is_page() { [ "$(fetch "$1" "$2")" = "$3" ]; }
-wait_for 60 "nginx through the proxy" is_page 8443 index.html marker-index
+wait_for 60 "nginx through the proxy" is_page 18443 index.html marker-index
 expect_line "$WORK/head" 'X-Sealed: marker-header'
-wait_for 30 "the shell through the proxy" is_page 9443 index.html marker-index
-[ "$(fetch 9443 secret.html)" = "marker-greeting marker-password" ] || fail "it says: $(fetch 9443 secret.html)"
+wait_for 30 "the shell through the proxy" is_page 19443 index.html marker-index
+[ "$(fetch 19443 secret.html)" = "marker-greeting marker-password" ] || fail "it says: $(fetch 19443 secret.html)"
 pod_logs site-shell | grep -qx 1000 || fail "the shell does not run as its user"
 
 say "the host sees none of it: logs, engine, storage"

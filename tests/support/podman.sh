@@ -28,7 +28,7 @@ podman_setup() {
 	cat >"$CONTAINERS_CONF" <<-EOF
 		[containers]
 		default_ulimits=["nofile=20000:20000","nproc=20000:20000"]
-		base_hosts_file="none"
+		base_hosts_file="$WORK/hosts"
 		log_driver="k8s-file"
 		[engine]
 		runtime="runc"
