@@ -27,14 +27,15 @@ int
 verify_frame_next(const uint8_t *data, size_t len, size_t max, const uint8_t **ret_data,
 		  size_t *ret_len, struct seal_err *err)
 {
-	struct seal_reader r = { .at = data, .end = data + len };
+	struct seal_reader r;
 	size_t wanted;
 
-	if (len < VERIFY_FRAME_HEAD) {
+	if (len < VERIFY_FRAME_HEAD) { /* data may be NULL */
 		*ret_data = NULL;
 		*ret_len = 0;
 		return 0;
 	}
+	r = (struct seal_reader){ .at = data, .end = data + len };
 	wanted = seal_get_u32(&r);
 	if (wanted == 0)
 		return seal_fail(err, SEAL_E_FORMAT, "an empty frame");

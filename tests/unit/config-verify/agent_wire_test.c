@@ -69,6 +69,16 @@ Test(verify_frame, nothing_is_taken_before_all_of_it_is_there)
 	}
 }
 
+Test(verify_frame, of_nothing_nothing_is_taken)
+{
+	const uint8_t *data = (const uint8_t *)"x";
+	size_t len = 9;
+
+	cr_expect_eq(verify_frame_next(NULL, 0, 8, &data, &len, NULL), 0);
+	cr_expect_null(data);
+	cr_expect_eq(len, 0);
+}
+
 Test(verify_frame, a_length_beyond_the_limit_is_refused_before_its_bytes_come)
 {
 	static const uint8_t head[] = { 0, 0, 2, 1 };

@@ -116,7 +116,7 @@ Test(verify_environment, holds_what_the_spec_says_and_defaults_and_nothing_else)
 {
 	SPEC spec = parse(ENV(VALUE("A", "1")));
 	ENVIRONMENT environment = NULL;
-	static const char *const want[] = { "PATH=" VERIFY_DEFAULT_PATH, "HOME=/home/app",
+	static const char *const want[] = { ("PATH=" VERIFY_DEFAULT_PATH), "HOME=/home/app",
 					    "HOSTNAME=web-0", "A=1" };
 	char *const *strings;
 	size_t count = 0;

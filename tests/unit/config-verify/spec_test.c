@@ -261,8 +261,7 @@ Test(verify_spec, a_refusal_repeats_no_value)
 		ENV("{\"name\":\"A\",\"value\":\"MARKED\",\"valueFrom\":{\"fieldRef\":{}}}"),
 		TOP("\"image\":{\"Env\":[\"MARKED\"]}"),
 		CONTAINER("\"args\":[\"MARKED\",7]"),
-		"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"MARKED\"],\"env\":["
-		"\"MARKED\"]}}",
+		CONTAINER("\"env\":[\"MARKED\"]"),
 		"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"MARKED\"]}",
 	};
 
