@@ -2,6 +2,10 @@
 # Checks that build the tree once more with other flags, each in a directory of its own beside this build.
 
 EXTRA_DIST += \
+	.ci/run \
+	.shellcheckrc \
+	autogen.sh \
+	examples/quickstart \
 	tests/WEAKNESSES.md \
 	tests/checks.mk \
 	tests/packages \
