@@ -26,6 +26,8 @@
 #define INJECT_PLACE_KEY    "place"
 #define INJECT_TOKEN_PATH   "/etc/seal/token"
 #define INJECT_HEALTH_PORT  15020
+/* Every namespace has it, made by the cluster, in clear. */
+#define INJECT_ROOT_CA      "kube-root-ca.crt"
 #define INJECT_MAX_NESTING  4 /* lists in lists */
 #define INJECT_WHAT_MAX     384
 #define INJECT_OBJECT_LIMIT (1024u * 1024) /* what Kubernetes takes */
@@ -138,11 +140,6 @@ void inject_note(const struct inject_item *item, const struct seal_tree_node *no
 struct seal_tree_node *inject_get(const struct seal_tree_node *map, const char *key);
 /* A walk down: inject_path(root, "spec", "template", NULL). */
 struct seal_tree_node *inject_path(const struct seal_tree_node *map, ...);
-/*
- * y and n are strings to most readers of YAML and booleans to those of Kubernetes.  Where only a string
- * can be meant they become one.
- */
-void inject_settle_letter(const struct inject_item *item, const struct seal_tree_node *node);
 /* A string without NUL; what names it in the sentence. */
 SEAL_CHECKED int inject_text(const struct inject_item *item, const struct seal_tree_node *node,
 			     const char *what, const char **ret_text, struct seal_err *err);
@@ -294,6 +291,20 @@ struct inject_container {
 /* What specs of its probes begin with: set the members of to. */
 void inject_container_base(const struct inject_container *container, struct seal_json *to);
 SEAL_CHECKED int inject_containers(struct inject_pod *pod, struct seal_err *err);
+
+/* ---- contents.c, volumes.c: what is in a volume ---- */
+
+/* A ConfigMap or Secret that a volume is, or that stands in a projected one. */
+struct inject_source {
+	const char *kind; /* NULL: it is another source */
+	const char *name;
+	struct seal_tree_node *node;
+};
+SEAL_CHECKED int inject_source_of(const struct inject_pod *pod, const struct seal_tree_node *node,
+				  bool projected, struct inject_source *source,
+				  struct seal_err *err);
+/* path below subdir, or NULL when it is elsewhere; subdir NULL: everything is below. */
+const char *inject_below(const char *path, const char *subdir);
 
 /* ---- env.c, mounts.c, volumes.c, probes.c, images.c ---- */
 

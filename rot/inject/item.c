@@ -38,34 +38,14 @@ inject_path(const struct seal_tree_node *map, ...)
 	return node;
 }
 
-void
-inject_settle_letter(const struct inject_item *item, const struct seal_tree_node *node)
-{
-	const char *text;
-	size_t len = 0;
-
-	if (seal_tree_kind(node) != SEAL_TREE_BOOL)
-		return;
-	text = seal_tree_text(node, &len);
-	if (len != 1 || strchr("yYnN", text[0]) == NULL)
-		return;
-	inject_note(item, node, INJECT_WARNED,
-		    "some readers take it for a boolean: put quotes around it",
-		    "%.1s is taken for text", text);
-	/* The tree is ours to change; const is for those who only look. */
-	seal_tree_make_str(item->tree, (struct seal_tree_node *)(uintptr_t)node, text, len);
-}
-
 int
 inject_text(const struct inject_item *item, const struct seal_tree_node *node, const char *what,
 	    const char **ret_text, struct seal_err *err)
 {
-	enum seal_tree_kind kind;
+	enum seal_tree_kind kind = seal_tree_kind(node);
 	const char *text;
 	size_t len = 0;
 
-	inject_settle_letter(item, node);
-	kind = seal_tree_kind(node);
 	if (kind != SEAL_TREE_STRING && kind != SEAL_TREE_TIME)
 		return inject_fail(item, node, err, SEAL_E_FORMAT,
 				   "%s must be a string, and is %s: put quotes around it", what,

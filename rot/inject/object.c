@@ -49,13 +49,11 @@ int
 inject_object_value(const struct inject_item *item, const struct seal_tree_node *node,
 		    bool is_base64, struct seal_bytes *out, struct seal_err *err)
 {
-	enum seal_tree_kind kind;
+	enum seal_tree_kind kind = seal_tree_kind(node);
 	struct seal_err why = { 0 };
 	size_t len = 0;
 	const char *text;
 
-	inject_settle_letter(item, node);
-	kind = seal_tree_kind(node);
 	if (kind != SEAL_TREE_STRING && kind != SEAL_TREE_TIME)
 		return inject_fail(item, node, err, SEAL_E_FORMAT,
 				   "the value of '%.64s' must be a string, and is %s: put quotes "

@@ -132,7 +132,6 @@ Test(hostile, letters_that_some_take_for_booleans_are_text)
 	rig_init(&rig);
 	(void)rig_must(&rig,
 		       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {x: y}\n");
-	cr_expect(rig_reports(&rig, INJECT_WARNED, "y is taken for text"));
 	cr_assert_eq(seal_bytes_append(&sealed, rig.out.data, rig.out.len, NULL), 0);
 	cr_assert_eq(rig_restore(&rig, seal_bytes_str(&sealed), sealed.len), 0);
 	back = rig_json(seal_bytes_str(&rig.out), rig.out.len);
