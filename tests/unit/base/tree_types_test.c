@@ -256,7 +256,7 @@ Test(tree_types, aliases_and_merges_stand_for_what_they_name)
 	}
 }
 
-Test(tree_types, a_merge_of_many_keys_is_quick, .timeout = 60)
+Test(tree_types, a_merge_of_many_keys_is_quick, .timeout = 120)
 {
 	BYTES text = SEAL_BYTES(16u << 20);
 

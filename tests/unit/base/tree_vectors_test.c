@@ -140,7 +140,7 @@ try_suite(void *arg, const char *name, const char *text, size_t len)
 	}
 }
 
-Test(tree_vectors, the_suite_of_yaml_keeps_its_values, .timeout = 300)
+Test(tree_vectors, the_suite_of_yaml_keeps_its_values, .timeout = 120)
 {
 	struct verdicts verdicts = { 0 };
 	size_t count = vectors_each("yaml-test-suite", ".yaml", try_suite, &verdicts);
