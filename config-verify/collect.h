@@ -32,7 +32,8 @@ struct verify_collection;
 
 /*
  * Open what the source holds for files.  Fails, and gives nothing, when
- *   - a file belongs to no item, no object and is not plain: SEAL_E_REFUSED;
+ *   - a file belongs to no item, no object and is not plain: SEAL_E_REFUSED, or what open says of it as
+ *     a value of the only object whose keys are not named;
  *   - a value does not open, or is of another object or key than its place says: as open says;
  *   - values of one object are of different generations, or differ in how many there are:
  *     SEAL_E_CONFLICT (the host may be at work: try again when something is told);

@@ -222,14 +222,19 @@ Test(collect, grants_no_more_than_reading_and_the_owner_s_right_to_run)
 
 Test(collect, refuses_files_that_the_spec_does_not_explain)
 {
+	static const struct verify_files_object several[] = {
+		{ { "ConfigMap", "app", false }, NULL, 0 },
+		{ { "Secret", "more", true }, NULL, 0 },
+	};
 	const struct verify_files map = FILES(&whole_map, 1);
 	const struct verify_files secret = FILES(&some_secret, 1);
 
 	put_map();
-	place_put("plain", "in clear", 0600);
-	cr_expect_eq(collect(NULL, &map), SEAL_E_REFUSED);
-	place_put("plain", "", 0600);
-	cr_expect_eq(collect(NULL, &map), SEAL_E_REFUSED);
+	for (unsigned empty = 0; empty < 2; empty++) {
+		place_put("plain", empty != 0 ? "" : "in clear", 0600);
+		cr_expect_eq(collect(NULL, &map), SEAL_E_FORMAT); /* opening says what it is not */
+		cr_expect_eq(collect(NULL, &FILES(several, 2)), SEAL_E_REFUSED);
+	}
 	put("plain", "ConfigMap", "other", "plain", 3, 1, "of another object");
 	cr_expect_eq(collect(NULL, &map), SEAL_E_REFUSED);
 	put("plain", "Secret", "app", "plain", 3, 2, "of another kind");
@@ -402,7 +407,7 @@ Test(collect, takes_only_its_file_for_a_mount_of_one_file)
 	put("a.conf", "ConfigMap", "app", "b.conf", 3, 2, "another key");
 	cr_expect_eq(collect(NULL, &map), SEAL_E_REFUSED);
 	place_put("a.conf", "in clear", 0600);
-	cr_expect_eq(collect(NULL, &map), SEAL_E_REFUSED);
+	cr_expect_eq(collect(NULL, &map), SEAL_E_FORMAT);
 }
 
 Test(collect, lacks_its_one_file_only_when_what_it_could_be_of_is_optional)
