@@ -18,7 +18,7 @@ EXTRA_DIST += \
 	tests/support/endure.py \
 	tests/support/exhaust.py \
 	tests/support/fake_rot.py \
-	tests/support/forge.py \
+	tests/support/agent.py tests/support/forge.py \
 	tests/support/halfclose.py \
 	tests/support/hatch.py \
 	tests/support/hostile_bodies.py \
