@@ -24,6 +24,7 @@ struct verify_client {
 	int fd;
 	struct verify_channel *channel;
 	struct verify_meanwhile meanwhile;
+	bool is_stopped; /* by it: not to be tried again */
 	struct seal_bytes in;
 };
 
@@ -40,9 +41,11 @@ verify_now_ms(void)
 
 /* Wait until fd (or nobody, -1) is ready or the time is over, and see to what cannot wait. */
 static int
-wait_for(int fd, short events, uint64_t deadline, const struct verify_meanwhile *meanwhile,
+wait_for(struct verify_client *client, int fd, short events, uint64_t deadline,
 	 struct seal_err *err)
 {
+	const struct verify_meanwhile *meanwhile = &client->meanwhile;
+
 	for (;;) {
 		struct pollfd polled[] = {
 			{ .fd = fd, .events = events },
@@ -54,8 +57,10 @@ wait_for(int fd, short events, uint64_t deadline, const struct verify_meanwhile 
 
 		if (r < 0 && errno != EINTR)
 			return seal_fail_errno(err, errno, "cannot wait for the agent");
-		if (r > 0 && polled[1].revents != 0 && !meanwhile->act(meanwhile->arg))
+		if (r > 0 && polled[1].revents != 0 && !meanwhile->act(meanwhile->arg)) {
+			client->is_stopped = true;
 			return seal_fail(err, SEAL_E_CLOSED, "stopped while waiting for the agent");
+		}
 		if (r > 0 && polled[0].revents != 0)
 			return 0;
 		if (r == 0)
@@ -84,7 +89,7 @@ send_all(struct verify_client *client, const struct seal_bytes *out, uint64_t de
 			continue;
 		if (errno != EAGAIN)
 			return seal_fail_errno(err, errno, "cannot write to the agent");
-		r = wait_for(client->fd, POLLOUT, deadline, &client->meanwhile, err);
+		r = wait_for(client, client->fd, POLLOUT, deadline, err);
 		if (r < 0)
 			return r;
 	}
@@ -94,18 +99,25 @@ send_all(struct verify_client *client, const struct seal_bytes *out, uint64_t de
 static int
 receive_some(struct verify_client *client, uint64_t deadline, struct seal_err *err)
 {
-	uint8_t buf[READ_LEN];
-	ssize_t n = recv(client->fd, buf, sizeof(buf), MSG_DONTWAIT);
+	struct seal_bytes *in = &client->in;
+	ssize_t n;
+	int r = seal_bytes_reserve(in, READ_LEN, err);
 
-	if (n > 0)
-		return seal_bytes_append(&client->in, buf, (size_t)n, err);
+	if (r < 0)
+		return r;
+	n = recv(client->fd, in->data + in->len, READ_LEN, MSG_DONTWAIT);
+	if (n > 0) {
+		in->len += (size_t)n;
+		in->data[in->len] = '\0';
+		return 0;
+	}
 	if (n == 0)
 		return seal_fail(err, SEAL_E_CLOSED, "the agent closed the connection");
 	if (errno == EINTR)
 		return 0;
 	if (errno != EAGAIN)
 		return seal_fail_errno(err, errno, "cannot read from the agent");
-	return wait_for(client->fd, POLLIN, deadline, &client->meanwhile, err);
+	return wait_for(client, client->fd, POLLIN, deadline, err);
 }
 
 /* The inside of the next frame, borrowed; to be dropped with drop_frame. */
@@ -263,10 +275,12 @@ connect_until(struct verify_client *client, const char *path, const struct verif
 	while ((r = attempt(client, path, token, err)) == SEAL_E_CLOSED) {
 		uint64_t next = verify_now_ms() + RETRY_MS;
 
+		if (client->is_stopped)
+			return r;
 		if (next > deadline)
 			return seal_note(err, SEAL_E_TIMEOUT, "waited %u s for the agent",
 					 wait_ms / 1000);
-		r = wait_for(-1, 0, next, &client->meanwhile, err);
+		r = wait_for(client, -1, 0, next, err);
 		if (r != SEAL_E_TIMEOUT)
 			return r;
 	}

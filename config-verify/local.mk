@@ -26,7 +26,7 @@ seal_wrap_SOURCES += %D%/static_only.c
 seal_wrap_LDFLAGS = $(WRAP_LDFLAGS)
 seal_wrap_LDADD = %D%/libverify.a base/libbase.a $(JANSSON_ARCHIVE) %D%/trimmed/libcrypto.a
 CLEANFILES += %D%/trimmed/libcrypto.a
-%D%/trimmed/libcrypto.a:
+%D%/trimmed/libcrypto.a: $(CRYPTO_ARCHIVE)
 	@$(MKDIR_P) %D%/trimmed
 	$(AM_V_GEN)$(OBJCOPY) -R .eh_frame -R .comment -R .note.gnu.property $(CRYPTO_ARCHIVE) $@
 else

@@ -146,6 +146,7 @@ refused "an older one, once a newer one was seen" 'generation|older' "SEAL_ENV_0
 say "standard streams, descriptors, signals, limits: as if it had been started directly"
 look='umask; ulimit -c; ulimit -n; grep -E "^(Sig(Blk|Ign|Cgt)|NoNewPrivs|CapEff|Seccomp):" /proc/self/status;
 	for fd in /proc/$$/fd/*; do echo "${fd##*/} $(readlink "$fd")"; done; cat'
+[ -n "$IS_STATIC" ] || look=${look/ulimit -c;/} # sanitizers switch core files off
 runs "${look//\$\$/\$\$\$\$}" # of which Kubernetes makes two again
 runs_direct() { on app env -i PATH="$PATH" sh -c "umask 027; ulimit -c 7; ulimit -n 777; exec \"\$@\"" sh "$@"; }
 printf 'input\n' >"$WORK/input"
@@ -311,6 +312,12 @@ rm -f "$OUT"/*
 stop wrapped INT
 [ "$STATUS" = 130 ] || fail "ended with $STATUS instead of 130"
 [ ! -e "$OUT/ran" ] || fail "the application ran"
+agent_up stranger seed silent
+start app wrapped env -i "$WRAP" "$SPEC"
+wait_for 10 "the silent one to be asked" has_line "$LOGS/stranger.log" heard
+stop wrapped TERM
+[ "$STATUS" = 143 ] || fail "ended with $STATUS instead of 143"
+stop stranger
 
 say "strangers on the socket learn the container's name and nothing else"
 for manner in reflect noproof garbage; do

@@ -387,6 +387,7 @@ print_token(const char *container)
 	    verify_token_encode(&token, &text, &err) < 0)
 		die("token", &err);
 	(void)printf("%s\n", seal_secret_chars(text));
+	verify_token_release(&token);
 }
 
 static uint64_t
@@ -436,5 +437,6 @@ main(int argc, char **argv)
 		(void)fputs(usage, stderr);
 		return 2;
 	}
+	verify_ring_free(ring);
 	return fflush(stdout) == 0 ? 0 : 1;
 }

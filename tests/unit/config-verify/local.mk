@@ -14,4 +14,4 @@ tests_unit_verify_tests_LDADD = $(SUPPORT_LIBS) $(VERIFY_LIBS) $(UNIT_LIBS)
 tests_unit_verify_tests_SOURCES = %D%/sealed_test.c \
 	%D%/rules_test.c %D%/agent_wire_test.c %D%/channel_test.c \
 	%D%/spec_test.c %D%/expand_test.c %D%/home_test.c %D%/environment_test.c \
-	%D%/client_test.c
+	%D%/client_test.c %D%/supervise_test.c
