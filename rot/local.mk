@@ -27,7 +27,7 @@ noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h
 	%D%/inject/plan.c %D%/inject/seen.c %D%/inject/base64.c %D%/inject/again.c \
 	%D%/inject/object.c %D%/inject/restore.c %D%/inject/restore_object.c %D%/inject/unknown.c \
 	%D%/inject/pod.c %D%/inject/container.c %D%/inject/env.c %D%/inject/mounts.c %D%/inject/volumes.c %D%/inject/contents.c \
-	%D%/inject/probes.c %D%/inject/images.c %D%/inject/listeners.c %D%/inject/sidecar.c \
+	%D%/inject/probes.c %D%/inject/images.c %D%/inject/listeners.c %D%/inject/public.c %D%/inject/sidecar.c \
 	%D%/inject/restore_pod.c
 
 noinst_HEADERS += %D%/cli/cli.h %D%/cli/inject.h
@@ -42,3 +42,10 @@ seal_SOURCES = %D%/cli/main.c
 seal_LDADD = $(ROT_CLI_LIBS)
 seal_rot_SOURCES = %D%/server/main.c
 seal_rot_LDADD = $(ROT_SERVER_LIBS)
+
+# kubectl finds its plugins by their names: "kubectl seal" is this link.
+install-exec-hook:
+	$(MKDIR_P) "$(DESTDIR)$(bindir)"
+	cd "$(DESTDIR)$(bindir)" && ln -s -f seal$(EXEEXT) kubectl-seal$(EXEEXT)
+uninstall-hook:
+	rm -f "$(DESTDIR)$(bindir)/kubectl-seal$(EXEEXT)"

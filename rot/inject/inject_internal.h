@@ -16,16 +16,18 @@
 #include "config-verify/spec.h"
 #include "rot/inject/inject.h"
 
-#define INJECT_ANNOTATION   "seal-control.io/"
-#define INJECT_LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
-#define INJECT_RUN_DIR      "/run/seal"
-#define INJECT_PLACE_DIR    "/run/seal-place"
-#define INJECT_RUN_VOLUME   "seal-run"
-#define INJECT_FILES_PREFIX "seal-files-"
-#define INJECT_PLACE_PREFIX "seal-place-"
-#define INJECT_PLACE_KEY    "place"
-#define INJECT_TOKEN_PATH   "/etc/seal/token"
-#define INJECT_HEALTH_PORT  15020
+#define INJECT_ANNOTATION    "seal-control.io/"
+#define INJECT_LAST_APPLIED  "kubectl.kubernetes.io/last-applied-configuration"
+#define INJECT_RUN_DIR       "/run/seal"
+#define INJECT_PLACE_DIR     "/run/seal-place"
+#define INJECT_RUN_VOLUME    "seal-run"
+#define INJECT_FILES_PREFIX  "seal-files-"
+#define INJECT_PLACE_PREFIX  "seal-place-"
+#define INJECT_PUBLIC_PREFIX "seal-public-"
+#define INJECT_PUBLIC_DIR    "/run/seal-public"
+#define INJECT_PLACE_KEY     "place"
+#define INJECT_TOKEN_PATH    "/etc/seal/token"
+#define INJECT_HEALTH_PORT   15020
 /* Every namespace has it, made by the cluster, in clear. */
 #define INJECT_ROOT_CA      "kube-root-ca.crt"
 #define INJECT_MAX_NESTING  4 /* lists in lists */
@@ -247,6 +249,7 @@ struct inject_pod {
 	struct seal_json *places;       /* init containers to be added, an array */
 	struct seal_json *memory;       /* volumes to be added, an array */
 	struct seal_json *proxy;        /* configuration of the sidecar */
+	struct seal_json *public;       /* what of its Secrets is mounted where, an array */
 	struct seal_strv owned;         /* plaintext ports that the proxy forwards to */
 	struct seal_strv open;          /* ports of inbound and public listeners */
 	uint64_t health_port;
@@ -330,10 +333,12 @@ const struct inject_image *inject_image_find(const struct inject_container *cont
 void inject_image_set(const struct inject_image *image, struct seal_json *spec);
 bool inject_image_runs(const struct inject_image *image);
 
-/* ---- listeners.c, sidecar.c ---- */
+/* ---- listeners.c, public.c, sidecar.c ---- */
 
 /* The configuration of the sidecar, from the annotations. */
 SEAL_CHECKED int inject_listeners(struct inject_pod *pod, struct seal_err *err);
+/* The Secrets of public listeners, to be mounted into the sidecar. */
+SEAL_CHECKED int inject_public(struct inject_pod *pod, struct seal_err *err);
 SEAL_CHECKED int inject_sidecar(struct inject_pod *pod, struct seal_err *err);
 
 /* ---- restore.c ---- */

@@ -10,8 +10,6 @@
 
 #include "rot/inject/inject_internal.h"
 
-#define PUBLIC_DIR INJECT_RUN_DIR "/public"
-
 static struct seal_json *mutable(const struct seal_json *json)
 {
 	return (struct seal_json *)(uintptr_t)json; /* of a value that is ours */
@@ -86,6 +84,30 @@ add_list(struct seal_json *listener, const char *member, const char *text, bool 
 	return 0;
 }
 
+/* The clients of a public listener are no peers: behind the slash is the Secret of its certificate. */
+static int
+add_certificate(struct seal_json *listener, const char *secret, struct seal_err *err)
+{
+	struct verify_binding binding = {
+		.ns = "any", .kind = "Secret", .key = "any", .gen = 1, .of = 1
+	};
+	char path[VERIFY_NAME_MAX + 64];
+
+	if (secret == NULL)
+		return seal_fail(err, SEAL_E_FORMAT,
+				 "name the Secret of its certificate: LISTEN=TARGET/SECRET");
+	if ((size_t)snprintf(binding.name, sizeof(binding.name), "%s", secret) >=
+		    sizeof(binding.name) ||
+	    verify_binding_check(&binding, NULL) < 0)
+		return seal_fail(err, SEAL_E_FORMAT, "'%.64s' is no name of a Secret", secret);
+	seal_json_set_str(listener, "secret", secret);
+	(void)snprintf(path, sizeof(path), INJECT_PUBLIC_DIR "/%s/tls.crt", secret);
+	seal_json_set_str(listener, "certificate", path);
+	(void)snprintf(path, sizeof(path), INJECT_PUBLIC_DIR "/%s/tls.key", secret);
+	seal_json_set_str(listener, "key", path);
+	return 0;
+}
+
 /* Takes text apart in place. */
 static int
 add_listener(struct seal_json *list, const char *direction, char *text, struct seal_err *err)
@@ -104,18 +126,14 @@ add_listener(struct seal_json *list, const char *direction, char *text, struct s
 	if (peers != NULL)
 		*peers++ = '\0';
 	r = check_port(text, err);
-	if (r == 0 && is_public && peers != NULL)
-		r = seal_fail(err, SEAL_E_FORMAT, "the clients of a public listener are no peers");
+	if (r == 0 && is_public)
+		r = add_certificate(listener, peers, err);
 	if (r < 0)
 		return r;
 	seal_json_set_str(listener, "listen", text);
 	r = add_list(listener, target, targets, true, err);
-	if (r == 0 && peers != NULL)
+	if (r == 0 && peers != NULL && !is_public)
 		r = add_list(listener, "peers", peers, false, err);
-	if (is_public) {
-		seal_json_set_str(listener, "certificate", PUBLIC_DIR "/tls.crt");
-		seal_json_set_str(listener, "key", PUBLIC_DIR "/tls.key");
-	}
 	return r;
 }
 
@@ -279,5 +297,7 @@ inject_listeners(struct inject_pod *pod, struct seal_err *err)
 		r = remember_direction(pod, "inbound", err);
 	if (r == 0)
 		r = remember_direction(pod, "public", err);
+	if (r == 0)
+		r = inject_public(pod, err);
 	return r < 0 ? r : settle_health(pod, err);
 }

@@ -207,6 +207,19 @@ restore_empty(struct inject_item *item, struct seal_tree_node *spec, const char 
 		seal_tree_set_json(item->tree, spec, member, kept);
 }
 
+static bool
+is_our_volume(const char *name)
+{
+	static const char *const prefixes[] = { INJECT_RUN_VOLUME, INJECT_FILES_PREFIX,
+						INJECT_PUBLIC_PREFIX };
+
+	for (size_t i = 0; i < SEAL_COUNT(prefixes); i++) {
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 restore_volumes(struct inject_item *item, struct seal_tree_node *spec, const struct seal_json *kept)
 {
@@ -218,8 +231,7 @@ restore_volumes(struct inject_item *item, struct seal_tree_node *spec, const str
 		const char *name = inject_peek_text(at, "name", "");
 
 		next = seal_tree_next_of(at);
-		if (strcmp(name, INJECT_RUN_VOLUME) == 0 ||
-		    strncmp(name, INJECT_FILES_PREFIX, strlen(INJECT_FILES_PREFIX)) == 0)
+		if (is_our_volume(name))
 			seal_tree_drop(at);
 		else if (find_kept(kept, name) != NULL)
 			restore_volume(item, at, find_kept(kept, name));

@@ -73,12 +73,28 @@ set_ports(const struct inject_pod *pod, struct seal_json *proxy)
 }
 
 static void
-set_mount(struct seal_json *proxy)
+add_mount(struct seal_json *mounts, const char *name, const char *path, bool read_only)
 {
-	struct seal_json *mount = seal_json_add_object(seal_json_set_array(proxy, "volumeMounts"));
+	struct seal_json *mount = seal_json_add_object(mounts);
 
-	seal_json_set_str(mount, "name", INJECT_RUN_VOLUME);
-	seal_json_set_str(mount, "mountPath", INJECT_RUN_DIR);
+	seal_json_set_str(mount, "name", name);
+	seal_json_set_str(mount, "mountPath", path);
+	if (read_only)
+		seal_json_set_bool(mount, "readOnly", true);
+}
+
+static void
+set_mounts(const struct inject_pod *pod, struct seal_json *proxy)
+{
+	struct seal_json *mounts = seal_json_set_array(proxy, "volumeMounts");
+
+	add_mount(mounts, INJECT_RUN_VOLUME, INJECT_RUN_DIR, false);
+	for (size_t i = 0; i < seal_json_count(pod->public); i++) {
+		const struct seal_json *entry = seal_json_at(pod->public, i);
+
+		add_mount(mounts, seal_json_str(seal_json_member(entry, "volume")),
+			  seal_json_str(seal_json_member(entry, "directory")), true);
+	}
 }
 
 static void
@@ -111,7 +127,7 @@ build(const struct inject_pod *pod, const char *sealed, struct seal_json *proxy)
 	set_probe(pod, proxy, "startupProbe", "/readyz", 1, 120);
 	set_probe(pod, proxy, "readinessProbe", "/readyz", 5, 3);
 	set_probe(pod, proxy, "livenessProbe", "/healthz", 10, 3);
-	set_mount(proxy);
+	set_mounts(pod, proxy);
 }
 
 /* ---- Into the pod ---- */
@@ -138,7 +154,7 @@ add_volumes(struct inject_pod *pod)
 	inject_add_memory(pod, INJECT_RUN_VOLUME, RUN_SIZE_LIMIT);
 	for (size_t i = 0; i < seal_json_count(pod->memory); i++)
 		(void)seal_tree_add_json(tree, volumes, seal_json_at(pod->memory, i));
-	inject_note(pod->item, pod->spec, INJECT_ADDED, NULL, "%zu volumes in memory",
+	inject_note(pod->item, pod->spec, INJECT_ADDED, NULL, "%zu volumes",
 		    seal_json_count(pod->memory));
 }
 

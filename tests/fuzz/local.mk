@@ -9,7 +9,7 @@ FUZZ_MAIN = %D%/replay.c
 FUZZ_LINK =
 endif
 
-FUZZ_TARGETS = json yaml tree names http answer certs egg jwe wire signer proxy_config hello spec agent token
+FUZZ_TARGETS = json yaml tree names http answer certs egg jwe wire signer proxy_config hello spec agent token inject
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -106,6 +106,12 @@ check_PROGRAMS += %D%/fuzz_token
 %C%_fuzz_token_CFLAGS = $(AM_CFLAGS) -UNDEBUG
 %C%_fuzz_token_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_token_LDADD = $(VERIFY_LIBS)
+
+check_PROGRAMS += %D%/fuzz_inject
+%C%_fuzz_inject_SOURCES = %D%/fuzz_inject.c $(FUZZ_MAIN)
+%C%_fuzz_inject_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_inject_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_inject_LDADD = $(ROT_INJECT_LIBS)
 
 TESTS += tests/fuzz/replay.sh
 EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus

@@ -144,7 +144,8 @@ Test(pod, variables_of_objects_come_by_names_of_ours)
 {
 	static const char text[] = ONE(
 		"    env:\n    - {name: A, value: one}\n"
-		"    - {name: PW, valueFrom: {secretKeyRef: {name: s, key: pw, optional: true}}}\n"
+		"    - {name: HUNTERNAME, valueFrom: {secretKeyRef: {name: s, key: pw, optional: "
+		"true}}}\n"
 		"    - {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}\n"
 		"    envFrom: [{prefix: X_, configMapRef: {name: c}}, {secretRef: {name: s}}]\n");
 	SEAL_SCOPED(seal_json_freep) struct seal_json *spec = NULL;
@@ -157,7 +158,7 @@ Test(pod, variables_of_objects_come_by_names_of_ours)
 	expect_str(output, CONTAINER ".env.1.name", "SEAL_ENV_2");
 	expect_str(output, CONTAINER ".envFrom.0.prefix", "SEAL_FROM_0_");
 	expect_str(output, CONTAINER ".envFrom.1.prefix", "SEAL_FROM_1_");
-	cr_expect_null(strstr(seal_bytes_str(&rig.out), "PW"));
+	cr_expect_null(strstr(seal_bytes_str(&rig.out), "HUNTERNAME"));
 	spec = spec_at(&rig, output, CONTAINER ".command");
 	expect_str(spec, "container.env.1.valueFrom.secretKeyRef.name", "s");
 	expect_str(spec, "container.envFrom.0.prefix", "X_");
@@ -369,8 +370,10 @@ Test(pod, listeners_that_cannot_be_are_refused)
 			       bad[i]);
 		rig_refuses(&rig, SEAL_E_FORMAT, "seal-control.io/inbound", text);
 	}
-	rig_refuses(&rig, SEAL_E_FORMAT, "no peers",
-		    NOTED("seal-control.io/public: '443=8080/web'", ""));
+	rig_refuses(&rig, SEAL_E_FORMAT, "name the Secret",
+		    NOTED("seal-control.io/public: '443=8080'", ""));
+	rig_refuses(&rig, SEAL_E_FORMAT, "no name of a Secret",
+		    NOTED("seal-control.io/public: '443=8080/A_B'", ""));
 }
 
 Test(pod, probes_of_ports_the_proxy_owns_are_warned_of_rewritten_or_kept)
@@ -417,6 +420,35 @@ Test(pod, annotations_of_object_and_template_must_agree)
 	round_of(&rig, made);
 	(void)snprintf(made, sizeof(made), text, "1=3");
 	rig_refuses(&rig, SEAL_E_FORMAT, "says two things", made);
+}
+
+Test(pod, the_certificate_of_a_public_listener_is_a_sealed_secret)
+{
+	static const char text[] =
+		NOTED("seal-control.io/public: '443=8080/cert;444=8080/cert'", "");
+	static const char whole[] = NOTED("seal-control.io/proxy-config: 'public: [{listen: 443, "
+					  "forward: 8080, secret: s1, certificate: "
+					  "/c/a.crt, key: /c/a.key, certificates: [{secret: s2, "
+					  "certificate: /d/b.crt, key: /d/b.key}]}]'",
+					  "");
+	RIG;
+
+	(void)rig_must(&rig, text);
+	OUTPUT;
+	expect_str(output, "0.spec.volumes.0.name", "seal-public-0");
+	expect_str(output, "0.spec.volumes.0.secret.secretName", "cert");
+	expect_str(output, "0.spec.initContainers.0.volumeMounts.1.mountPath",
+		   "/run/seal-public/cert");
+	cr_expect_null(rig_at(output, "0.spec.initContainers.0.volumeMounts.2"));
+	rig_round(&rig, text, strlen(text));
+	(void)rig_must(&rig, whole);
+	cr_expect_not_null(strstr(seal_bytes_str(&rig.out), "mountPath: /d"));
+	rig_round(&rig, whole, strlen(whole));
+	rig_refuses(&rig, SEAL_E_FORMAT, "absolute path",
+		    NOTED("seal-control.io/proxy-config: 'public: [{listen: 443, forward: 8080, "
+			  "secret: s1, "
+			  "certificate: a.crt, key: a.key}]'",
+			  ""));
 }
 
 /* ---- Once more ---- */
