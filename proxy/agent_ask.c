@@ -138,6 +138,10 @@ open_spec(struct agent_conn *conn, const struct verify_request *request, struct 
 		r = check_spec(conn, spec, role, err);
 	if (r == 0)
 		r = list_objects(&conn->objects, spec, err);
+	if (r == 0 && role == AGENT_MAIN && conn->objects.count > 0) {
+		conn->given = calloc(conn->objects.count, sizeof(*conn->given));
+		r = conn->given == NULL ? seal_fail_memory(err) : 0;
+	}
 	if (r < 0) {
 		seal_strv_release(&conn->objects);
 		return r;
@@ -149,6 +153,56 @@ open_spec(struct agent_conn *conn, const struct verify_request *request, struct 
 }
 
 /* ---- Values ---- */
+
+/* Where a main keeps what it was given of an object; NULL when its spec does not name it. */
+static uint64_t *
+given_of(const struct agent_conn *main, const char *object)
+{
+	for (size_t i = 0; i < main->objects.count; i++)
+		if (strcmp(main->objects.items[i], object) == 0)
+			return &main->given[i];
+	return NULL;
+}
+
+/*
+ * What the application that runs was given.  Its probes and hooks are given the same: the host goes on
+ * handing in the variables it started with, also when files have been brought up to date since.
+ */
+static uint64_t
+given_to_main(const struct agent_conn *conn, const char *object)
+{
+	for (const struct agent_conn *at = conn->agent->conns; at != NULL; at = at->next) {
+		const uint64_t *given;
+
+		if (at->role != AGENT_MAIN || strcmp(at->container, conn->container) != 0)
+			continue;
+		given = given_of(at, object);
+		return given != NULL ? *given : 0;
+	}
+	return 0;
+}
+
+static int
+open_expected(struct agent_conn *conn, const char *object, struct verify_binding *expect,
+	      const struct verify_request *request, struct agent_reply *reply, struct seal_err *err)
+{
+	const uint64_t before = conn->role == AGENT_EXEC ? given_to_main(conn, object) : 0;
+	uint64_t *given;
+	int r;
+
+	if (before > 0) {
+		expect->gen = before;
+		return proxy_keys_open_again(conn->agent->keys, &reply->plain,
+					     &reply->answer.binding, expect,
+					     (const char *)request->data, request->data_len, err);
+	}
+	r = proxy_keys_open(conn->agent->keys, &reply->plain, &reply->answer.binding, expect,
+			    (const char *)request->data, request->data_len, err);
+	given = r == 0 && conn->role == AGENT_MAIN ? given_of(conn, object) : NULL;
+	if (given != NULL && *given == 0)
+		*given = reply->answer.binding.gen;
+	return r;
+}
 
 /* Of nothing but what holds values: a spec has a container, and these have none. */
 static int
@@ -168,8 +222,7 @@ open_value(struct agent_conn *conn, const struct verify_request *request, struct
 	(void)snprintf(expect.kind, sizeof(expect.kind), "%s", request->object_kind);
 	(void)snprintf(expect.name, sizeof(expect.name), "%s", request->object_name);
 	(void)snprintf(expect.key, sizeof(expect.key), "%s", request->key);
-	return proxy_keys_open(conn->agent->keys, &reply->plain, &reply->answer.binding, &expect,
-			       (const char *)request->data, request->data_len, err);
+	return open_expected(conn, object, &expect, request, reply, err);
 }
 
 /* ---- The rest ---- */

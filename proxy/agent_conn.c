@@ -465,5 +465,6 @@ agent_conn_free(struct agent_conn *conn)
 	seal_close(conn->fd);
 	verify_channel_free(conn->channel);
 	seal_strv_release(&conn->objects);
+	free(conn->given);
 	free(conn);
 }

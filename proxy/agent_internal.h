@@ -54,7 +54,8 @@ struct agent_conn {
 	struct verify_channel *channel;
 	enum agent_role role;
 	struct seal_strv objects; /* that its spec names: "ConfigMap/app"; all that is kept of it */
-	uint64_t wait_until_ms;   /* AGENT_WAIT */
+	uint64_t *given;        /* AGENT_MAIN: of each of them the oldest generation it was given */
+	uint64_t wait_until_ms; /* AGENT_WAIT */
 };
 
 struct proxy_agent {

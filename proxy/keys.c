@@ -257,6 +257,22 @@ proxy_keys_open_own(struct proxy_keys *keys, struct seal_secret **ret_plain,
 }
 
 int
+proxy_keys_open_again(struct proxy_keys *keys, struct seal_secret **ret_plain,
+		      struct verify_binding *ret_binding, const struct verify_binding *expect,
+		      const char *text, size_t text_len, struct seal_err *err)
+{
+	int r;
+
+	pthread_mutex_lock(&keys->lock);
+	if (keys->ring == NULL)
+		r = seal_fail(err, SEAL_E_UNAUTH, "there are no keys yet");
+	else
+		r = verify_open(ret_plain, ret_binding, keys->ring, expect, text, text_len, err);
+	pthread_mutex_unlock(&keys->lock);
+	return r;
+}
+
+int
 proxy_keys_token(struct proxy_keys *keys, struct verify_token *ret_token, const char *container,
 		 uint64_t generation, struct seal_err *err)
 {

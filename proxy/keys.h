@@ -52,6 +52,15 @@ SEAL_CHECKED int proxy_keys_open_own(struct proxy_keys *keys, struct seal_secret
 				     const struct verify_binding *expect, const char *text,
 				     size_t text_len, struct seal_err *err);
 
+/*
+ * The same for what an application that still runs was given when it started, at least expect's gen: whatever
+ * has been sealed since is for those who start after it.  No bound changes.
+ */
+SEAL_CHECKED int proxy_keys_open_again(struct proxy_keys *keys, struct seal_secret **ret_plain,
+				       struct verify_binding *ret_binding,
+				       const struct verify_binding *expect, const char *text,
+				       size_t text_len, struct seal_err *err);
+
 /* verify_token_make; SEAL_E_MISSING for generation 0 and for one that is retired or unknown. */
 SEAL_CHECKED int proxy_keys_token(struct proxy_keys *keys, struct verify_token *ret_token,
 				  const char *container, uint64_t generation, struct seal_err *err);

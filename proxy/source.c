@@ -27,18 +27,46 @@ read_egg(struct egg **ret_egg, struct seal_err *err)
 	return r < 0 ? seal_note(err, r, "egg " PROXY_EGG_PATH) : 0;
 }
 
+/*
+ * A host could name a folder of its own, and with it whom to trust: credentials are for machines without an
+ * egg.  That there is none must be seen on the root file system itself, where no mount can hide it.
+ */
+static int
+check_no_egg(struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int fd = seal_fs_open_on_root(PROXY_EGG_PATH, err);
+
+	if (fd == SEAL_E_MISSING) {
+		*err = (struct seal_err){ 0 };
+		return 0;
+	}
+	if (fd >= 0)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "there is an egg at " PROXY_EGG_PATH
+				 ": --credentials is for machines that have none");
+	return seal_note(err, fd, "--credentials is for machines where no egg can be");
+}
+
+static int
+check_credentials(const char *folder, struct seal_err *err)
+{
+	struct proxy_identity_state *state = NULL;
+	int r = check_no_egg(err);
+
+	if (r == 0)
+		r = proxy_credentials_load(&state, folder, 0, 0, err);
+	proxy_state_unref(state);
+	return r;
+}
+
 int
 proxy_source_find(const struct proxy_options *options, struct egg **ret_egg, struct seal_err *err)
 {
 	SEAL_SCOPED(egg_freep) struct egg *egg = NULL;
-	struct proxy_identity_state *state = NULL;
 	int r;
 
-	if (options->credentials != NULL) {
-		r = proxy_credentials_load(&state, options->credentials, 0, 0, err);
-		proxy_state_unref(state);
-		return r;
-	}
+	if (options->credentials != NULL)
+		return check_credentials(options->credentials, err);
 	r = read_egg(&egg, err);
 	if (r == 0 && options->sealed_config == NULL && !egg_plain_config(egg))
 		r = seal_fail(

@@ -112,6 +112,15 @@ expect_exit 1 on web "$PROXY" --outbound 6379=db:8443/db
 expect_line "$WORK/err" 'sealed value only.*--sealed-config'
 [ "$(hatches)" = 0 ] || fail "it was hatched"
 
+say "nor does a folder of credentials, which would bring somebody else to trust, beside an egg or where one may be hidden"
+seal cert issue shop --peer web -o "$WORK/stranger" >/dev/null
+expect_exit 1 on web "$PROXY" --credentials "$WORK/stranger" --inbound 8443=6379/web
+expect_line "$WORK/err" 'there is an egg at /etc/seal/egg'
+on web mount -t tmpfs hidden /etc/seal
+expect_exit 1 on web "$PROXY" --credentials "$WORK/stranger" --inbound 8443=6379/web
+expect_line "$WORK/err" 'where no egg can be'
+on web umount /etc/seal
+
 seal_pod "$WORK/one"
 say "beside it no option of the host's has a say"
 VALUE=$(cat "$WORK/one/proxy-seal-proxy")

@@ -841,6 +841,55 @@ Test(agent, opens_nothing_older_than_it_has_seen_whoever_asked)
 	leave(&other);
 }
 
+#define PROBE_WITH_VARIABLES                                                                       \
+	"{\"version\":1,\"exec\":[\"/probe\"],\"container\":{\"name\":\"@\","                      \
+	"\"envFrom\":[{\"configMapRef\":{\"name\":\"app\"}},{\"secretRef\":{\"name\":\"db\"}}]}}"
+
+static int
+ask_gen(struct caller *who, const char *kind, const char *name, uint64_t gen)
+{
+	struct verify_binding at = sealed_at(kind, name, "a", gen);
+	char *value = sealed_value(rig.owner, &at, "x");
+	char object[64];
+	int r;
+
+	(void)snprintf(object, sizeof(object), "%s/%s", kind, name);
+	r = ask_sealed(who, VERIFY_ASK_OPEN, object, "a", value);
+	free(value);
+	return r;
+}
+
+/* The variables of a container stay as they were when it started, and its files do not. */
+Test(agent, opens_for_a_probe_what_its_application_was_started_with)
+{
+	struct caller app = start("app");
+	struct caller other = start("other");
+	struct caller probe;
+	struct caller foreign;
+
+	cr_assert_eq(ask_gen(&app, "ConfigMap", "app", 3), 0);
+	cr_assert_eq(ask_gen(&app, "ConfigMap", "app", 5), 0);
+	cr_expect_eq(ask_gen(&app, "ConfigMap", "app", 3), SEAL_E_CONFLICT, "the main goes on");
+	probe = come("app");
+	cr_assert_eq(ask_spec(&probe, "livenessProbe", "app", PROBE_WITH_VARIABLES), 0, "%s",
+		     probe.answer.message);
+	cr_expect_eq(ask_gen(&probe, "ConfigMap", "app", 2), SEAL_E_CONFLICT);
+	cr_expect_eq(ask_gen(&probe, "ConfigMap", "app", 3), 0);
+	cr_expect_eq(ask_gen(&probe, "ConfigMap", "app", 5), 0);
+	cr_expect_eq(ask_gen(&app, "ConfigMap", "app", 4), SEAL_E_CONFLICT, "nothing went down");
+	/* What its main was never given has the bound of all. */
+	cr_expect_eq(ask_gen(&probe, "Secret", "db", 7), 0);
+	cr_expect_eq(ask_gen(&probe, "Secret", "db", 6), SEAL_E_CONFLICT);
+
+	foreign = come("other");
+	cr_assert_eq(ask_spec(&foreign, "livenessProbe", "other", PROBE_WITH_VARIABLES), 0);
+	cr_expect_eq(ask_gen(&foreign, "ConfigMap", "app", 3), SEAL_E_CONFLICT);
+	leave(&probe);
+	leave(&foreign);
+	leave(&app);
+	leave(&other);
+}
+
 Test(agent, opens_a_value_as_large_as_they_come_and_an_empty_one)
 {
 	struct verify_binding at = sealed_at("ConfigMap", "app", "a", 3);
