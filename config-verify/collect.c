@@ -247,7 +247,9 @@ choose_mode(const struct verify_files *files, const struct verify_item *item)
 {
 	const uint32_t asked = item != NULL && item->mode != 0 ? item->mode : files->mode;
 
-	return (asked & 0100) != 0 ? 0500 : 0400;
+	const mode_t mode = (asked & 0100) != 0 ? 0500 : 0400;
+
+	return files->shared ? mode | mode >> 3 | mode >> 6 : mode;
 }
 
 static int

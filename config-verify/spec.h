@@ -19,6 +19,7 @@
  *       "file"     only for a mount of one file (subPath): its path below source; target is then a file
  *       "objects"  [{"kind","name","optional","items":[{"key","path","mode"}]}]; without items: every key
  *                  under its own name.  kind: ConfigMap or Secret
+ *       "shared"   true: every user of the container may read them
  *       "plain"    paths that come in clear from the cluster and are copied (downward API, tokens)
  *       "mode"     of the files, as the owner asked for all of them
  *   "exempt"     names of variables that may come from the host in clear
@@ -80,6 +81,7 @@ struct verify_files {
 	const char *const *plain; /* paths */
 	size_t plain_count;
 	uint32_t mode; /* as the owner asked for all, 0: unsaid */
+	bool shared;   /* every user of the container may read them */
 };
 
 enum verify_env_kind {

@@ -190,8 +190,8 @@ static int
 parse_files(struct verify_spec *spec, const struct seal_json *json, struct verify_files *files,
 	    struct seal_err *err)
 {
-	static const char *const known[] = { "source", "target", "file", "objects",
-					     "plain",  "mode",   NULL };
+	static const char *const known[] = { "source", "target", "file",   "objects",
+					     "plain",  "mode",   "shared", NULL };
 	const struct seal_json *objects = NULL;
 	const struct seal_json *plain = NULL;
 	int r;
@@ -203,6 +203,8 @@ parse_files(struct verify_spec *spec, const struct seal_json *json, struct verif
 		r = parse_paths(json, files, err);
 	if (r == 0)
 		r = parse_mode(json, &files->mode, err);
+	if (r == 0)
+		r = verify_spec_get_bool(json, "shared", &files->shared, err);
 	if (r == 0)
 		r = verify_spec_get_array(json, "objects", VERIFY_MAX_OBJECTS, &objects, err);
 	if (r == 0)

@@ -142,8 +142,9 @@ verify_volume_closep(struct verify_volume **volume)
 int
 verify_mode_check(const struct verify_file *file, struct seal_err *err)
 {
-	if (file->mode != 0400 && file->mode != 0500)
-		return seal_fail(err, SEAL_E_REFUSED, "mode %04o: unsealed files are 0400 or 0500",
+	if (file->mode != 0400 && file->mode != 0500 && file->mode != 0444 && file->mode != 0555)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "mode %04o: unsealed files are 0400 or 0500, or 0444 or 0555",
 				 file->mode);
 	return 0;
 }

@@ -30,7 +30,7 @@ struct verify_volume;
 struct verify_file {
 	const char *path;
 	const struct seal_secret *content; /* NULL, or of length 0: empty */
-	mode_t mode;                       /* 0400, or 0500 for what is run */
+	mode_t mode; /* 0400, or 0500 for what is run; open to all users: 0444, 0555 */
 };
 
 /*

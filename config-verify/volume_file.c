@@ -156,7 +156,7 @@ verify_volume_place(const char *directory, const char *path, struct seal_err *er
 	top = verify_volume_directory(directory, err);
 	if (top < 0)
 		return top;
-	parent = verify_make_parents(top, path, &name, &made, err);
+	parent = verify_make_parents(top, path, 0700, &name, &made, err);
 	if (parent < 0)
 		return seal_note(err, parent, "'%s' in '%s'", path, directory);
 	r = make_placeholder(parent, name, err);

@@ -40,8 +40,8 @@ SEAL_CHECKED int verify_volume_sweep(int top, struct seal_err *err);
 /* A descriptor of an existing directory that is fit to be a volume. */
 SEAL_CHECKED int verify_volume_directory(const char *path, struct seal_err *err);
 /* Make the directories of path below top and open the last; *ret_name is the part behind them. */
-SEAL_CHECKED int verify_make_parents(int top, const char *path, const char **ret_name, size_t *made,
-				     struct seal_err *err);
+SEAL_CHECKED int verify_make_parents(int top, const char *path, mode_t mode, const char **ret_name,
+				     size_t *made, struct seal_err *err);
 /* Everything, or a failure. */
 SEAL_CHECKED int verify_write_content(int fd, const struct seal_secret *content,
 				      struct seal_err *err);

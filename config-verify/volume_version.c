@@ -34,15 +34,33 @@ verify_write_content(int fd, const struct seal_secret *content, struct seal_err 
 	return 0;
 }
 
+/* A directory we made, to others: what mkdir was told passed through the umask. */
+static int
+open_to(int dir, mode_t mode, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int fd = -1;
+
+	if (mode == 0700)
+		return 0;
+	fd = verify_open_beneath(dir, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return verify_fail_beneath(err, errno, ".");
+	return fchmod(fd, mode) < 0
+		       ? seal_fail_errno(err, errno, "cannot set the mode of a directory")
+		       : 0;
+}
+
 /* Make or find a directory and move *at, which the caller owns, into it. */
 static int
-enter(int *at, const char *name, size_t *made, struct seal_err *err)
+enter(int *at, const char *name, mode_t mode, size_t *made, struct seal_err *err)
 {
 	int next;
 
-	if (mkdirat(*at, name, 0700) == 0)
+	if (mkdirat(*at, name, mode) == 0)
 		++*made;
-	else if (errno != EEXIST)
+	else if (errno == EEXIST)
+		mode = 0; /* it has its mode */
+	else
 		return seal_fail_errno(err, errno, "cannot make the directory '%s'", name);
 	next = verify_open_beneath(*at, name, O_PATH | O_DIRECTORY, 0);
 	if (next < 0 && errno == ENOTDIR)
@@ -51,11 +69,11 @@ enter(int *at, const char *name, size_t *made, struct seal_err *err)
 		return verify_fail_beneath(err, errno, name);
 	seal_closep(at);
 	*at = next;
-	return 0;
+	return mode == 0 ? 0 : open_to(next, mode, err);
 }
 
 int
-verify_make_parents(int top, const char *path, const char **ret_name, size_t *made,
+verify_make_parents(int top, const char *path, mode_t mode, const char **ret_name, size_t *made,
 		    struct seal_err *err)
 {
 	SEAL_SCOPED(seal_closep) int at = verify_open_beneath(top, ".", O_PATH | O_DIRECTORY, 0);
@@ -68,7 +86,7 @@ verify_make_parents(int top, const char *path, const char **ret_name, size_t *ma
 	for (; path[len = strcspn(path, "/")] != '\0'; path += len + 1) {
 		memcpy(part, path, len); /* checked: a part fits */
 		part[len] = '\0';
-		r = enter(&at, part, made, err);
+		r = enter(&at, part, mode, made, err);
 		if (r < 0)
 			return r;
 	}
@@ -79,11 +97,12 @@ verify_make_parents(int top, const char *path, const char **ret_name, size_t *ma
 }
 
 static int
-write_file(int dir, const struct verify_file *file, size_t *made, struct seal_err *err)
+write_file(int dir, const struct verify_file *file, mode_t dir_mode, size_t *made,
+	   struct seal_err *err)
 {
 	const char *name;
 	SEAL_SCOPED(seal_closep)
-	int parent = verify_make_parents(dir, file->path, &name, made, err);
+	int parent = verify_make_parents(dir, file->path, dir_mode, &name, made, err);
 	SEAL_SCOPED(seal_closep) int fd = -1;
 	int r;
 
@@ -136,7 +155,7 @@ check_new(int dir, struct seal_err *err)
 }
 
 static int
-open_new(int top, const char *name, struct seal_err *err)
+open_new(int top, const char *name, mode_t mode, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_closep) int dir = -1;
 	int r;
@@ -148,8 +167,8 @@ open_new(int top, const char *name, struct seal_err *err)
 		return verify_fail_beneath(err, errno, name);
 	r = check_new(dir, err);
 	/* Whatever the umask, and whatever a group bit above handed down. */
-	if (r == 0 && fchmod(dir, 0700) < 0)
-		r = seal_fail_errno(err, errno, "cannot close '%s' to others", name);
+	if (r == 0 && fchmod(dir, mode) < 0)
+		r = seal_fail_errno(err, errno, "cannot set the mode of '%s'", name);
 	if (r < 0)
 		return r;
 	r = dir;
@@ -157,21 +176,32 @@ open_new(int top, const char *name, struct seal_err *err)
 	return r;
 }
 
+/* Directories are open to whom the files in them are. */
+static mode_t
+choose_dir_mode(const struct verify_file *files, size_t file_count)
+{
+	for (size_t i = 0; i < file_count; i++)
+		if ((files[i].mode & 077) != 0)
+			return 0755;
+	return 0700;
+}
+
 int
 verify_version_write(int top, const struct verify_file *files, size_t file_count,
 		     char name[static VERIFY_NAME_LEN], struct seal_err *err)
 {
 	SEAL_SCOPED(seal_closep) int dir = -1;
+	const mode_t dir_mode = choose_dir_mode(files, file_count);
 	size_t made = 0;
 	int r = make_name(name, err);
 
 	if (r < 0)
 		return r;
-	dir = open_new(top, name, err);
+	dir = open_new(top, name, dir_mode, err);
 	if (dir < 0)
 		return dir;
 	for (size_t i = 0; i < file_count; i++) {
-		r = write_file(dir, &files[i], &made, err);
+		r = write_file(dir, &files[i], dir_mode, &made, err);
 		if (r < 0)
 			return seal_note(err, r, "'%s'", files[i].path);
 		if (made > VERIFY_MAX_ENTRIES)

@@ -188,6 +188,7 @@ struct inject_rules {
 	const char *hostnames;
 	const char *probes; /* "readyz", "keep" */
 	bool exempt;
+	bool shared; /* files are for every user of the container */
 };
 void inject_rules_release(struct inject_rules *rules);
 /* Of the object and, when there is one, of its pod template; unknown ones of ours are refused. */

@@ -231,6 +231,8 @@ describe(struct inject_container *container, const struct mount *mount, enum inj
 	seal_json_set_str(files, "target", mount->path);
 	if (sub == INJECT_SUB_FILE)
 		seal_json_set_str(files, "file", mount->sub);
+	if (container->pod->rules.shared)
+		seal_json_set_bool(files, "shared", true);
 	return inject_volume_describe(container->pod, mount->volume,
 				      sub == INJECT_SUB_DIR ? mount->sub : NULL, files, err);
 }

@@ -10,8 +10,9 @@
 
 /* inbound, outbound, public and proxy-config leave the output: they describe who speaks with whom. */
 static const char *const known[] = {
-	"allow-loader-env", "env-exempt", "exempt", "hostnames",    "inbound", "outbound", "peer",
-	"plain-objects",    "probes",     "public", "proxy-config", "verify",
+	"allow-loader-env", "env-exempt",   "exempt", "file-access",   "hostnames",
+	"inbound",          "outbound",     "peer",   "plain-objects", "probes",
+	"public",           "proxy-config", "verify",
 };
 
 void
@@ -129,6 +130,7 @@ static int
 read_texts(struct inject_rules *rules, const struct inject_item *item,
 	   const struct seal_tree_node *template_meta, struct seal_err *err)
 {
+	const char *access = NULL;
 	const struct {
 		const char *name;
 		const char **text;
@@ -136,6 +138,7 @@ read_texts(struct inject_rules *rules, const struct inject_item *item,
 		{ "inbound", &rules->inbound },     { "outbound", &rules->outbound },
 		{ "public", &rules->public },       { "proxy-config", &rules->proxy_config },
 		{ "hostnames", &rules->hostnames }, { "probes", &rules->probes },
+		{ "file-access", &access },
 	};
 	int r = 0;
 
@@ -146,6 +149,11 @@ read_texts(struct inject_rules *rules, const struct inject_item *item,
 		return inject_fail(item, item->root, err, SEAL_E_FORMAT,
 				   "annotation " INJECT_ANNOTATION
 				   "probes is \"readyz\" or \"keep\"");
+	if (r == 0 && access != NULL && strcmp(access, "owner") != 0 && strcmp(access, "all") != 0)
+		return inject_fail(item, item->root, err, SEAL_E_FORMAT,
+				   "annotation " INJECT_ANNOTATION
+				   "file-access is \"owner\" or \"all\"");
+	rules->shared = r == 0 && access != NULL && strcmp(access, "all") == 0;
 	return r;
 }
 
