@@ -36,6 +36,7 @@ E2E_TESTS = \
 	%D%/41-seal-wrap.sh \
 	%D%/42-agent.sh \
 	%D%/43-sealed-pod.sh \
+	%D%/44-inject.sh \
 	%D%/45-real-pods.sh \
 	%D%/w01-every-name-comes-from-the-rot.sh \
 	%D%/w02-request-names-are-ignored.sh \
