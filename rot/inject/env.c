@@ -22,14 +22,31 @@ check_name(struct inject_container *container, const struct seal_tree_node *node
 		return inject_fail(pod->item, node, err, SEAL_E_REFUSED,
 				   "%s '%s': variable %s: names that begin with SEAL_ are ours",
 				   container->label, container->name, name);
+	return 0;
+}
+
+/*
+ * What chooses the code that runs.  A value that stands in the manifest is its owner's word, which is
+ * sealed; one that comes from elsewhere has to be meant.
+ */
+static int
+check_loader(struct inject_container *container, const struct seal_tree_node *entry,
+	     const char *name, bool is_literal, struct seal_err *err)
+{
+	const struct inject_pod *pod = container->pod;
+
 	if (!verify_is_loader_variable(name))
 		return 0;
-	if (!seal_strv_contains(&pod->rules.loader, name))
-		return inject_fail(pod->item, node, err, SEAL_E_REFUSED,
+	if (!seal_strv_contains(&pod->rules.loader, name) && !is_literal)
+		return inject_fail(pod->item, entry, err, SEAL_E_REFUSED,
 				   "%s '%s': variable %s chooses the code that runs; if that is "
 				   "meant, name it in annotation " INJECT_ANNOTATION
 				   "allow-loader-env",
 				   container->label, container->name, name);
+	if (!seal_strv_contains(&pod->rules.loader, name))
+		inject_note(pod->item, entry, INJECT_WARNED,
+			    "it chooses the code that runs; sealed as it is written here",
+			    "%s %s: env %s", container->label, container->name, name);
 	seal_json_add_str(container->loader, name);
 	return 0;
 }
@@ -162,6 +179,9 @@ add_variable(struct inject_container *container, const struct seal_tree_node *en
 		r = inject_fail(item, entry, err, SEAL_E_FORMAT, "a variable without a name");
 	if (r == 0)
 		r = check_name(container, entry, name, err);
+	if (r == 0)
+		r = check_loader(container, entry, name, inject_get(entry, "valueFrom") == NULL,
+				 err);
 	if (r < 0)
 		return r;
 	if (inject_get(entry, "valueFrom") == NULL) {

@@ -28,16 +28,11 @@ static const struct kind {
 	{ "StatefulSet", false, { "spec", "template", NULL } },
 };
 
+/* Kinds of that name have the same shape in the groups of others (kruise's StatefulSet). */
 static bool
 is_workload_group(const char *api)
 {
-	static const char *const groups[] = { "apps/", "batch/", "extensions/" };
-
-	for (size_t i = 0; i < SEAL_COUNT(groups); i++) {
-		if (strncmp(groups[i], api, strlen(groups[i])) == 0)
-			return true;
-	}
-	return api[0] == '\0';
+	return api[0] == '\0' || strchr(api, '/') != NULL;
 }
 
 static const struct kind *

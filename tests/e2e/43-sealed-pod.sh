@@ -145,6 +145,8 @@ expect_line "$SCRATCH/page" '^marker-page-one$'
 expect_line "$SCRATCH/one" '^marker-page-one$'
 printf '\000\001\002\377marker-binary' | cmp - "$SCRATCH/binary" || fail "the binary value is another"
 expect_line "$SCRATCH/listing" '\.\.data -> '
+modes=$(on web sh -c "find $VOLUMES/seal-files-* -type f -printf '%m\n'" | sort -u)
+[ "$modes" = 400 ] || fail "unsealed files have modes $modes"
 
 say "and is reached through its sealed listener"
 seal cert issue shop --peer any --hostname client.seal.test -o "$WORK/client" >/dev/null

@@ -167,7 +167,7 @@ for file in "$SEAL_VECTORS"/k8s-manifests/*.{yaml,yml,json}; do
 done
 same "${pairs[@]}"
 count=$(find "$WORK/sealed" -type f | wc -l)
-[ "$count" = 192 ] || fail "$count of 210 were accepted instead of 192"
+[ "$count" = 201 ] || fail "$count of 210 were accepted instead of 201"
 
 # What is wrong with them already is wrong with what comes of them, and nothing else.
 if "$SUPPORT/npm.sh" find >/dev/null; then

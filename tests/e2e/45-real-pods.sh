@@ -37,7 +37,6 @@ kind: ConfigMap
 metadata: {name: nginx-conf}
 data:
   nginx.conf: |
-    user root; # its files are for root alone
     worker_processes 1;
     error_log stderr info;
     pid /tmp/nginx.pid;
@@ -66,6 +65,7 @@ metadata:
   name: site
   annotations:
     seal-control.io/inbound: "18443=8080; 19443=8081"
+    seal-control.io/file-access: all # nginx reads its pages as another user than the one it starts as
 spec:
   hostAliases:
   - {ip: 10.77.0.1, hostnames: [rot.seal.test]}
@@ -128,12 +128,12 @@ grep -v -F "$(awk '$3 == "tmpfs" { print $2 }' /proc/mounts)" "$WORK/mountpoints
 	! grep -rlaE 'marker-' "$directory" || fail "a marker on disk in $directory"
 done
 
-say "the files are the application's alone, and in memory"
+say "the files are in memory, and as open as the owner asked for"
 nginx_conf=$(container_path site-nginx /etc/nginx/conf/nginx.conf)
-[ "$(stat -L -c '%a %u' "$nginx_conf")" = "400 0" ] || fail "nginx.conf is $(stat -L -c '%a %u' "$nginx_conf")"
+[ "$(stat -L -c '%a %u' "$nginx_conf")" = "444 0" ] || fail "nginx.conf is $(stat -L -c '%a %u' "$nginx_conf")"
 [ "$(stat -L -f -c %T "$nginx_conf")" = tmpfs ] || fail "nginx.conf lies on $(stat -L -f -c %T "$nginx_conf")"
 www=$(container_path site-shell /www/index.html)
-[ "$(stat -L -c '%a %u' "$www")" = "400 1000" ] || fail "the page is $(stat -L -c '%a %u' "$www")"
+[ "$(stat -L -c '%a %u' "$www")" = "444 1000" ] || fail "the page is $(stat -L -c '%a %u' "$www")"
 
 say "a container without a token, and one with another's, get nothing"
 python3 - "$WORK/sealed.yaml" "$WORK/rogue.yaml" <<'EOF'

@@ -33,8 +33,12 @@ lay_sidecar_egg web "$WORK/eggs/web"
 sidecar_up web "$WORK/loader-sealed.yaml" web
 small_refused "LD_PRELOAD from a ConfigMap" 'LD_PRELOAD' "$WORK/loader-sealed.yaml"
 
-say "and the owner who writes one is asked whether it is meant"
+say "an owner who writes one is warned; one that would come from elsewhere has to be meant"
 sed 's/{name: PLAIN, value: marker-plain}/{name: LD_PRELOAD, value: marker-plain}/' "$WORK/plain.yaml" >"$WORK/written.yaml"
+inject "$WORK/written.yaml" "$WORK/written-sealed.yaml" 2>"$WORK/err"
+expect_line "$WORK/err" 'LD_PRELOAD.*chooses the code'
+rm "$WORK/written-sealed.yaml"
+sed 's/{name: SECRET, valueFrom/{name: LD_PRELOAD, valueFrom/' "$WORK/plain.yaml" >"$WORK/written.yaml"
 expect_exit 1 inject "$WORK/written.yaml" "$WORK/written-sealed.yaml"
 expect_line "$WORK/err" 'LD_PRELOAD'
 [ ! -e "$WORK/written-sealed.yaml" ] || fail "an output in spite of an error"

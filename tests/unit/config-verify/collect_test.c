@@ -217,6 +217,11 @@ Test(collect, grants_no_more_than_reading_and_the_owner_s_right_to_run)
 
 		cr_assert_eq(collect(&collection, &FILES(&object, 1, .mode = rows[i].all)), 0);
 		expect_file(collection, "x", "x", rows[i].wanted);
+		verify_collection_freep(&collection);
+		cr_assert_eq(collect(&collection,
+				     &FILES(&object, 1, .mode = rows[i].all, .shared = true)),
+			     0);
+		expect_file(collection, "x", "x", rows[i].wanted == 0400 ? 0444 : 0555);
 	}
 }
 

@@ -29,6 +29,27 @@ mode_of(const char *path)
 
 /* ---- Versions ---- */
 
+/* For every user: the directories on the way, too. */
+static void
+publishes_for_all(void *arg)
+{
+	struct verify_volume *volume = rig_open();
+	struct verify_file files[] = {
+		{ "app.conf", rig_secret("listen 80;\n", 11), 0444 },
+		{ "bin/sub/run", rig_secret("#!/bin/sh\n", 10), 0555 },
+	};
+	const struct verify_file open = { "x", NULL, 0640 };
+
+	(void)arg;
+	(void)umask(077);
+	MUST(verify_volume_publish(volume, files, SEAL_COUNT(files), NULL) == 0);
+	MUST(mode_of("..data/app.conf") == 0444 && mode_of("..data/bin/sub/run") == 0555);
+	MUST(mode_of("..data/") == 0755 && mode_of("..data/bin") == 0755 &&
+	     mode_of("..data/bin/sub") == 0755);
+	MUST(verify_volume_publish(volume, &open, 1, NULL) == SEAL_E_REFUSED);
+	verify_volume_close(volume);
+}
+
 static void
 publishes(void *arg)
 {
@@ -63,6 +84,11 @@ publishes(void *arg)
 Test(volume, puts_the_files_of_a_version_where_kubernetes_would)
 {
 	RUN(publishes, "");
+}
+
+Test(volume, writes_for_every_user_when_asked)
+{
+	RUN(publishes_for_all, "");
 }
 
 static void
@@ -239,7 +265,7 @@ Test(volume, takes_names_of_255_bytes_and_refuses_256)
 static void
 refuses_files(void *arg)
 {
-	static const mode_t modes[] = { 0, 0600, 0440, 0444, 0644, 0700, 0777, 04500, 0100 };
+	static const mode_t modes[] = { 0, 0600, 0440, 0404, 0644, 0700, 0777, 04500, 0100 };
 	static const char *const pairs[][2] = {
 		{ "a", "a" }, { "a", "a/b" }, { "a/b", "a" }, { "d/x", "d/x" }
 	};

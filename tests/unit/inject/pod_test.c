@@ -110,8 +110,13 @@ Test(pod, every_kind_with_pods_is_known_and_others_names_are_not)
 			     "{spec: {containers: "
 			     "[{name: a, image: i}]}}\n");
 	cr_expect(rig_reports(&rig, INJECT_ADDED, "sidecar"));
+	(void)rig_must(
+		&rig,
+		"apiVersion: apps.kruise.io/v1\nkind: StatefulSet\nmetadata: {name: p}\nspec: "
+		"{template: {spec: {containers: [{name: a, image: i}]}}}\n");
+	cr_expect(rig_reports(&rig, INJECT_ADDED, "sidecar"));
 	rig_refuses(&rig, SEAL_E_REFUSED, "not sealed",
-		    "apiVersion: apps.kruise.io/v1\nkind: StatefulSet\nmetadata: {name: p}\nspec: "
+		    "apiVersion: apps.kruise.io/v1\nkind: CloneSet\nmetadata: {name: p}\nspec: "
 		    "{template: {spec: "
 		    "{containers: [{name: a, image: i}]}}}\n");
 }
@@ -186,7 +191,8 @@ Test(pod, variables_that_cannot_be_are_refused)
 		  "{name: A, valueFrom: {fileKeyRef: {key: a}}}" },
 		{ SEAL_E_REFUSED, "are ours", "{name: SEAL_X, value: x1}" },
 		{ SEAL_E_REFUSED, "are ours", "{name: SEAL_ENV_0, value: x1}" },
-		{ SEAL_E_REFUSED, "allow-loader-env", "{name: LD_PRELOAD, value: x1}" },
+		{ SEAL_E_REFUSED, "allow-loader-env",
+		  "{name: LD_PRELOAD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}" },
 		{ SEAL_E_REFUSED, "allow-loader-env",
 		  "{name: LD_LIBRARY_PATH, valueFrom: {secretKeyRef: {name: s, key: a}}}" },
 	};
@@ -198,6 +204,39 @@ Test(pod, variables_that_cannot_be_are_refused)
 		rig_refuses(&rig, rows[i].code, rows[i].sentence, text);
 	}
 	rig_refuses(&rig, SEAL_E_FORMAT, "configMapRef", ONE("    envFrom: [{prefix: a}]\n"));
+}
+
+/* It is sealed, as all that the owner wrote; but he should know what it does. */
+Test(pod, a_written_variable_that_chooses_code_is_sealed_with_a_warning)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *spec = NULL;
+	RIG;
+
+	(void)rig_must(&rig, ONE("    env: [{name: LD_PRELOAD, value: /l.so}]\n"));
+	OUTPUT;
+	cr_expect(rig_reports(&rig, INJECT_WARNED, "env LD_PRELOAD"));
+	spec = spec_at(&rig, output, CONTAINER ".command");
+	expect_str(spec, "loader.0", "LD_PRELOAD");
+	expect_str(spec, "container.env.0.value", "/l.so");
+}
+
+#define MOUNTED                                                                                    \
+	"    volumeMounts: [{name: v, mountPath: /etc/app}]\n"                                     \
+	"  volumes: [{name: v, configMap: {name: c}}]\n"
+
+Test(pod, files_are_for_every_user_when_the_owner_says_so)
+{
+	static const char text[] = NOTED("seal-control.io/file-access: all", MOUNTED);
+	SEAL_SCOPED(seal_json_freep) struct seal_json *spec = NULL;
+	RIG;
+
+	(void)rig_must(&rig, text);
+	OUTPUT;
+	spec = spec_at(&rig, output, CONTAINER ".command");
+	cr_expect_not_null(rig_at(spec, "files.0.shared"));
+	round_of(&rig, text);
+	rig_refuses(&rig, SEAL_E_FORMAT, "file-access",
+		    NOTED("seal-control.io/file-access: 'yes'", MOUNTED));
 }
 
 Test(pod, exemptions_are_by_name_and_reported)
