@@ -85,7 +85,6 @@ image_sidecar() {
 	root=$(image_root sidecar)
 	copy_program "$root" "$SEAL_BUILD/seal-proxy" /usr/bin/seal-proxy
 	install -D -m 0400 "$1" "$root/etc/seal/egg"
-	mkdir -p "$root/run/seal"
 	image_build sidecar 'COPY --chown=65532:65532 etc/seal/egg /etc/seal/egg' 'ENTRYPOINT ["/usr/bin/seal-proxy"]'
 }
 
