@@ -16,10 +16,14 @@ tests_bench_bench_relay_SOURCES = %D%/relay.c $(BENCH_TRAFFIC)
 
 BENCH_PARTS = %D%/bench.py %D%/credentials.py %D%/figures.py %D%/peers.py %D%/proof.py %D%/rig.py \
 	%D%/sections.py
-EXTRA_DIST += %D%/run $(BENCH_PARTS)
+EXTRA_DIST += %D%/run %D%/start.sh $(BENCH_PARTS)
 
 bench: all $(EXTRA_PROGRAMS)
 	BENCH_PEERS="$(BENCH_PEERS)" BENCH_ROUNDS="$(BENCH_ROUNDS)" BENCH_ONLY="$(BENCH_ONLY)" \
 		BENCH_QUICK="$(BENCH_QUICK)" SEAL_BUILD="$(abs_builddir)" "$(top_srcdir)/tests/bench/run"
 
-.PHONY: bench
+# What starting by seal-wrap costs.
+bench-start: all
+	SEAL_BUILD="$(abs_builddir)" "$(top_srcdir)/tests/bench/start.sh"
+
+.PHONY: bench bench-start
