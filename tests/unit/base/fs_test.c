@@ -239,7 +239,7 @@ Test(fs, reads_a_secret_that_only_its_owner_can)
 Test(fs, a_secret_has_a_length)
 {
 	struct seal_secret *secret = NULL;
-	static char text[2 * 1024 * 1024];
+	static char text[3 * 1024 * 1024];
 
 	place_put("key", "0123456789", 0600);
 	cr_expect_eq(seal_fs_read_secret(&secret, place_dir, "key", 9, NULL), SEAL_E_LIMIT);

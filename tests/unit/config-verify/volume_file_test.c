@@ -82,8 +82,10 @@ places_and_fills(void *arg)
 	MUST(fill(target, "", 0400) == 0);
 	must_hold(target, "", 0400);
 	MUST(fill(target, "x", 0600) == SEAL_E_REFUSED &&
-	     fill(target, "x", 0444) == SEAL_E_REFUSED);
+	     fill(target, "x", 0640) == SEAL_E_REFUSED);
 	must_hold(target, "", 0400);
+	MUST(fill(target, "for all", 0444) == 0);
+	must_hold(target, "for all", 0444);
 }
 
 Test(volume_file, makes_placeholders_and_fills_them_again_after_a_restart)
