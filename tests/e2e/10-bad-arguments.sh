@@ -322,6 +322,8 @@ start web squatter python3 -m http.server --bind 0.0.0.0 8443
 wait_port web 8443
 proxy_refused '8443' "${LISTEN[@]}"
 stop squatter
+both_refused 'there is an egg' --credentials "$WORK/good.certs" --inbound 8443=8080/web
+rm "$EGG"
 both_refused 'nowhere' --credentials "$WORK/nowhere" --inbound 8443=8080/web
 cp -a "$WORK/good.certs" "$WORK/open.certs"
 chmod 0644 "$WORK/open.certs/key.pem"
