@@ -15,6 +15,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log/log.h"
 #include "config-verify/wrap.h"
@@ -91,18 +92,6 @@ write_files(struct wrap *wrap, struct wrap_files *one, const struct verify_sourc
 
 /* ---- At the start ---- */
 
-/* Wait, seeing to signals; fails when they end us. */
-static int
-pause_for(struct wrap *wrap, int ms, struct seal_err *err)
-{
-	const struct verify_meanwhile meanwhile = wrap_meanwhile(wrap);
-	struct pollfd polled = { .fd = meanwhile.fd, .events = POLLIN };
-
-	if (poll(&polled, 1, ms) > 0 && !meanwhile.act(meanwhile.arg))
-		return seal_fail(err, SEAL_E_CLOSED, "stopped while waiting for files");
-	return 0;
-}
-
 static int
 write_once(struct wrap *wrap, struct wrap_files *one, struct seal_err *err)
 {
@@ -112,29 +101,53 @@ write_once(struct wrap *wrap, struct wrap_files *one, struct seal_err *err)
 	return r < 0 ? r : write_files(wrap, one, source, err);
 }
 
-/* What the host is still writing shows as conflicts; one that stays is a refusal. */
+/*
+ * Each member has its own memory.  Where the host mounts one twice, the second's files would take the place of
+ * the first's, for an application that finds both.
+ */
 static int
-write_first(struct wrap *wrap, struct wrap_files *one, struct seal_err *err)
+check_place(const struct wrap *wrap, const struct wrap_files *one, struct seal_err *err)
 {
-	const uint64_t deadline = verify_now_ms() + SETTLE_MS;
-	int r;
+	struct stat mine;
+	struct stat other;
 
-	while ((r = write_once(wrap, one, err)) == SEAL_E_CONFLICT && verify_now_ms() < deadline) {
-		r = pause_for(wrap, RETRY_MS, err);
-		if (r < 0)
-			return r;
+	if (stat(one->files->target, &mine) < 0)
+		return 0; /* who writes there says it better */
+	for (const struct wrap_files *at = wrap->files; at < one; at++)
+		if (stat(at->files->target, &other) == 0 && other.st_dev == mine.st_dev &&
+		    other.st_ino == mine.st_ino)
+			return seal_fail(err, SEAL_E_REFUSED,
+					 "the host has mounted one memory at '%s' and '%s'",
+					 at->files->target, one->files->target);
+	return 0;
+}
+
+static int
+write_all(struct wrap *wrap, struct seal_err *err)
+{
+	int r = 0;
+
+	memset(wrap->gens, 0, sizeof(wrap->gens));
+	for (size_t i = 0; r == 0 && i < verify_spec_files_count(wrap->spec); i++) {
+		wrap->files[i] = (struct wrap_files){ .files = verify_spec_files(wrap->spec, i) };
+		r = check_place(wrap, &wrap->files[i], err);
+		if (r == 0)
+			r = write_once(wrap, &wrap->files[i], err);
 	}
 	return r;
 }
 
+/* What the host is still writing shows as conflicts; one that stays is a refusal. */
 int
 wrap_write_files(struct wrap *wrap, struct seal_err *err)
 {
-	int r = 0;
+	const uint64_t deadline = verify_now_ms() + SETTLE_MS;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < verify_spec_files_count(wrap->spec); i++) {
-		wrap->files[i] = (struct wrap_files){ .files = verify_spec_files(wrap->spec, i) };
-		r = write_first(wrap, &wrap->files[i], err);
+	while ((r = write_all(wrap, err)) == SEAL_E_CONFLICT && verify_now_ms() < deadline) {
+		r = wrap_pause(wrap, RETRY_MS, err);
+		if (r < 0)
+			return r;
 	}
 	return r;
 }
@@ -160,6 +173,15 @@ mark_all_dirty(struct watch_over *over)
 	over->retry_at = verify_now_ms();
 }
 
+/* What was refused as well: why it was may have passed, as with keys that come later than what they sealed. */
+static void
+judge_again(struct watch_over *over)
+{
+	for (size_t i = 0; i < over->count; i++)
+		memset(over->watched[i]->refused, 0, SEAL_HASH_LEN);
+	mark_all_dirty(over);
+}
+
 static void
 lose_agent(struct watch_over *over, const char *reason)
 {
@@ -181,9 +203,7 @@ relink(struct watch_over *over)
 		return;
 	if (r == 0) {
 		over->relink_at = 0;
-		for (size_t i = 0; i < over->count; i++) /* another agent may judge otherwise */
-			memset(over->watched[i]->refused, 0, SEAL_HASH_LEN);
-		mark_all_dirty(over);
+		judge_again(over); /* another agent may judge otherwise */
 		seal_log(SEAL_LOG_NOTICE, "agent_back");
 		return;
 	}
@@ -335,7 +355,7 @@ turn(struct watch_over *over)
 		read_watch(over);
 	now = verify_now_ms();
 	if (over->watch != NULL && over->period_at <= now) {
-		mark_all_dirty(over);
+		judge_again(over);
 		over->period_at = now + VERIFY_WATCH_PERIOD_MS;
 	}
 	if (over->relink_at != 0 && over->relink_at <= now)

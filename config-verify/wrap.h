@@ -29,7 +29,9 @@ struct wrap {
 	struct verify_token token;
 	struct verify_client *client;
 	struct verify_spec *spec;
-	char key[VERIFY_NAME_MAX + 1]; /* what the spec was sealed as */
+	char key[VERIFY_NAME_MAX + 1];     /* what the spec was sealed as */
+	uint64_t gens[VERIFY_MAX_OBJECTS]; /* of the spec's objects, until the start; 0: not met */
+	bool is_started;
 	struct wrap_files files[VERIFY_MAX_FILES];
 	struct verify_environment *environment;
 	struct verify_command command;
@@ -43,7 +45,10 @@ struct verify_meanwhile wrap_meanwhile(struct wrap *wrap);
 /* Connect (trying for wait_ms) and have the spec opened; the answer is taken by whoever wants it. */
 SEAL_CHECKED int wrap_link(struct wrap *wrap, uint32_t wait_ms, struct seal_secret **ret_spec,
 			   struct verify_binding *ret_binding, struct seal_err *err);
+/* Until the start, what it opens of an object is of one generation (wrap.gens), SEAL_E_CONFLICT otherwise. */
 struct verify_opener wrap_opener(struct wrap *wrap);
+/* Wait, seeing to signals; fails when they end us. */
+SEAL_CHECKED int wrap_pause(struct wrap *wrap, int ms, struct seal_err *err);
 
 /* ---- update.c: files, now and later ---- */
 

@@ -161,6 +161,7 @@ forget(struct wrap *wrap, struct seal_err *err)
 {
 	int r = verify_spec_forget(&wrap->spec, err);
 
+	wrap->is_started = true;
 	for (size_t i = 0; r == 0 && i < verify_spec_files_count(wrap->spec); i++)
 		wrap->files[i].files = verify_spec_files(wrap->spec, i);
 	verify_environment_free(SEAL_TAKE(wrap->environment));

@@ -59,12 +59,27 @@ agent_refused(struct agent_conn *conn, const char *why)
 			 SEAL_STR("reason", why), SEAL_U64("missed", missed));
 }
 
+/* What all callers of that one's container hold, or all strangers: what a stranger calls itself means nothing. */
+static size_t
+held_with(const struct agent_conn *conn)
+{
+	size_t held = 0;
+
+	for (const struct agent_conn *at = conn->agent->conns; at != NULL; at = at->next)
+		if (at->is_counted == conn->is_counted &&
+		    (!at->is_counted || strcmp(at->container, conn->container) == 0))
+			held += at->charged;
+	return held;
+}
+
 bool
 agent_charge(struct agent_conn *conn, size_t len)
 {
 	struct proxy_agent *agent = conn->agent;
+	const size_t held = held_with(conn);
 
-	if (agent->memory > 0 && len > PROXY_AGENT_MEMORY_MAX - agent->memory) {
+	if ((agent->memory > 0 && len > PROXY_AGENT_MEMORY_MAX - agent->memory) ||
+	    (held > 0 && held + len > PROXY_AGENT_SHARE_MAX)) {
 		conn->is_stalled = true;
 		return false;
 	}

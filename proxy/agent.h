@@ -30,6 +30,8 @@
 #define PROXY_AGENT_STRANGERS_MAX 16
 /* Bytes of requests and answers under way, of all callers together. */
 #define PROXY_AGENT_MEMORY_MAX (16u * 1024 * 1024)
+/* Of that, callers of one container, and strangers: who holds on to its own delays nobody else. */
+#define PROXY_AGENT_SHARE_MAX (PROXY_AGENT_MEMORY_MAX / 4)
 
 /* How long a stranger may take to prove who he is, and a caller over one request or answer. */
 #define PROXY_AGENT_HELLO_MS 5000

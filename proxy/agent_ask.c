@@ -121,6 +121,7 @@ open_spec(struct agent_conn *conn, const struct verify_request *request, struct 
 	SEAL_SCOPED(verify_spec_freep) struct verify_spec *spec = NULL;
 	struct verify_binding expect = { .gen = 0 };
 	enum agent_role role = AGENT_NO_ROLE;
+	uint64_t missed;
 	int r = find_part(conn, request, &expect, &role, err);
 
 	if (r == 0)
@@ -147,8 +148,10 @@ open_spec(struct agent_conn *conn, const struct verify_request *request, struct 
 		return r;
 	}
 	conn->role = role;
-	seal_log(role == AGENT_MAIN ? SEAL_LOG_INFO : SEAL_LOG_DEBUG, "spec_opened",
-		 SEAL_STR("container", conn->container), SEAL_STR("key", expect.key));
+	if (seal_log_may(&conn->agent->comings, 10, &missed))
+		seal_log(role == AGENT_MAIN ? SEAL_LOG_INFO : SEAL_LOG_DEBUG, "spec_opened",
+			 SEAL_STR("container", conn->container), SEAL_STR("key", expect.key),
+			 SEAL_U64("missed", missed));
 	return 0;
 }
 

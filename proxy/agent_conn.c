@@ -244,11 +244,14 @@ take_request(struct agent_conn *conn, const struct seal_secret *text)
 	struct agent_reply reply = { .text = SEAL_BYTES(VERIFY_SEALED_MAX) };
 	struct verify_request request = { .kind = VERIFY_ASK_STATUS };
 	struct seal_err err = { 0 };
+	uint64_t missed;
 
 	if (verify_request_parse(&request, seal_secret_peek(text), seal_secret_len(text), &err) <
 	    0) {
-		seal_log(SEAL_LOG_WARN, "agent_not_understood",
-			 SEAL_STR("container", conn->container), SEAL_STR("reason", err.text));
+		if (seal_log_may(&conn->agent->nonsense, 5, &missed))
+			seal_log(SEAL_LOG_WARN, "agent_not_understood",
+				 SEAL_STR("container", conn->container),
+				 SEAL_STR("reason", err.text), SEAL_U64("missed", missed));
 		step(conn, AGENT_EV_END);
 		return;
 	}
@@ -295,11 +298,13 @@ frame_max(const struct agent_conn *conn)
 static size_t
 bytes_missing(struct agent_conn *conn)
 {
-	struct seal_reader head = { .at = conn->in.data, .end = conn->in.data + VERIFY_FRAME_HEAD };
+	struct seal_reader head;
 	size_t len;
 
-	if (conn->in.len < VERIFY_FRAME_HEAD)
+	if (conn->in.len < VERIFY_FRAME_HEAD) /* then data may be NULL */
 		return VERIFY_FRAME_HEAD - conn->in.len;
+	head = (struct seal_reader){ .at = conn->in.data,
+				     .end = conn->in.data + VERIFY_FRAME_HEAD };
 	len = seal_get_u32(&head);
 	if (len == 0 || len > frame_max(conn))
 		return SIZE_MAX;
@@ -456,8 +461,11 @@ agent_conn_new(struct proxy_agent *agent, int fd, struct seal_err *err)
 void
 agent_conn_free(struct agent_conn *conn)
 {
-	if (conn->role == AGENT_MAIN)
-		seal_log(SEAL_LOG_INFO, "container_left", SEAL_STR("container", conn->container));
+	uint64_t missed;
+
+	if (conn->role == AGENT_MAIN && seal_log_may(&conn->agent->comings, 10, &missed))
+		seal_log(SEAL_LOG_INFO, "container_left", SEAL_STR("container", conn->container),
+			 SEAL_U64("missed", missed));
 	delist(conn);
 	release_frames(conn);
 	seal_watch_free(conn->watch);

@@ -77,6 +77,8 @@ struct proxy_agent {
 	struct proxy_agent_counters counters;
 	struct seal_log_limit refusals;
 	struct seal_log_limit failures;
+	struct seal_log_limit nonsense;
+	struct seal_log_limit comings; /* and goings */
 };
 
 /* ---- agent.c ---- */

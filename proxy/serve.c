@@ -147,6 +147,10 @@ start_health(struct app *app, struct seal_err *err)
 	return app->config->has_health ? seal_health_new(&app->health, app->loop, &config, err) : 0;
 }
 
+/*
+ * The folder is everybody's in the pod, and whoever has put something where the agent's socket belongs can keep
+ * containers from starting.  It cannot keep the others' traffic from flowing.
+ */
 static int
 start_agent(struct app *app, struct seal_err *err)
 {
@@ -159,9 +163,16 @@ start_agent(struct app *app, struct seal_err *err)
 		.arg = app,
 	};
 
+	int r;
+
 	if (!is_sealed(app) || !app->config->has_agent)
 		return 0;
-	return proxy_agent_new(&app->agent, &config, err);
+	r = proxy_agent_new(&app->agent, &config, err);
+	if (r != SEAL_E_CONFLICT)
+		return r;
+	seal_log(SEAL_LOG_ERROR, "no_agent", SEAL_STR("reason", err->text));
+	*err = (struct seal_err){ 0 };
+	return 0;
 }
 
 static int

@@ -303,6 +303,57 @@ wrap
 ends_with 0 "a proxy that is late"
 [ -e "$OUT/ran" ] || fail "it did not run"
 
+say "a hook that is quicker than its application asks again"
+stop agent
+agent_up agent seed early
+before=$(count_lines "$LOGS/agent.log" '^asked 1 ')
+probe '["/bin/sh", "-c", "echo ran >/out/ran"]' postStart
+rm -f "$OUT"/*
+wrap
+ends_with 0 "a hook that came early"
+[ "$(count_lines "$LOGS/agent.log" '^asked 1 ')" = $((before + 3)) ] || fail "asked: $(tail -4 "$LOGS/agent.log")"
+
+say "variables and files are of one version"
+stop agent
+agent_up agent seed
+version 12 20 MARKED-twenty
+runs 'cat /run/target/a >/out/ran; echo "$V" >>/out/ran' \
+	'"env": [{"name": "V", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "b"}}}]' \
+	'"files": [{"source": "/src", "target": "/run/target", "objects": [{"kind": "ConfigMap", "name": "m"}]}]'
+wrap "SEAL_ENV_0=$(value MARKED-twenty-b ConfigMap m b '' 20 2)"
+ends_with 0 "one version"
+refused "a variable newer than the files" 'two versions' "SEAL_ENV_0=$(value MARKED-newer ConfigMap m b '' 21 2)"
+
+say "no memory is mounted in the place of another"
+version 13 22 MARKED-twenty-two
+cp -a "$SRC" "$(pod_path app /src2)"
+on app mkdir -p /run/other
+runs 'echo ran >/out/ran' '' '"files": [
+	{"source": "/src", "target": "/run/target", "objects": [{"kind": "ConfigMap", "name": "m"}]},
+	{"source": "/src2", "target": "/run/other", "objects": [{"kind": "ConfigMap", "name": "m"}]}]'
+on app mount --bind /run/target /run/other
+refused "one memory for two volumes" 'one memory'
+on app umount /run/other
+on app mount -t tmpfs tmpfs /run/other
+wrap
+ends_with 0 "a memory for each"
+on app umount /run/other
+
+say "an update that could not be made is made later, without being told"
+runs 'echo up >/out/up; exec sleep 90' '' \
+	'"files": [{"source": "/src", "target": "/run/target", "objects": [{"kind": "ConfigMap", "name": "m"}]}]'
+rm -f "$OUT"/*
+start app wrapped env -i "$WRAP" "$SPEC"
+wait_for 20 "the application" test -e "$OUT/up"
+start app holder flock --no-fork /run/target sleep 60
+sleep 0.5
+before=$(count_lines "$LOGS/wrapped.log" 'event="?update_refused')
+version 14 23 MARKED-twenty-three
+wait_for 20 "the update to be refused" sent_back $((before + 1))
+stop holder KILL
+wait_for 45 "the update after all" says MARKED-twenty-three-aMARKED-twenty-three-b
+stop wrapped
+
 say "a signal ends the waiting"
 stop agent
 on app rm -f "$SOCKET"

@@ -300,7 +300,17 @@ seal_pod "$WORK/six" '{"health":"9901"}'
 sealed_up "$WORK/six/proxy-seal-proxy"
 expect_agent "it is ready" 'done' token-app ready=5000
 stop proxy-web
+
+say "who sits where the agent's socket belongs does not stop the traffic"
+seal_pod "$WORK/seven"
+on web mkdir "$SOCKET"
+: >"$LOG"
+sealed_up "$WORK/seven/proxy-seal-proxy"
+wait_port web 6379
+expect_line "$LOG" 'level=error event=no_agent .*agent.sock exists'
+stop proxy-web
+on web rmdir "$SOCKET"
 on web rmdir /run/seal
-sealed_refused "memory volume" "$WORK/six/proxy-seal-proxy"
+sealed_refused "memory volume" "$WORK/seven/proxy-seal-proxy"
 
 ! grep -rlE 'marker-' "$LOGS" | grep -q . || fail "a value is in a log: $(grep -rhoE '.{60}marker-.*' "$LOGS" | head -n 3)"

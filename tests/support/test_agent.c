@@ -34,7 +34,8 @@ static const char usage[] =
 	"input)\n"
 	"       test-agent serve SEED SOCKET [MANNER]\n"
 	"MANNER: good; late (ready after a second); silent; reflect (returns what it gets);\n"
-	"        noproof (a proof that is none); garbage; close (after the hello)\n";
+	"        noproof (a proof that is none); garbage; close (after the hello);\n"
+	"        early (says \"not yet\" to a spec, twice)\n";
 
 struct seen {
 	char object[VERIFY_OBJECT_MAX];
@@ -176,7 +177,11 @@ open_spec(struct link *link, const struct verify_request *request, struct seal_s
 	  struct verify_answer *answer, struct seal_err *err)
 {
 	struct verify_binding expect = { .ns = NS, .kind = "Pod", .name = "web", .gen = 1 };
+	static unsigned times;
 	int r;
+
+	if (strcmp(manner, "early") == 0 && times++ < 2)
+		return seal_fail(err, SEAL_E_TIMEOUT, "it does not run yet");
 
 	memcpy(expect.container, link->token.container, sizeof(expect.container));
 	r = open_one(&expect, request, ret_plain, answer, err);
@@ -323,7 +328,7 @@ serve_link(int fd)
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes frame = SEAL_BYTES(VERIFY_FRAME_MAX);
 	struct link link = { .fd = fd, .in = SEAL_BYTES(2 * VERIFY_FRAME_MAX) };
 	const bool is_bad = strcmp(manner, "good") != 0 && strcmp(manner, "late") != 0 &&
-			    strcmp(manner, "noproof") != 0;
+			    strcmp(manner, "early") != 0 && strcmp(manner, "noproof") != 0;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 	if (!next_frame(&link, &frame))

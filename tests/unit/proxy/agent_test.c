@@ -913,6 +913,39 @@ Test(agent, opens_a_value_as_large_as_they_come_and_an_empty_one)
 	leave(&app);
 }
 
+/* Of long frames that it never sends; as many callers as it takes to fill all memory there is. */
+Test(agent, lets_no_container_hold_the_memory_of_another)
+{
+	static const uint8_t head[VERIFY_FRAME_HEAD] = { 0x00, 0x1f, 0xff, 0xff };
+	struct caller greedy[PROXY_AGENT_MEMORY_MAX / VERIFY_FRAME_MAX + 1];
+	struct verify_binding at = sealed_at("ConfigMap", "app", "a", 3);
+	char *large = malloc(VERIFY_PLAIN_MAX + 1);
+	struct caller app = start("app");
+	uint64_t begin;
+	char *value;
+
+	cr_assert_not_null(large);
+	memset(large, 'x', VERIFY_PLAIN_MAX);
+	large[VERIFY_PLAIN_MAX] = '\0';
+	value = sealed_value(rig.owner, &at, large);
+	for (size_t i = 0; i < SEAL_COUNT(greedy); i++) {
+		greedy[i] = come("other");
+		cr_assert_eq(ask_plain(&greedy[i], VERIFY_ASK_STATUS, 0), 0);
+		write_all(greedy[i].fd, head, sizeof(head));
+	}
+	call(look);
+	begin = seal_loop_now_us();
+	cr_assert_eq(ask_sealed(&app, VERIFY_ASK_OPEN, "ConfigMap/app", "a", value), 0);
+	cr_expect_eq(app.answer.data_len, VERIFY_PLAIN_MAX);
+	cr_expect_lt(seal_loop_now_us() - begin, PROXY_AGENT_FRAME_MS * 1000 / 2);
+	for (size_t i = 0; i < SEAL_COUNT(greedy); i++)
+		leave(&greedy[i]);
+	leave(&app);
+	wait_for_callers(0);
+	free(value);
+	free(large);
+}
+
 /* ---- The rest ---- */
 
 Test(agent, tells_when_the_proxy_is_ready)
