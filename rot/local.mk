@@ -25,7 +25,7 @@ noinst_HEADERS += %D%/wire/wire.h %D%/wire/wire_internal.h %D%/client/client.h %
 noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h
 %C%_librotinject_a_SOURCES = %D%/inject/manifest.c %D%/inject/item.c %D%/inject/rules.c %D%/inject/report.c \
 	%D%/inject/plan.c %D%/inject/seen.c %D%/inject/base64.c %D%/inject/again.c \
-	%D%/inject/object.c %D%/inject/restore.c %D%/inject/restore_object.c %D%/inject/unknown.c \
+	%D%/inject/object.c %D%/inject/restore.c %D%/inject/restore_object.c %D%/inject/shape.c %D%/inject/unknown.c \
 	%D%/inject/pod.c %D%/inject/container.c %D%/inject/env.c %D%/inject/mounts.c %D%/inject/volumes.c %D%/inject/contents.c \
 	%D%/inject/probes.c %D%/inject/images.c %D%/inject/listeners.c %D%/inject/public.c %D%/inject/sidecar.c \
 	%D%/inject/restore_pod.c

@@ -218,6 +218,16 @@ seal_tree_where(const struct seal_tree *tree, const struct seal_tree_node *node,
 			       find_path(node, path));
 }
 
+void
+seal_tree_place(const struct seal_tree *tree, const struct seal_tree_node *node, char *out,
+		size_t size)
+{
+	if (node == NULL || node->line == 0)
+		(void)snprintf(out, size, "%.128s", tree->name);
+	else
+		(void)snprintf(out, size, "%.128s:%u:%u", tree->name, node->line, node->column);
+}
+
 int
 seal_tree_err(const struct seal_tree *tree, const struct seal_tree_node *node, struct seal_err *err,
 	      enum seal_code code, const char *fmt, ...)

@@ -89,6 +89,9 @@ int seal_tree_err(const struct seal_tree *tree, const struct seal_tree_node *nod
 /* The same place as text ("name:line:column: $.path"), for notes. */
 void seal_tree_where(const struct seal_tree *tree, const struct seal_tree_node *node, char *out,
 		     size_t size);
+/* "name:line:column" alone, which costs the same however long the list is that it stands in. */
+void seal_tree_place(const struct seal_tree *tree, const struct seal_tree_node *node, char *out,
+		     size_t size);
 
 /* ---- Changing.  New nodes belong to the tree; failure sticks and comes out of seal_tree_write. ---- */
 

@@ -226,6 +226,26 @@ has_pair(const char *at, const char *end)
 	return false;
 }
 
+/*
+ * Where the library sees a line's end in a string of JSON, which has none, and changes it: U+0085, and a blank
+ * beside U+2028 or U+2029.
+ */
+static const char *
+find_break(const char *begin, const char *end)
+{
+	for (const char *at = begin; at < end; at++) {
+		size_t left = (size_t)(end - at);
+
+		if (left > 1 && memcmp(at, "\xc2\x85", 2) == 0)
+			return at;
+		if (left > 3 &&
+		    (memcmp(at, "\xe2\x80\xa8", 3) == 0 || memcmp(at, "\xe2\x80\xa9", 3) == 0) &&
+		    (at[3] == ' ' || (at > begin && at[-1] == ' ')))
+			return at;
+	}
+	return NULL;
+}
+
 static size_t
 put_letter(char *out, long high, long low)
 {
@@ -265,6 +285,12 @@ copy(struct tree_pairs *pairs, const char *from, const char *to)
 static int
 copy_json(struct tree_pairs *pairs, const char *at, const char *to, struct seal_err *err)
 {
+	if (find_break(at, to) != NULL)
+		return seal_fail(
+			err, SEAL_E_FORMAT,
+			"JSON with U+0085, U+2028 or U+2029 in a string, which is one "
+			"text to readers of JSON and another to those of YAML: write it as "
+			"\\u0085, \\u2028 or \\u2029");
 	while (at < to) {
 		const char *escape = memchr(at, '\\', (size_t)(to - at));
 		long unit = escape == NULL ? -1 : escaped_unit(escape, to);
@@ -294,7 +320,7 @@ tree_pairs_replace(struct tree_pairs *pairs, const char *text, size_t len, struc
 {
 	const char *at = text, *end = text + len;
 
-	if (!has_pair(text, end))
+	if (!has_pair(text, end) && find_break(text, end) == NULL)
 		return 0;
 	pairs->text = malloc(len);
 	if (pairs->text == NULL)

@@ -301,7 +301,7 @@ begin(struct seal_tree_stream *stream, struct seal_err *err)
 	r = tree_pairs_replace(&stream->pairs, stream->text + stream->bom_len,
 			       stream->len - stream->bom_len, err);
 	if (r < 0)
-		return r;
+		return seal_note(err, r, "%.128s", stream->name);
 	if (!yaml_parser_initialize(&stream->parser))
 		return seal_fail_memory(err);
 	yaml_parser_set_encoding(&stream->parser, YAML_UTF8_ENCODING);

@@ -105,34 +105,43 @@ cli_write_files(int dirfd, const struct cli_file *files, size_t file_count, stru
 /* ---- Standard input, or a file ---- */
 
 static int
-read_stdin(struct seal_bytes *out, struct seal_err *err)
+read_stream(struct seal_bytes *out, int fd, const char *name, struct seal_err *err)
 {
 	uint8_t piece[16 * 1024];
 	ssize_t n;
 	int r = 0;
 
 	do {
-		n = read(STDIN_FILENO, piece, sizeof(piece));
+		n = read(fd, piece, sizeof(piece));
 		if (n > 0)
 			r = seal_bytes_append(out, piece, (size_t)n, err);
 	} while (r == 0 && (n > 0 || (n < 0 && errno == EINTR)));
 	seal_wipe(piece, sizeof(piece));
 	if (r < 0)
 		return r;
-	return n < 0 ? seal_fail_errno(err, errno, "standard input") : 0;
+	return n < 0 ? seal_fail_errno(err, errno, "%s", name) : 0;
 }
 
 int
 cli_read_input(struct seal_bytes *out, const char *path, struct seal_err *err)
 {
+	bool is_stdin = path == NULL || strcmp(path, "-") == 0;
+	const char *name = is_stdin ? "standard input" : path;
+	SEAL_SCOPED(seal_closep) int pipe = -1;
+	struct stat st;
 	int r;
 
-	if (path != NULL && strcmp(path, "-") != 0)
+	/* A shell's <(command) is a pipe with a name. */
+	if (!is_stdin && (stat(path, &st) < 0 || !S_ISFIFO(st.st_mode)))
 		return seal_fs_read(out, AT_FDCWD, path, out->max, err);
-	r = read_stdin(out, err);
-	return r == SEAL_E_LIMIT
-		       ? seal_fail(err, r, "standard input is longer than %zu bytes", out->max)
-		       : r;
+	if (!is_stdin) {
+		pipe = open(path, O_RDONLY | O_CLOEXEC);
+		if (pipe < 0)
+			return seal_fail_errno(err, errno, "'%s'", path);
+	}
+	r = read_stream(out, is_stdin ? STDIN_FILENO : pipe, name, err);
+	return r == SEAL_E_LIMIT ? seal_fail(err, r, "%s is longer than %zu bytes", name, out->max)
+				 : r;
 }
 
 /* ---- A directory, all or nothing ---- */

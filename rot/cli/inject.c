@@ -106,18 +106,32 @@ report(const struct cli *cli, const struct inject_report *made, struct seal_err 
 	return cli_report_explain(cli, made, has_stdout ? stderr : stdout, err);
 }
 
+/* Nothing is what a pipe carries whose other end failed. */
+static int
+check_any(const struct inject_report *made, struct seal_err *err)
+{
+	return made->objects > 0 ? 0
+				 : seal_fail(err, SEAL_E_MISSING,
+					     "there is no object in the manifests: did what wrote "
+					     "them fail?");
+}
+
 static int
 inject(struct cli *cli, const struct inject_options *options, const struct cli_manifests *manifests,
        struct inject_report *made, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes out = SEAL_BYTES(INJECT_MAX_OUT);
-	int r = inject_manifests(options, manifests->inputs, manifests->count, &out, made, err);
+	int r = cli->opt.dry_run ? 0 : cli_manifests_check(cli, err);
 
+	if (r == 0)
+		r = inject_manifests(options, manifests->inputs, manifests->count, &out, made, err);
+	if (r == 0)
+		r = check_any(made, err);
 	if (r < 0)
 		return r;
 	/* First the output: a report of what is not there would be no help. */
 	if (!cli->opt.dry_run)
-		r = cli_manifests_write(cli, &out, err);
+		r = cli_manifests_write(cli, &out, 0644, err);
 	return r < 0 ? r : report(cli, made, err);
 }
 
@@ -155,11 +169,15 @@ cli_unseal_manifests(struct cli *cli, struct seal_err *err)
 
 	if (cli->arg_count > 0)
 		return seal_fail(err, SEAL_E_USAGE, "one value, or manifests with -f: not both");
-	r = cli_manifests_read(&manifests, &cli->opt.filenames, cli->opt.recursive, err);
+	r = cli_manifests_check(cli, err);
+	if (r == 0)
+		r = cli_manifests_read(&manifests, &cli->opt.filenames, cli->opt.recursive, err);
 	if (r == 0)
 		r = inject_restore(&options, manifests.inputs, manifests.count, &out, &made, err);
 	if (r == 0)
-		r = cli_manifests_write(cli, &out, err);
+		r = check_any(&made, err);
+	if (r == 0) /* in clear: for its owner alone */
+		r = cli_manifests_write(cli, &out, 0600, err);
 	if (r == 0)
 		cli_report_notes(&made);
 	return r;

@@ -22,9 +22,11 @@ void cli_manifests_release(struct cli_manifests *manifests);
 /* A file, "-", or a folder, of which *.yaml, *.yml and *.json are read in the order of their names. */
 SEAL_CHECKED int cli_manifests_read(struct cli_manifests *manifests, const struct seal_strv *paths,
 				    bool recursive, struct seal_err *err);
+/* May the output be written?  Asked before sealing, which makes stale what was sealed before. */
+SEAL_CHECKED int cli_manifests_check(const struct cli *cli, struct seal_err *err);
 /* To standard output, or whole into a file (replaced) that --out names. */
 SEAL_CHECKED int cli_manifests_write(const struct cli *cli, const struct seal_bytes *out,
-				     struct seal_err *err);
+				     mode_t mode, struct seal_err *err);
 
 /* ---- inject_images.c ---- */
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fs/fs.h"
 #include "base/yaml/tree.h"
@@ -166,24 +167,64 @@ cli_manifests_read(struct cli_manifests *manifests, const struct seal_strv *path
 
 /* ---- The output ---- */
 
-int
-cli_manifests_write(const struct cli *cli, const struct seal_bytes *out, struct seal_err *err)
+/* The folder of the output, opened, and the output's name in it. */
+static int
+open_parent(const char *path, int *ret_dirfd, const char **ret_name, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_closep) int dirfd = -1;
-	const char *path = cli->opt.out;
-	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+	const char *slash = strrchr(path, '/');
 	char parent[PATH_MAX] = ".";
+	int r;
 
-	if (path == NULL || strcmp(path, "-") == 0)
-		return cli_write_out(seal_bytes_str(out), out->len, err);
 	if (strlen(path) >= sizeof(parent) || path[0] == '\0' ||
 	    (slash != NULL && slash[1] == '\0'))
 		return seal_fail(err, SEAL_E_USAGE, "'%.64s' is no name of a file", path);
 	if (slash != NULL)
 		(void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path) + 1, path);
-	dirfd = seal_fs_open_dir(parent, SEAL_FS_ANY, err);
-	if (dirfd < 0)
-		return dirfd;
-	return seal_fs_write(dirfd, slash != NULL ? slash + 1 : path, seal_bytes_str(out), out->len,
-			     0644, true, err);
+	r = seal_fs_open_dir(parent, SEAL_FS_ANY, err);
+	if (r < 0)
+		return r;
+	*ret_dirfd = r;
+	*ret_name = slash != NULL ? slash + 1 : path;
+	return 0;
+}
+
+int
+cli_manifests_check(const struct cli *cli, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int dirfd = -1;
+	const char *path = cli->opt.out;
+	const char *name = NULL;
+	struct stat st;
+	int r;
+
+	if (path == NULL || strcmp(path, "-") == 0)
+		return 0;
+	r = open_parent(path, &dirfd, &name, err);
+	if (r < 0)
+		return r;
+	if (faccessat(dirfd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return seal_fail_errno(err, errno, "'%s' cannot be written", path);
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) &&
+	    !S_ISLNK(st.st_mode))
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "'%s' is not a regular file: it is not replaced (without -o, "
+				 "standard output)",
+				 path);
+	return 0;
+}
+
+int
+cli_manifests_write(const struct cli *cli, const struct seal_bytes *out, mode_t mode,
+		    struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int dirfd = -1;
+	const char *path = cli->opt.out;
+	const char *name = NULL;
+	int r;
+
+	if (path == NULL || strcmp(path, "-") == 0)
+		return cli_write_out(seal_bytes_str(out), out->len, err);
+	r = open_parent(path, &dirfd, &name, err);
+	return r < 0 ? r
+		     : seal_fs_write(dirfd, name, seal_bytes_str(out), out->len, mode, true, err);
 }

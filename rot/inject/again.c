@@ -309,5 +309,14 @@ inject_pod_again(const struct inject_item *item, const struct seal_tree_node *sp
 		     at = seal_tree_next_of(at))
 			r = look_at_container(&count, rules, at, err);
 	}
-	return r < 0 ? r : judge(&count, err);
+	if (r == 0)
+		r = judge(&count, err);
+	/* They left with the first injection: whoever wrote them since means to change something. */
+	if (r > 0 && (rules->inbound != NULL || rules->outbound != NULL || rules->public != NULL ||
+		      rules->proxy_config != NULL))
+		return inject_fail(item, inject_get(item->root, "metadata"), err, SEAL_E_REFUSED,
+				   "listeners in annotations, but %s was sealed before: inject the "
+				   "original",
+				   item->label);
+	return r;
 }

@@ -288,7 +288,9 @@ each_container(struct inject_pod *pod, struct seal_tree_node *node, bool is_init
 	if (seal_tree_kind(node) != SEAL_TREE_MAP)
 		return inject_fail(pod->item, node, err, SEAL_E_FORMAT,
 				   "a container must be a map");
-	r = inject_member_text(pod->item, node, "name", &container.name, err);
+	r = inject_check_shape(pod->item, node, INJECT_SHAPE_CONTAINER, err);
+	if (r == 0)
+		r = inject_member_text(pod->item, node, "name", &container.name, err);
 	if (r == 0)
 		r = check_name(&container, names, err);
 	return r < 0 ? r : transform(&container, err);

@@ -100,6 +100,7 @@ struct inject_report {
 	size_t line_count;
 	size_t sealed; /* values */
 	size_t documents;
+	size_t objects; /* lists count, too */
 	size_t changed; /* documents */
 };
 void inject_report_release(struct inject_report *report);

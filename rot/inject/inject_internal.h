@@ -16,8 +16,11 @@
 #include "config-verify/spec.h"
 #include "rot/inject/inject.h"
 
-#define INJECT_ANNOTATION    "seal-control.io/"
-#define INJECT_LAST_APPLIED  "kubectl.kubernetes.io/last-applied-configuration"
+#define INJECT_ANNOTATION "seal-control.io/"
+/* Where tools keep the whole object as it was applied: kubectl, kapp, Rancher. */
+#define INJECT_COPIES                                                                              \
+	"kubectl.kubernetes.io/last-applied-configuration", "kapp.k14s.io/original",               \
+		"objectset.rio.cattle.io/applied"
 #define INJECT_RUN_DIR       "/run/seal"
 #define INJECT_PLACE_DIR     "/run/seal-place"
 #define INJECT_RUN_VOLUME    "seal-run"
@@ -29,9 +32,13 @@
 #define INJECT_TOKEN_PATH    "/etc/seal/token"
 #define INJECT_HEALTH_PORT   15020
 /* Every namespace has it, made by the cluster, in clear. */
-#define INJECT_ROOT_CA      "kube-root-ca.crt"
-#define INJECT_MAX_NESTING  4 /* lists in lists */
-#define INJECT_WHAT_MAX     384
+#define INJECT_ROOT_CA     "kube-root-ca.crt"
+#define INJECT_MAX_NESTING 4 /* lists in lists */
+#define INJECT_WHAT_MAX    384
+#define INJECT_MAX_VOLUMES                                                                         \
+	1024 /* of a pod, and mounts of a container: each is compared with each */
+#define INJECT_MAX_NAMES    4096           /* in an annotation */
+#define INJECT_MAX_NOTE     (256u * 1024)  /* characters of all annotations that Kubernetes takes */
 #define INJECT_OBJECT_LIMIT (1024u * 1024) /* what Kubernetes takes */
 #define INJECT_PLACEHOLDER  64
 
@@ -222,8 +229,27 @@ struct inject_member {
 };
 const struct inject_member *inject_members(const struct inject_item *item);
 
+/* ---- shape.c ---- */
+
+enum inject_shape {
+	INJECT_SHAPE_CONFIG_MAP,
+	INJECT_SHAPE_SECRET,
+	INJECT_SHAPE_LIST,
+	INJECT_SHAPE_CONTAINER,
+	INJECT_SHAPE_LIFECYCLE,
+	INJECT_SHAPE_HANDLER,
+	INJECT_SHAPE_EXEC,
+};
+/* Are all members of the map, if it is one, known to Kubernetes there? */
+SEAL_CHECKED int inject_check_shape(const struct inject_item *item,
+				    const struct seal_tree_node *map, enum inject_shape shape,
+				    struct seal_err *err);
+
 /* ---- unknown.c ---- */
 
+/* Nothing beside these two parts of the object may hold containers, or objects with values. */
+SEAL_CHECKED int inject_check_beside(struct inject_item *item, const struct seal_tree_node *one,
+				     const struct seal_tree_node *other, struct seal_err *err);
 SEAL_CHECKED int inject_unknown(struct inject_item *item, struct seal_err *err);
 
 /* ---- pod.c ---- */

@@ -277,12 +277,15 @@ inject_item_once(struct inject_item *item, struct seal_err *err)
 void
 inject_drop_copies(struct inject_item *item)
 {
+	static const char *const copies[] = { INJECT_COPIES };
 	struct seal_tree_node *notes = inject_path(item->root, "metadata", "annotations", NULL);
 
-	if (inject_get(notes, INJECT_LAST_APPLIED) == NULL)
-		return;
-	inject_note(item, notes, INJECT_CHANGED, "it repeats the object in clear",
-		    "annotation %s removed", INJECT_LAST_APPLIED);
-	seal_tree_remove(notes, INJECT_LAST_APPLIED);
-	item->changed = true;
+	for (size_t i = 0; i < SEAL_COUNT(copies); i++) {
+		if (inject_get(notes, copies[i]) == NULL)
+			continue;
+		inject_note(item, notes, INJECT_CHANGED, "it repeats the object in clear",
+			    "annotation %s removed", copies[i]);
+		seal_tree_remove(notes, copies[i]);
+		item->changed = true;
+	}
 }

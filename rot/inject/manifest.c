@@ -62,6 +62,8 @@ walk_list(const struct inject_item *list, struct seal_tree_node *items, unsigned
 
 	if (depth >= INJECT_MAX_NESTING)
 		return inject_fail(list, items, err, SEAL_E_LIMIT, "lists in lists in lists");
+	if (strcmp(list->api, "v1") == 0)
+		r = inject_check_shape(list, list->root, INJECT_SHAPE_LIST, err);
 	(void)snprintf(name.kind, sizeof(name.kind), "%.*s", (int)len, list->kind);
 	for (struct seal_tree_node *at = seal_tree_first(items); r == 0 && at != NULL;
 	     at = seal_tree_next_of(at))
@@ -107,6 +109,7 @@ walk_node(struct inject_run *run, struct seal_tree *tree, struct seal_tree_node 
 
 	if (r < 0)
 		return r;
+	run->report->objects++;
 	items = inject_get(node, "items");
 	if (is_list(item.kind) && items != NULL && seal_tree_kind(items) == SEAL_TREE_LIST)
 		return walk_list(&item, items, depth, ret_changed, err);

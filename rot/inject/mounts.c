@@ -283,6 +283,10 @@ read_mount(struct inject_container *container, const struct seal_tree_node *node
 		r = read_sub(container, &mount, err);
 	if (r < 0)
 		return r;
+	if (mount.volume->is_sealed && seal_json_count(container->files) == VERIFY_MAX_FILES)
+		return inject_fail(container->pod->item, node, err, SEAL_E_LIMIT,
+				   "%s '%s' mounts sealed files in more than %d places",
+				   container->label, container->name, VERIFY_MAX_FILES);
 	if (mount.volume->is_sealed)
 		return replace_mount(container, &mount, err);
 	seal_tree_set_in_json(node, container->mounts, NULL);
@@ -297,16 +301,16 @@ inject_mounts(struct inject_container *container, struct seal_err *err)
 	int r = inject_member_list(container->pod->item, container->node, "volumeMounts", &list,
 				   err);
 
+	if (r == 0 && list != NULL && seal_tree_count(list) > INJECT_MAX_VOLUMES)
+		return inject_fail(container->pod->item, list, err, SEAL_E_LIMIT,
+				   "%s '%s' has more than %d mounts", container->label,
+				   container->name, INJECT_MAX_VOLUMES);
 	if (r == 0 && list != NULL)
 		for (struct seal_tree_node *at = seal_tree_first(list); r == 0 && at != NULL;
 		     at = seal_tree_next_of(at))
 			r = read_mount(container, at, &paths, err);
 	if (r < 0)
 		return r;
-	if (seal_json_count(container->files) > VERIFY_MAX_FILES)
-		return inject_fail(container->pod->item, list, err, SEAL_E_LIMIT,
-				   "%s '%s' mounts sealed files in more than %d places",
-				   container->label, container->name, VERIFY_MAX_FILES);
 	add_mount(container->mounts, INJECT_RUN_VOLUME, INJECT_RUN_DIR, NULL, true);
 	if (seal_json_count(container->place_paths) > 0)
 		add_mount(container->place_mounts, INJECT_RUN_VOLUME, INJECT_RUN_DIR, NULL, true);

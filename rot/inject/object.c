@@ -204,7 +204,12 @@ inject_object(struct inject_item *item, struct seal_err *err)
 			    "%s of type %s in clear", item->kind, type);
 		return 0;
 	}
-	r = inject_object_again(item, err);
+	r = inject_check_shape(item, item->root,
+			       strcmp(item->kind, "Secret") == 0 ? INJECT_SHAPE_SECRET
+								 : INJECT_SHAPE_CONFIG_MAP,
+			       err);
+	if (r == 0)
+		r = inject_object_again(item, err);
 	if (r < 0)
 		return r;
 	return r > 0 ? 0 : seal_members(item, err);

@@ -119,7 +119,7 @@ keep_list(struct inject_pod *pod, const char *member)
 /* They say who speaks with whom, or repeat the object in clear. */
 static const char *const consumed[] = { INJECT_ANNOTATION "inbound", INJECT_ANNOTATION "outbound",
 					INJECT_ANNOTATION "public",
-					INJECT_ANNOTATION "proxy-config", INJECT_LAST_APPLIED };
+					INJECT_ANNOTATION "proxy-config", INJECT_COPIES };
 
 static void
 consume(struct inject_pod *pod, struct seal_tree_node *meta, const char *member)
@@ -130,18 +130,19 @@ consume(struct inject_pod *pod, struct seal_tree_node *meta, const char *member)
 	for (size_t i = 0; i < SEAL_COUNT(consumed); i++) {
 		const struct seal_tree_node *note = inject_get(notes, consumed[i]);
 		size_t len = 0;
+		bool fits;
 
-		if (note == NULL || seal_tree_kind(note) != SEAL_TREE_STRING)
+		if (note == NULL)
 			continue;
 		(void)seal_tree_text(note, &len);
+		fits = seal_tree_kind(note) == SEAL_TREE_STRING && len <= MAX_KEPT_NOTE;
 		if (kept == NULL)
 			kept = seal_json_set_object(pod->kept, member);
-		if (len <= MAX_KEPT_NOTE)
+		if (fits)
 			seal_tree_set_in_json(note, kept, consumed[i]);
-		inject_note(pod->item, note, len <= MAX_KEPT_NOTE ? INJECT_SEALED : INJECT_CHANGED,
-			    len <= MAX_KEPT_NOTE
-				    ? NULL
-				    : "removed, and too long to be kept for seal unseal",
+		inject_note(pod->item, note, fits ? INJECT_SEALED : INJECT_CHANGED,
+			    fits ? NULL
+				 : "removed, and no text, or too long to be kept for seal unseal",
 			    "annotation %s", consumed[i]);
 		seal_tree_remove(notes, consumed[i]);
 	}
@@ -181,6 +182,9 @@ transform(struct inject_pod *pod, struct seal_err *err)
 
 	if (r == 0)
 		r = check_pod(pod, err);
+	if (r == 0)
+		r = inject_check_beside(item, inject_get(pod->spec, "containers"),
+					inject_get(pod->spec, "initContainers"), err);
 	if (r < 0)
 		return r;
 	pod_init(pod);
@@ -196,6 +200,13 @@ transform(struct inject_pod *pod, struct seal_err *err)
 		consume(pod, pod->meta, "annotations");
 	consume(pod, inject_get(item->root, "metadata"), "objectAnnotations");
 	return inject_sidecar(pod, err);
+}
+
+static bool
+is_exempt(const struct inject_pod *pod)
+{
+	return pod->rules.exempt || inject_is_exempt(pod->item) ||
+	       pod->item->run->options->only == INJECT_SEAL;
 }
 
 /* 1: there is nothing to do; 0: there is. */
@@ -229,6 +240,10 @@ inject_pod(struct inject_item *item, struct seal_err *err)
 	if (r < 0)
 		return r;
 	if (!has_pod) {
+		if (!is_exempt(&pod))
+			r = inject_check_beside(item, NULL, NULL, err);
+		if (r < 0)
+			return r;
 		inject_note(item, item->root, INJECT_UNCHANGED, "it has no pod template", "%s",
 			    item->kind);
 		inject_drop_copies(item);

@@ -42,8 +42,10 @@ seal_exec(struct inject_container *container, struct seal_tree_node *exec, const
 	SEAL_SCOPED(seal_json_freep) struct seal_json *spec = seal_json_new();
 	struct seal_tree_node *command = NULL;
 	char placeholder[INJECT_PLACEHOLDER];
-	int r = check_command(container, exec, key, &command, err);
+	int r = inject_check_shape(item, exec, INJECT_SHAPE_EXEC, err);
 
+	if (r == 0)
+		r = check_command(container, exec, key, &command, err);
 	if (r < 0)
 		return r;
 	inject_container_base(container, spec);
@@ -147,6 +149,8 @@ each_probe(struct inject_container *container, const char *key, struct seal_err 
 
 	if (r == 0)
 		r = inject_member_map(container->pod->item, probe, "exec", &exec, err);
+	if (r == 0)
+		r = inject_check_shape(container->pod->item, probe, INJECT_SHAPE_HANDLER, err);
 	if (r < 0 || probe == NULL)
 		return r;
 	if (exec != NULL)
@@ -165,6 +169,8 @@ each_hook(struct inject_container *container, const struct seal_tree_node *lifec
 
 	if (r == 0)
 		r = inject_member_map(container->pod->item, hook, "exec", &exec, err);
+	if (r == 0)
+		r = inject_check_shape(container->pod->item, hook, INJECT_SHAPE_HANDLER, err);
 	if (r < 0 || hook == NULL)
 		return r;
 	if (exec != NULL)
@@ -187,6 +193,9 @@ inject_probes(struct inject_container *container, struct seal_err *err)
 	if (r == 0)
 		r = inject_member_map(container->pod->item, container->node, "lifecycle",
 				      &lifecycle, err);
+	if (r == 0)
+		r = inject_check_shape(container->pod->item, lifecycle, INJECT_SHAPE_LIFECYCLE,
+				       err);
 	for (size_t i = 0; r == 0 && lifecycle != NULL && i < SEAL_COUNT(hooks); i++)
 		r = each_hook(container, lifecycle, hooks[i], err);
 	return r;

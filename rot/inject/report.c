@@ -50,21 +50,6 @@ fill_line(struct inject_line *line, const char *object, const char *what, const 
 	return true;
 }
 
-/* "file:line:column" of what seal_tree_where says ("file:line:column: $.path"). */
-static void
-place_of(const struct inject_item *item, const struct seal_tree_node *node, char *out, size_t size)
-{
-	char *path;
-
-	out[0] = '\0';
-	if (node == NULL)
-		return;
-	seal_tree_where(item->tree, node, out, size);
-	path = strstr(out, ": $");
-	if (path != NULL)
-		*path = '\0';
-}
-
 /*
  * A report that lacks a line for want of memory is worth more than none: the work itself will notice
  * when there is too little.
@@ -76,7 +61,7 @@ inject_note(const struct inject_item *item, const struct seal_tree_node *node,
 	struct inject_report *report = item->run->report;
 	struct inject_line *grown = report->lines;
 	char text[INJECT_WHAT_MAX];
-	char where[512];
+	char where[512] = "";
 	va_list args;
 
 	if (item->run->options->brief && verdict != INJECT_LEFT && verdict != INJECT_WARNED &&
@@ -85,7 +70,8 @@ inject_note(const struct inject_item *item, const struct seal_tree_node *node,
 	va_start(args, what);
 	(void)vsnprintf(text, sizeof(text), what, args);
 	va_end(args);
-	place_of(item, node, where, sizeof(where));
+	if (node != NULL)
+		seal_tree_place(item->tree, node, where, sizeof(where));
 	if (report->line_count == 0 || (report->line_count & (report->line_count - 1)) == 0)
 		grown = reallocarray(grown, report->line_count == 0 ? 1 : 2 * report->line_count,
 				     sizeof(*grown));

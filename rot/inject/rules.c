@@ -75,6 +75,11 @@ read_note(const struct inject_item *item, const struct seal_tree_node *template_
 		return inject_fail(item, meta, err, SEAL_E_FORMAT,
 				   "annotation %s is there twice and says two things", full);
 	*ret_text = inner != NULL ? inner : outer;
+	if (*ret_text != NULL && strlen(*ret_text) > INJECT_MAX_NOTE)
+		return inject_fail(item, meta, err, SEAL_E_LIMIT,
+				   "annotation %s is longer than the %u characters that Kubernetes "
+				   "takes",
+				   full, INJECT_MAX_NOTE);
 	return 0;
 }
 
@@ -91,6 +96,10 @@ read_list(const struct inject_item *item, const struct seal_tree_node *template_
 	if (seal_strv_split(list, text, ',', &why) < 0)
 		return inject_fail(item, inject_get(item->root, "metadata"), err, SEAL_E_FORMAT,
 				   "annotation " INJECT_ANNOTATION "%s: %s", name, why.text);
+	if (list->count > INJECT_MAX_NAMES)
+		return inject_fail(item, inject_get(item->root, "metadata"), err, SEAL_E_LIMIT,
+				   "annotation " INJECT_ANNOTATION "%s: more than %d names", name,
+				   INJECT_MAX_NAMES);
 	return 0;
 }
 

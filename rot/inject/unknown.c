@@ -71,6 +71,40 @@ is_containers(const struct seal_tree_node *node)
 	return false;
 }
 
+/* What other kinds call a container (steps, script): an image, and what it runs or gets. */
+static bool
+is_container(const struct seal_tree_node *node)
+{
+	static const char *const members[] = { "command", "args",   "env",
+					       "envFrom", "script", "source" };
+	const struct seal_tree_node *image = inject_get(node, "image");
+
+	for (size_t i = 0;
+	     image != NULL && seal_tree_kind(image) == SEAL_TREE_STRING && i < SEAL_COUNT(members);
+	     i++) {
+		if (inject_get(node, members[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* A ConfigMap or Secret with values, however its kind is spelt, in an object of another kind or by itself. */
+static bool
+is_object(const struct seal_tree_node *node, const char *kind)
+{
+	static const char *const members[] = { "data", "stringData", "binaryData" };
+
+	if (strcasestr(kind, "Secret") == NULL && strcasestr(kind, "ConfigMap") == NULL)
+		return false;
+	for (size_t i = 0; i < SEAL_COUNT(members); i++) {
+		const struct seal_tree_node *data = inject_get(node, members[i]);
+
+		if (data != NULL && seal_tree_count(data) > 0)
+			return true;
+	}
+	return false;
+}
+
 /* literals of the generators of a kustomization. */
 static bool
 is_literals(const struct seal_tree_node *node)
@@ -81,49 +115,71 @@ is_literals(const struct seal_tree_node *node)
 	       seal_tree_kind(node) == SEAL_TREE_LIST && seal_tree_count(node) > 0;
 }
 
-/* The first node that should not go out in clear; why it is.  Trees are at most 64 deep. */
+/* What is looked for, and where not. */
+struct search {
+	const struct seal_tree_node *skip[2];
+	bool names; /* values under names of secrets, too */
+};
+
+/* Why the node should not go out in clear, or NULL. */
+static const char *
+why_not(const struct search *search, const struct seal_tree_node *node, bool has_key)
+{
+	if (is_object(node, inject_peek_text(node, "kind", "")))
+		return "it is an object with values";
+	if (is_container(node))
+		return "it is a container";
+	if (has_key && is_containers(node))
+		return "it holds containers, as the template of a pod";
+	if (has_key && is_literals(node))
+		return "it holds literal values";
+	if (has_key && search->names && is_secret_name(seal_tree_key(node)) && is_text(node))
+		return "by its name it is a secret";
+	return NULL;
+}
+
+/* The first node below that should not go out in clear; why it is.  Trees are at most 64 deep. */
 static const struct seal_tree_node *
-find_clear(const struct seal_tree_node *node, const char **ret_why)
+find_clear(const struct search *search, const struct seal_tree_node *node, const char **ret_why)
 {
 	const struct seal_tree_node *found = NULL;
+	bool is_map = seal_tree_kind(node) == SEAL_TREE_MAP;
 
-	if (seal_tree_kind(node) != SEAL_TREE_MAP && seal_tree_kind(node) != SEAL_TREE_LIST)
+	if (!is_map && seal_tree_kind(node) != SEAL_TREE_LIST)
 		return NULL;
 	for (const struct seal_tree_node *at = seal_tree_first(node); found == NULL && at != NULL;
 	     at = seal_tree_next_of(at)) {
-		const char *key = seal_tree_kind(node) == SEAL_TREE_MAP ? seal_tree_key(at) : NULL;
-
-		if (key != NULL && is_containers(at))
-			*ret_why = "it holds containers, as the template of a pod";
-		else if (key != NULL && is_literals(at))
-			*ret_why = "it holds literal values";
-		else if (key != NULL && is_secret_name(key) && is_text(at))
-			*ret_why = "by its name it is a secret";
-		else {
-			found = find_clear(at, ret_why);
+		if (at == search->skip[0] || at == search->skip[1])
 			continue;
-		}
-		found = at;
+		*ret_why = why_not(search, at, is_map);
+		found = *ret_why != NULL ? at : find_clear(search, at, ret_why);
 	}
 	return found;
+}
+
+int
+inject_check_beside(struct inject_item *item, const struct seal_tree_node *one,
+		    const struct seal_tree_node *other, struct seal_err *err)
+{
+	const struct search search = { .skip = { one, other } };
+	const char *why = NULL;
+	const struct seal_tree_node *clear = find_clear(&search, item->root, &why);
+
+	if (clear == NULL)
+		return 0;
+	return inject_fail(item, clear, err, SEAL_E_REFUSED,
+			   "%s, and would go out in clear: it is not where this kind (%s) has its "
+			   "pod's",
+			   why, item->kind);
 }
 
 static const struct seal_tree_node *
 find_data(const struct inject_item *item, const char **ret_why)
 {
-	static const char *const members[] = { "data", "stringData" };
-
-	if (strstr(item->kind, "Secret") == NULL)
+	if (!is_object(item->root, item->kind))
 		return NULL;
-	for (size_t i = 0; i < SEAL_COUNT(members); i++) {
-		const struct seal_tree_node *data = inject_get(item->root, members[i]);
-
-		if (data != NULL) {
-			*ret_why = "by its kind it is a secret";
-			return data;
-		}
-	}
-	return NULL;
+	*ret_why = "by its kind it is an object with values";
+	return item->root;
 }
 
 static void
@@ -142,6 +198,7 @@ int
 inject_unknown(struct inject_item *item, struct seal_err *err)
 {
 	SEAL_SCOPED(inject_rules_release) struct inject_rules rules = { 0 };
+	const struct search search = { .names = true };
 	const struct seal_tree_node *clear;
 	const char *why = NULL;
 	int r;
@@ -150,7 +207,7 @@ inject_unknown(struct inject_item *item, struct seal_err *err)
 	r = inject_rules_read(&rules, item, NULL, err);
 	if (r < 0)
 		return r;
-	clear = find_clear(item->root, &why);
+	clear = find_clear(&search, item->root, &why);
 	if (clear == NULL)
 		clear = find_data(item, &why);
 	if (clear == NULL) {

@@ -161,6 +161,9 @@ add_volume(struct inject_pod *pod, const struct inject_volume *volume, struct se
 	const size_t count = pod->volume_count;
 	struct inject_volume *grown = pod->volumes;
 
+	if (count == INJECT_MAX_VOLUMES)
+		return inject_fail(pod->item, volume->node, err, SEAL_E_LIMIT,
+				   "a pod with more than %d volumes", INJECT_MAX_VOLUMES);
 	if (inject_volume_find(pod, volume->name) != NULL)
 		return inject_fail(pod->item, volume->node, err, SEAL_E_FORMAT,
 				   "two volumes named '%.63s'", volume->name);
@@ -229,6 +232,10 @@ read_volume(struct inject_pod *pod, struct seal_tree_node *node, size_t *sealed_
 		inject_note(pod->item, node, INJECT_WARNED,
 			    "the host writes and reads there as it likes", "volume %s: hostPath",
 			    volume.name);
+	if (inject_path(node, "csi", "volumeAttributes", NULL) != NULL ||
+	    inject_path(node, "flexVolume", "options", NULL) != NULL)
+		inject_note(pod->item, node, INJECT_LEFT, "the host's driver reads them",
+			    "volume %s: its driver's settings in clear", volume.name);
 	if (volume.is_sealed)
 		(*sealed_count)++;
 	return 0;

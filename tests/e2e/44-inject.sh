@@ -80,6 +80,24 @@ for pair in "$WORK/app.yaml" "$WORK/nowhere"; do
 	expect_exit 1 "$CLI" "${I[@]}" -f "$WORK/app.yaml" --image-config "$pair"
 done
 
+say "what cannot be written is known before anything is sealed: generations stay"
+seal inject -w shop -p web -f "$WORK/app.yaml" --image-config "$WORK/image.json" -o "$WORK/first" 2>/dev/null
+mkdir "$WORK/folder"
+for out in "$WORK/nowhere/x" "$WORK/folder" /dev/null; do
+	expect_exit 1 "$CLI" "${I[@]}" -f "$WORK/app.yaml" --image-config "$WORK/image.json" -o "$out"
+done
+[ -c /dev/null ] || fail "/dev/null was replaced"
+seal inject -w shop -p web -f "$WORK/first" -o "$WORK/first" 2>"$WORK/notes"
+expect_line "$WORK/notes" 'Pod, generation 1'
+seal inject -w shop -p web -f "$WORK/app.yaml" --image-config "$WORK/image.json" -o "$WORK/second" 2>/dev/null
+seal inject -w shop -p web -f "$WORK/second" 2>"$WORK/notes" >/dev/null
+expect_line "$WORK/notes" 'Pod, generation 2'
+
+say "manifests without an object are refused: what wrote them failed"
+expect_exit 1 "$CLI" "${I[@]}" -f - -o "$WORK/kept" </dev/null
+expect_line "$WORK/err" 'there is no object'
+[ "$(cat "$WORK/kept")" = before ] || fail "a file was overwritten"
+
 say "there, once more, and back"
 seal inject -w shop -p web -f "$WORK/app.yaml" --image-config web="$WORK/image.json" -o "$WORK/kept" 2>"$WORK/notes"
 expect_line "$WORK/notes" 'seal: left: default/Service/web'
@@ -89,6 +107,7 @@ seal inject -w shop -p web -f "$WORK/kept" -o "$WORK/again" 2>"$WORK/notes"
 expect_same "$WORK/kept" "$WORK/again"
 expect_line "$WORK/notes" 'sealed before'
 seal unseal -f "$WORK/kept" --out "$WORK/back" 2>/dev/null
+[ "$(stat -c %a "$WORK/back")" = 600 ] || fail "what was opened is for others, too"
 same "$WORK/app.yaml" "$WORK/back"
 sed 's/^    image: registry/    args: [x]\n&/' "$WORK/kept" >"$WORK/changed"
 expect_exit 1 "$CLI" "${I[@]}" -f "$WORK/changed"
@@ -99,6 +118,7 @@ expect_line "$WORK/err" 'does not belong here'
 
 say "standard input, folders, kubectl's name, a dry run without a root of trust"
 seal inject -w shop -f - --image-config "$WORK/image.json" <"$WORK/app.yaml" 2>/dev/null | grep -q eyJ || fail "no output"
+seal inject -w shop -f <(cat "$WORK/app.yaml") --image-config "$WORK/image.json" 2>/dev/null | grep -q eyJ || fail "no pipe"
 cp "$WORK/app.yaml" "$IN/b.yml"
 sed 's/name: app/name: deep/; s/name: web/name: deep/' "$WORK/app.yaml" >"$IN/deep/a.json.yaml"
 echo text >"$IN/readme.txt"

@@ -329,3 +329,14 @@ Test(tree_types, a_path_too_long_to_print_keeps_its_end)
 	cr_expect_not_null(strstr(where, ": ...."), "%s", where);
 	cr_expect_str_eq(where + strlen(where) - 5, "aa[0]");
 }
+
+Test(tree, json_in_which_the_library_would_fold_lines_is_refused)
+{
+	TREE tree = NULL;
+
+	expect_refused("{\"a\":\"x\xc2\x85y\"}", SEAL_E_FORMAT, "t.yaml");
+	expect_refused("{\"a\":\"x \xe2\x80\xa8y\"}", SEAL_E_FORMAT, "t.yaml");
+	expect_refused("a: b\n--- {\"a\":\"x\xe2\x80\xa9 y\"}", SEAL_E_FORMAT, "t.yaml");
+	tree = only_tree("{\"a\":\"x\xe2\x80\xa8y\\u0085\"}");
+	expect_json(tree, "{\"a\":\"x\xe2\x80\xa8y\xc2\x85\"}");
+}
