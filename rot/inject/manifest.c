@@ -180,6 +180,14 @@ inject_walk(struct inject_run *run, const char *text, size_t text_len, struct se
 
 /* ---- Both directions ---- */
 
+/* "---foo" is none. */
+static bool
+has_separator(const char *text, size_t len)
+{
+	return len >= 3 && memcmp(text, "---", 3) == 0 &&
+	       (len == 3 || (text[3] != '\0' && strchr(" \t\r\n", text[3]) != NULL));
+}
+
 /* Where a stream ends and the next begins there must be a separator. */
 static int
 separate(struct inject_run *run, const struct inject_input *input, struct seal_err *err)
@@ -191,7 +199,7 @@ separate(struct inject_run *run, const struct inject_input *input, struct seal_e
 		return 0;
 	if (draft->data[draft->len - 1] != '\n')
 		r = seal_bytes_append_str(&run->draft, "\n", err);
-	if (r == 0 && (input->len < 3 || memcmp(input->text, "---", 3) != 0))
+	if (r == 0 && !has_separator(input->text, input->len))
 		r = seal_bytes_append_str(&run->draft, "---\n", err);
 	return r;
 }
@@ -203,10 +211,18 @@ walk_all(struct inject_run *run, const struct inject_input *inputs, size_t input
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < input_count; i++) {
-		run->name = inputs[i].name;
-		r = separate(run, &inputs[i], err);
+		struct inject_input input = inputs[i];
+
+		run->name = input.name;
+		/* A byte order mark belongs in front of all. */
+		if (run->draft.len > 0 && input.len >= 3 &&
+		    memcmp(input.text, "\xef\xbb\xbf", 3) == 0) {
+			input.text += 3;
+			input.len -= 3;
+		}
+		r = separate(run, &input, err);
 		if (r == 0)
-			r = inject_walk(run, inputs[i].text, inputs[i].len, err);
+			r = inject_walk(run, input.text, input.len, err);
 	}
 	return r;
 }

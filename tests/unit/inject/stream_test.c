@@ -179,3 +179,30 @@ Test(stream, json_stays_json)
 	cr_expect_eq(seal_json_parse(&json, rig.out.data, rig.out.len, 65536, NULL), 0);
 	rig_round(&rig, text, strlen(text));
 }
+
+Test(stream, streams_stay_apart_whatever_the_second_begins_with)
+{
+	static const char service[] = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n";
+	static const char *const seconds[] = {
+		"\xef\xbb\xbf"
+		"apiVersion: v1\nkind: Service\nmetadata: {name: b}\n",
+		"---a: x\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n",
+		"--- # x\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n",
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(seconds); i++) {
+		const struct inject_input inputs[] = {
+			{ "one.yaml", service, strlen(service) },
+			{ "two.yaml", seconds[i], strlen(seconds[i]) },
+		};
+		SEAL_SCOPED(seal_json_freep) struct seal_json *json = NULL;
+		RIG;
+
+		cr_assert_eq(
+			inject_manifests(&rig.options, inputs, 2, &rig.out, &rig.report, &rig.err),
+			0, "%zu: %s", i, rig.err.text);
+		json = rig_json(seal_bytes_str(&rig.out), rig.out.len);
+		cr_expect_str_eq(seal_json_str(rig_at(json, "0.metadata.name")), "a", "%zu", i);
+		cr_expect_str_eq(seal_json_str(rig_at(json, "1.metadata.name")), "b", "%zu", i);
+	}
+}
