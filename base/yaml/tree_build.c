@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define CORE "tag:yaml.org,2002:"
+/* Neither tags nor aliases are quoted: a secret without quotes may look like one. */
+#define TAG_REFUSED "a tag that is not supported: text that begins with ! needs quotes"
 
 struct anchor {
 	const char *name;
@@ -163,10 +165,10 @@ find_anchor(const struct tree_build *build, const yaml_event_t *event,
 
 	if (found == NULL)
 		return fail(build, &event->start_mark, err, SEAL_E_FORMAT,
-			    "alias '%.64s' names nothing", wanted.name);
+			    "an alias that names nothing: text that begins with * needs quotes");
 	if (is_open(build, (*found)->node))
 		return fail(build, &event->start_mark, err, SEAL_E_FORMAT,
-			    "alias '%.64s' lies inside what it names", wanted.name);
+			    "an alias that lies inside what it names");
 	*ret_node = (*found)->node;
 	return 0;
 }
@@ -321,7 +323,7 @@ apply_tag(struct tree_build *build, const char *tag, struct seal_tree_node *node
 		node->style = TREE_PLAIN;
 		return 0;
 	}
-	return fail(build, mark, err, SEAL_E_FORMAT, "tag '%.64s' is not supported", tag);
+	return fail(build, mark, err, SEAL_E_FORMAT, TAG_REFUSED);
 }
 
 static bool
@@ -438,8 +440,7 @@ on_open(struct tree_build *build, enum seal_tree_kind kind, const yaml_event_t *
 		r = fail(build, &event->start_mark, err, SEAL_E_FORMAT,
 			 "a key that is no string but %s", seal_tree_kind_name(kind));
 	if (r == 0 && tag != NULL && strcmp((const char *)tag, own) != 0)
-		r = fail(build, &event->start_mark, err, SEAL_E_FORMAT,
-			 "tag '%.64s' is not supported", (const char *)tag);
+		r = fail(build, &event->start_mark, err, SEAL_E_FORMAT, TAG_REFUSED);
 	if (r == 0)
 		r = new_node(build, kind, &event->start_mark, &node, err);
 	if (r == 0)
