@@ -122,6 +122,7 @@ open_stream(struct call *call, int fd, struct seal_err *err)
 		.server_name = is_name(ask->to) ? ask->to->host : NULL,
 		.verify = ask->verify,
 		.arg = ask->verify_arg,
+		.wipes = true,
 	};
 	int r = ask->tls != NULL ? seal_stream_new_tls(&call->stream, fd, call->staging, ask->tls,
 						       &session, err)

@@ -297,7 +297,9 @@ http_conn_start(struct seal_http *http, int fd, const struct sockaddr_storage *a
 		struct seal_tls *tls, struct seal_err *err)
 {
 	struct http_conn *conn = calloc(1, sizeof(*conn));
-	struct seal_tls_session_config tls_config = { .verify = verify_client, .arg = conn };
+	struct seal_tls_session_config tls_config = { .verify = verify_client,
+						      .arg = conn,
+						      .wipes = true };
 	int r;
 
 	if (conn == NULL)

@@ -206,6 +206,8 @@ seal_tls_session(void **ret_ssl, struct seal_tls *tls, const struct seal_tls_ses
 		SSL_free(ssl);
 		return seal_fail_memory(err);
 	}
+	if (config->wipes)
+		(void)SSL_set_options(ssl, SSL_OP_CLEANSE_PLAINTEXT); /* tells what is set */
 	r = tls->side == SEAL_SIDE_CLIENT ? set_up_client(ssl, session, config->server_name, err)
 					  : set_up_server(ssl, session, err);
 	if (r < 0) {

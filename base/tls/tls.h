@@ -80,6 +80,7 @@ struct seal_tls_session_config {
 	seal_tls_verify_fn verify;    /* NULL only for a public server without client_anchors */
 	seal_tls_resume_fn resume;    /* NULL: never */
 	void *arg;                    /* for both */
+	bool wipes; /* what was received does not stay in the library's buffers: it may be keys */
 };
 
 /* What a handshake came to.  Strings live as long as the stream, or for ever. */

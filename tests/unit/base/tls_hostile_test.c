@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/tls/tls_internal.h"
 #include "tests/unit/base/tls_rig.h"
 
 Test(tls_hostile, a_made_up_ticket_is_a_full_handshake)
@@ -189,4 +190,31 @@ Test(tls_hostile, a_client_without_a_certificate_is_refused)
 	cr_expect_eq(rig.ends[SERVER].io, SEAL_IO_FAIL);
 	cr_expect_eq(tls_memory_count(rig.ends[SERVER].tls->memory), 0);
 	SSL_CTX_free(ctx);
+}
+
+/* ---- What is left behind ---- */
+
+static int
+admit_nobody(void *arg, struct seal_certs *presented, struct seal_peer *ret_peer,
+	     struct seal_err *err)
+{
+	(void)arg, (void)presented, (void)ret_peer;
+	return seal_fail(err, SEAL_E_REFUSED, "nobody");
+}
+
+Test(tls_hostile, leaves_nothing_of_what_may_be_keys_in_buffers_that_others_get_next)
+{
+	TLS_RIG(rig);
+
+	for (int side = 0; side < 2; side++)
+		for (int wipes = 0; wipes < 2; wipes++) {
+			const struct seal_tls_session_config config = { .verify = admit_nobody,
+									.wipes = wipes == 1 };
+			void *ssl = NULL;
+
+			cr_assert_eq(seal_tls_session(&ssl, rig.ends[side].tls, &config, NULL), 0);
+			cr_expect_eq((SSL_get_options(ssl) & SSL_OP_CLEANSE_PLAINTEXT) != 0,
+				     wipes == 1);
+			SSL_free(ssl);
+		}
 }
