@@ -112,6 +112,8 @@ say "health is reached, the pod's own traffic is untouched"
 [ "$(curl -s -o "$WORK/out" -w '%{http_code}' --max-time 5 http://$DB4:9901/readyz)" = 200 ] || fail "no health"
 [ "$(on db curl -s --max-time 5 http://127.0.0.1:8080/)" = "the application on 8080" ] || fail "loopback is captured"
 [ "$(on db curl -s --max-time 5 http://$DB4:8080/)" = "the application on 8080" ] || fail "the pod's own traffic is captured"
+# The server writes its line when it has answered: not into what comes next.
+wait_for 10 "the line of it" has_line "$WORK/app/seen" '^10\.77\.1\.2 8080$'
 
 say "odd first packets open no other way"
 : >"$WORK/app/seen"
