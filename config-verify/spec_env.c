@@ -159,7 +159,7 @@ parse_value_from(struct verify_spec *spec, const struct seal_json *from, struct 
 	static const char *const known[] = { "configMapKeyRef", "secretKeyRef", "fieldRef",
 					     "resourceFieldRef", NULL };
 	const struct seal_json *source = NULL;
-	const char *name = NULL;
+	const char *name = "";
 	int r = only_member(from, known, &name, err);
 
 	if (r == 0)

@@ -100,7 +100,7 @@ static int
 write_file(int dir, const struct verify_file *file, mode_t dir_mode, size_t *made,
 	   struct seal_err *err)
 {
-	const char *name;
+	const char *name = "";
 	SEAL_SCOPED(seal_closep)
 	int parent = verify_make_parents(dir, file->path, dir_mode, &name, made, err);
 	SEAL_SCOPED(seal_closep) int fd = -1;

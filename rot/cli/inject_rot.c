@@ -217,7 +217,7 @@ take_plain(struct inject_sealed *value, const struct seal_json *from, struct sea
 	SEAL_SCOPED(seal_bytes_release)
 	struct seal_bytes data = SEAL_BYTES(VERIFY_PLAIN_MAX);
 	bool is_text = seal_json_has(from, "text");
-	const char *text = NULL;
+	const char *text = "";
 	int r = copy_binding(&value->binding, from, err);
 
 	if (r == 0)
