@@ -12,7 +12,7 @@
 
 #define NO_DEADLINE UINT64_MAX
 /*
- * Handshake steps in one turn of the loop: some 5 ms, in which bytes of others wait.  Those beyond are
+ * Handshake steps in one turn of the loop: some 6 ms, in which bytes of others wait.  Those beyond are
  * told of again in the next turn, which costs more the fewer steps a turn has.
  */
 #define SHAKES_A_TURN 24u

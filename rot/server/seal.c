@@ -208,7 +208,7 @@ static int
 read_name(char *out, size_t size, const struct seal_json *from, const char *name,
 	  struct seal_err *err)
 {
-	const char *text = NULL;
+	const char *text = "";
 	int r = get_text(from, name, NULL, &text, err);
 
 	return r == 0 ? copy_text(out, size, name, text, err) : r;
@@ -291,9 +291,9 @@ read_order(struct order *order, struct seal_err *err)
 	if (r < 0)
 		return r;
 	count = seal_json_count(objects);
-	if (count < 1 || count > VERIFY_MAX_VALUES)
-		return seal_fail(err, SEAL_E_LIMIT, "a request has 1 to %u objects",
-				 VERIFY_MAX_VALUES);
+	if (count < 1 || count > ROT_MAX_SEAL_OBJECTS)
+		return seal_fail(err, SEAL_E_LIMIT, "a request has 1 to %d objects",
+				 ROT_MAX_SEAL_OBJECTS);
 	order->objects = calloc(count, sizeof(*order->objects));
 	if (order->objects == NULL)
 		return seal_fail_memory(err);

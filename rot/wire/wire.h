@@ -16,6 +16,8 @@
 
 #define ROT_MAX_BODY      (64u * 1024)       /* of a request, but those that seal and unseal: */
 #define ROT_MAX_SEAL_BODY (4u * 1024 * 1024) /* of them */
+#define ROT_MAX_SEAL_OBJECTS                                                                       \
+	4096 /* of a request: a second of the server, which serves one at a time */
 #define ROT_MAX_SEALED    (7u * 1024 * 1024) /* bytes of their answers; a stream keeps 8 MiB */
 #define ROT_MAX_HOSTNAMES 32
 #define ROT_MAX_PEERS     1024

@@ -403,12 +403,15 @@ seal_many(size_t objects, size_t values)
 	return status;
 }
 
-Test(rot_keys, a_request_has_so_many_values_at_most)
+Test(rot_keys, a_request_has_so_many_objects_and_values_at_most)
 {
 	cr_expect_eq(seal_many(1, VERIFY_MAX_VALUES), 200);
 	cr_expect_eq(seal_many(1, VERIFY_MAX_VALUES + 1), 400);
-	cr_expect_eq(seal_many(VERIFY_MAX_VALUES / 2 + 1, 2), 400);
+	cr_expect_eq(seal_many(VERIFY_MAX_VALUES / 8 + 1, 8), 400);
 	cr_expect_eq(generations(), 1);
+	cr_expect_eq(seal_many(ROT_MAX_SEAL_OBJECTS + 1, 1), 400);
+	cr_expect_eq(generations(), 1);
+	cr_expect_eq(seal_many(ROT_MAX_SEAL_OBJECTS, 1), 200);
 }
 
 /* One object of so many values with long names, over TLS, to a client that takes its time. */
