@@ -133,7 +133,7 @@ step(struct way *way, struct seal_err *err)
 	const char *part = way->rest + strspn(way->rest, "/");
 	const size_t len = strcspn(part, "/");
 	const size_t at = strlen(way->done);
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (len == 2 && memcmp(part, "..", 2) == 0)
 		forget_last(way);

@@ -398,7 +398,7 @@ verify_client_ask(struct verify_client *client, const struct verify_request *req
 {
 	const uint64_t deadline = verify_now_ms() + ANSWER_MS + request->wait_ms;
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *frame = NULL;
-	struct verify_answer answer;
+	struct verify_answer answer = { 0 };
 	int r;
 
 	if (!verify_client_is_open(client))

@@ -7,6 +7,7 @@
 
 #include "config-verify/environment.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define FIRST_ROOM 64
@@ -68,6 +69,19 @@ make_room(struct verify_environment *environment, struct seal_err *err)
 	return 0;
 }
 
+/* Room has been made. */
+static struct variable *
+add(struct verify_environment *environment, size_t name_len)
+{
+	struct variable *variable;
+
+	assert(environment->variables != NULL);
+	variable = environment->variables + environment->count;
+	*variable = (struct variable){ .name_len = name_len };
+	environment->count++;
+	return variable;
+}
+
 static int
 join(struct seal_secret **ret_text, const char *name, size_t name_len, const void *value,
      size_t value_len, struct seal_err *err)
@@ -122,15 +136,13 @@ put(const struct build *build, const char *name, const void *value, size_t value
 		r = join(&text, name, name_len, value_len > 0 ? value : "", value_len, err);
 	if (r == 0)
 		r = make_room(environment, err);
-	if (r < 0)
+	if (r != 0)
 		return seal_note(err, r, "variable %s", name);
 	variable = find(environment, name, name_len);
-	if (variable == NULL) {
-		variable = &environment->variables[environment->count++];
-		*variable = (struct variable){ .name_len = name_len };
-	} else {
+	if (variable == NULL)
+		variable = add(environment, name_len);
+	else
 		environment->len -= seal_secret_len(variable->text);
-	}
 	environment->len += seal_secret_len(text);
 	seal_secret_free(variable->text);
 	variable->text = SEAL_TAKE(text);

@@ -18,7 +18,6 @@
 
 #define VERIFY_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* Bytes of one variable or word (the kernel takes no more, MAX_ARG_STRLEN), and of all variables. */
-/* Bytes of one variable or word (the kernel takes no more, MAX_ARG_STRLEN), and of all variables. */
 #define VERIFY_TEXT_MAX        (128u * 1024 - 1)
 #define VERIFY_ENVIRONMENT_MAX (6u * 1024 * 1024)
 

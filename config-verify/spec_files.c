@@ -223,9 +223,12 @@ parse_files(struct verify_spec *spec, const struct seal_json *json, struct verif
 static bool
 is_target_taken(const struct verify_spec *spec, const char *target)
 {
-	for (size_t i = 0; i < spec->files_count; i++)
-		if (strcmp(spec->files[i].target, target) == 0)
+	for (size_t i = 0; i < spec->files_count; i++) {
+		const char *other = spec->files[i].target;
+
+		if (other != NULL && strcmp(other, target) == 0)
 			return true;
+	}
 	return false;
 }
 

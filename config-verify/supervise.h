@@ -37,7 +37,8 @@ SEAL_CHECKED int verify_program_become(const struct verify_program *program, int
 struct verify_supervisor;
 
 /*
- * From now on signals are told by verify_supervisor_fd instead of ending us.  Call before anything is waited for: as process 1, unhandled signals would be lost.
+ * From now on signals are told by verify_supervisor_fd instead of ending us.  Call before anything is
+ * waited for: as process 1, unhandled signals would be lost.
  */
 SEAL_CHECKED int verify_supervisor_new(struct verify_supervisor **ret_supervisor,
 				       struct seal_err *err);

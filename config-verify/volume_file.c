@@ -110,7 +110,7 @@ verify_volume_fill(const char *path, const struct verify_file *file, struct seal
 {
 	SEAL_SCOPED(seal_closep) int above = -1;
 	SEAL_SCOPED(seal_closep) int fd = -1;
-	const char *name = NULL;
+	const char *name = "";
 	int r = verify_mode_check(file, err);
 
 	if (r == 0)

@@ -118,23 +118,21 @@ struct slot {
 static struct slot
 find_slot(struct proxy_config *config, enum proxy_address which)
 {
-	switch (which) {
-	case PROXY_HEALTH:
-		return (struct slot){ &config->has_health, &config->health,
+	struct slot slot = { &config->capture.enabled, &config->capture.listen,
+			     &config->capture.origin };
+
+	if (which == PROXY_HEALTH)
+		slot = (struct slot){ &config->has_health, &config->health,
 				      &config->health_origin };
-	case PROXY_METRICS:
-		return (struct slot){ &config->has_metrics, &config->metrics,
+	else if (which == PROXY_METRICS)
+		slot = (struct slot){ &config->has_metrics, &config->metrics,
 				      &config->metrics_origin };
-	case PROXY_CONTROL:
-		return (struct slot){ &config->has_control, &config->control,
+	else if (which == PROXY_CONTROL)
+		slot = (struct slot){ &config->has_control, &config->control,
 				      &config->control_origin };
-	case PROXY_AGENT:
-		return (struct slot){ &config->has_agent, &config->agent, &config->agent_origin };
-	case PROXY_CAPTURE:
-		break;
-	}
-	return (struct slot){ &config->capture.enabled, &config->capture.listen,
-			      &config->capture.origin };
+	else if (which == PROXY_AGENT)
+		slot = (struct slot){ &config->has_agent, &config->agent, &config->agent_origin };
+	return slot;
 }
 
 static void
@@ -144,13 +142,20 @@ set_listen6(struct proxy_capture_config *capture, bool has_listen6)
 	capture->listen6 = (struct seal_endpoint){ .host = "::", .port = capture->listen.port };
 }
 
-/* The two sockets that are there by default; NULL for other addresses. */
-static bool *
-find_explicit(struct proxy_config *config, enum proxy_address which)
+/* The two sockets that are there by default, so that somebody may have chosen otherwise. */
+static bool
+is_default(enum proxy_address which)
+{
+	return which == PROXY_CONTROL || which == PROXY_AGENT;
+}
+
+static void
+note_choice(struct proxy_config *config, enum proxy_address which)
 {
 	if (which == PROXY_CONTROL)
-		return &config->control_explicit;
-	return which == PROXY_AGENT ? &config->agent_explicit : NULL;
+		config->control_explicit = true;
+	else if (which == PROXY_AGENT)
+		config->agent_explicit = true;
 }
 
 int
@@ -158,15 +163,14 @@ proxy_config_set_address(struct proxy_config *config, enum proxy_address which, 
 			 const char *origin, struct seal_err *err)
 {
 	const char *default_host = which == PROXY_CAPTURE ? "0.0.0.0" : "127.0.0.1";
-	bool *explicit = find_explicit(config, which);
 	struct slot slot = find_slot(config, which);
 	struct seal_endpoint endpoint = { 0 };
 	char *copy;
 	int r;
 
-	if (explicit != NULL && strcmp(text, "off") == 0) {
+	if (is_default(which) && strcmp(text, "off") == 0) {
 		*slot.has = false;
-		*explicit = true;
+		note_choice(config, which);
 		return 0;
 	}
 	r = seal_endpoint_parse(&endpoint, text, default_host, err);
@@ -181,8 +185,7 @@ proxy_config_set_address(struct proxy_config *config, enum proxy_address which, 
 	*slot.endpoint = endpoint;
 	free(*slot.origin);
 	*slot.origin = copy;
-	if (explicit != NULL)
-		*explicit = true;
+	note_choice(config, which);
 	if (which == PROXY_CAPTURE)
 		set_listen6(&config->capture, strchr(text, ':') == NULL);
 	return 0;

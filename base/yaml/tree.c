@@ -157,6 +157,7 @@ put_in_front(char *path, size_t at, const char *piece)
 
 	if (len > at)
 		return 0;
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): the end is there already */
 	memcpy(path + at - len, piece, len);
 	return at - len;
 }
@@ -176,8 +177,8 @@ name_step(const struct seal_tree_node *node, char *out, size_t size)
 	size_t index = 0;
 
 	if (node->parent->kind == SEAL_TREE_LIST) {
-		for (struct seal_tree_node *at = seal_tree_first(node->parent); at != node;
-		     at = at->next)
+		for (struct seal_tree_node *at = seal_tree_first(node->parent);
+		     at != NULL && at != node; at = at->next)
 			index++;
 		(void)snprintf(out, size, "[%zu]", index);
 	} else if (is_word(node->key)) {

@@ -181,7 +181,7 @@ copy_node(struct tree_build *build, const struct seal_tree_node *from, size_t de
 	struct seal_tree_node *node = NULL, *child = NULL;
 	int r = new_node(build, (enum seal_tree_kind)from->kind, mark, &node, err);
 
-	if (r < 0)
+	if (r < 0 || node == NULL)
 		return r;
 	node->line = from->line;
 	node->column = from->column;
@@ -196,7 +196,7 @@ copy_node(struct tree_build *build, const struct seal_tree_node *from, size_t de
 	for (const struct seal_tree_node *at = seal_tree_first(from); at != NULL && r == 0;
 	     at = seal_tree_next_of(at)) {
 		r = copy_node(build, at, depth + 1, mark, &child, err);
-		if (r < 0)
+		if (r < 0 || child == NULL)
 			return r;
 		child->key = at->key;
 		child->key_style = at->key_style;

@@ -155,7 +155,7 @@ merge_map(struct merge *merge, struct seal_tree_node *source, struct seal_err *e
 		next = seal_tree_next_of(member);
 		member->is_in_front = false; /* of a merge of its own */
 		r = claim(merge, member, &owner, err);
-		if (r < 0)
+		if (r < 0 || owner == NULL)
 			return r;
 		if (owner->is_in_front)
 			return seal_tree_fail(merge->tree, owner, err, SEAL_E_FORMAT,

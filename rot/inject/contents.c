@@ -62,7 +62,7 @@ describe_item(const struct inject_pod *pod, const struct seal_tree_node *item, c
 
 	if (r == 0 && mode_node != NULL)
 		r = inject_number(pod->item, mode_node, "mode", 0777, &mode, err);
-	if (r < 0 || inject_below(path, subdir) == NULL)
+	if (r < 0 || path == NULL || inject_below(path, subdir) == NULL)
 		return r;
 	entry = seal_json_add_object(items);
 	seal_json_set_str(entry, "key", key);

@@ -24,11 +24,11 @@ struct route {
 	const char *method;
 	const char *path; /* * stands for one part: a parameter */
 	unsigned rights;
+	bool is_big; /* its body and its answer may be long */
 	rot_handler_fn run;
 	const char *const *members; /* of the body, ending with NULL; NULL: no body is read */
 	const char *refusal; /* the one sentence for every refusal, or NULL: say what it is */
 	const char *event;   /* in the log, of a refusal or of a change */
-	bool is_big;         /* its body and its answer may be long */
 };
 
 static const char *const workload_members[] = { "name", "open", NULL };
@@ -42,32 +42,34 @@ static const char *const cert_members[] = { "csr", "hostnames", "peer", "ttl", "
 
 #define ADMIN ROT_MAY_ADMIN
 #define SAY   NULL /* say what was wrong */
+#define SMALL false
+#define BIG   true
 static const struct route routes[] = {
-	{ "GET", "/v1/status", OPERATORS, rot_status_get, NULL, SAY, NULL, false },
-	{ "GET", "/v1/workloads", OPERATORS, rot_workloads_list, NULL, SAY, NULL, false },
-	{ "POST", "/v1/workloads", ADMIN, rot_workloads_create, workload_members, SAY,
-	  "workload_created", false },
-	{ "GET", "/v1/workloads/*", OPERATORS, rot_workloads_get, NULL, SAY, NULL, false },
-	{ "DELETE", "/v1/workloads/*", ADMIN, rot_workloads_delete, NULL, SAY, "workload_deleted",
-	  false },
-	{ "POST", "/v1/workloads/*/keys", ADMIN, rot_keys_rotate, NULL, SAY, "key_rotated", false },
-	{ "DELETE", "/v1/workloads/*/keys/*", ADMIN, rot_keys_retire, NULL, SAY, "key_retired",
-	  false },
-	{ "GET", "/v1/peers", OPERATORS, rot_peers_list, NULL, SAY, NULL, false },
-	{ "POST", "/v1/peers", ADMIN, rot_peers_allow, pair_members, SAY, "pair_allowed", false },
-	{ "DELETE", "/v1/peers", ADMIN, rot_peers_deny, NULL, SAY, "pair_denied", false },
-	{ "GET", "/v1/eggs", OPERATORS, rot_eggs_list, NULL, SAY, NULL, false },
-	{ "POST", "/v1/eggs", OPERATORS, rot_eggs_mint, egg_members, SAY, "egg_minted", false },
-	{ "GET", "/v1/eggs/*", OPERATORS, rot_eggs_get, NULL, SAY, NULL, false },
-	{ "DELETE", "/v1/eggs/*", ADMIN, rot_eggs_revoke, NULL, SAY, "egg_revoked", false },
-	{ "POST", "/v1/certs", ADMIN, rot_certs_issue, cert_members, SAY, "certificate_issued",
-	  false },
-	{ "POST", "/v1/seal", OPERATORS, rot_seal, seal_members, SAY, "sealed", true },
-	{ "POST", "/v1/unseal", ADMIN, rot_unseal, unseal_members, SAY, "unsealed", true },
-	{ "POST", "/v1/hatch", ROT_MAY_HATCH, rot_hatch, NULL, "hatch refused", "hatch_refused",
-	  false },
-	{ "POST", "/v1/renew", ROT_MAY_RENEW, rot_renew, NULL, "renewal refused", "renew_refused",
-	  false },
+	{ "GET", "/v1/status", OPERATORS, SMALL, rot_status_get, NULL, SAY, NULL },
+	{ "GET", "/v1/workloads", OPERATORS, SMALL, rot_workloads_list, NULL, SAY, NULL },
+	{ "POST", "/v1/workloads", ADMIN, SMALL, rot_workloads_create, workload_members, SAY,
+	  "workload_created" },
+	{ "GET", "/v1/workloads/*", OPERATORS, SMALL, rot_workloads_get, NULL, SAY, NULL },
+	{ "DELETE", "/v1/workloads/*", ADMIN, SMALL, rot_workloads_delete, NULL, SAY,
+	  "workload_deleted" },
+	{ "POST", "/v1/workloads/*/keys", ADMIN, SMALL, rot_keys_rotate, NULL, SAY, "key_rotated" },
+	{ "DELETE", "/v1/workloads/*/keys/*", ADMIN, SMALL, rot_keys_retire, NULL, SAY,
+	  "key_retired" },
+	{ "GET", "/v1/peers", OPERATORS, SMALL, rot_peers_list, NULL, SAY, NULL },
+	{ "POST", "/v1/peers", ADMIN, SMALL, rot_peers_allow, pair_members, SAY, "pair_allowed" },
+	{ "DELETE", "/v1/peers", ADMIN, SMALL, rot_peers_deny, NULL, SAY, "pair_denied" },
+	{ "GET", "/v1/eggs", OPERATORS, SMALL, rot_eggs_list, NULL, SAY, NULL },
+	{ "POST", "/v1/eggs", OPERATORS, SMALL, rot_eggs_mint, egg_members, SAY, "egg_minted" },
+	{ "GET", "/v1/eggs/*", OPERATORS, SMALL, rot_eggs_get, NULL, SAY, NULL },
+	{ "DELETE", "/v1/eggs/*", ADMIN, SMALL, rot_eggs_revoke, NULL, SAY, "egg_revoked" },
+	{ "POST", "/v1/certs", ADMIN, SMALL, rot_certs_issue, cert_members, SAY,
+	  "certificate_issued" },
+	{ "POST", "/v1/seal", OPERATORS, BIG, rot_seal, seal_members, SAY, "sealed" },
+	{ "POST", "/v1/unseal", ADMIN, BIG, rot_unseal, unseal_members, SAY, "unsealed" },
+	{ "POST", "/v1/hatch", ROT_MAY_HATCH, SMALL, rot_hatch, NULL, "hatch refused",
+	  "hatch_refused" },
+	{ "POST", "/v1/renew", ROT_MAY_RENEW, SMALL, rot_renew, NULL, "renewal refused",
+	  "renew_refused" },
 };
 
 struct verdict {
