@@ -145,7 +145,7 @@ append_many(struct seal_bytes *text, const char *front, const char *end, size_t 
 		cr_assert_eq(seal_bytes_append_fmt(text, NULL, "%s%zu%s\n", front, i, end), 0);
 }
 
-Test(shape, many_of_anything_are_refused_or_done_in_little_time, .timeout = 60)
+Test(shape, many_of_anything_are_refused_or_done_in_little_time, .timeout = 240)
 {
 	static const struct {
 		const char *head;
@@ -172,16 +172,16 @@ Test(shape, many_of_anything_are_refused_or_done_in_little_time, .timeout = 60)
 
 	for (size_t i = 0; i < SEAL_COUNT(cases); i++) {
 		SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(16u << 20);
-		time_t before;
+		clock_t before;
 		int r;
 		RIG;
 
 		rig.options.brief = true;
 		cr_assert_eq(seal_bytes_append_str(&text, cases[i].head, NULL), 0);
 		append_many(&text, cases[i].front, cases[i].end, 200000);
-		before = time(NULL);
+		before = clock();
 		r = rig_inject(&rig, seal_bytes_str(&text), text.len);
-		cr_expect_lt(time(NULL) - before, 10, "case %zu took too long", i);
+		cr_expect_lt((clock() - before) / CLOCKS_PER_SEC, 10, "case %zu took too long", i);
 		cr_expect_eq(r, cases[i].refused == NULL ? 0 : SEAL_E_LIMIT, "case %zu: %d %s", i,
 			     r, rig.err.text);
 		if (cases[i].refused != NULL)

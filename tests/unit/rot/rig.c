@@ -422,7 +422,7 @@ struct rot_client *
 rig_client(struct rig *rig, const struct seal_certs *cert, const struct seal_key *key)
 {
 	const struct rot_client_config config = {
-		.urls = &rig->urls, .ca = rig->ca, .cert = cert, .key = key, .timeout_ms = 5000
+		.urls = &rig->urls, .ca = rig->ca, .cert = cert, .key = key, .timeout_ms = 60000
 	};
 	struct rot_client *client = NULL;
 
