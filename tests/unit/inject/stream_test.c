@@ -184,8 +184,7 @@ Test(stream, streams_stay_apart_whatever_the_second_begins_with)
 {
 	static const char service[] = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n";
 	static const char *const seconds[] = {
-		"\xef\xbb\xbf"
-		"apiVersion: v1\nkind: Service\nmetadata: {name: b}\n",
+		"\357\273\277apiVersion: v1\nkind: Service\nmetadata: {name: b}\n",
 		"---a: x\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n",
 		"--- # x\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n",
 	};
