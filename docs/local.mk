@@ -10,6 +10,7 @@ EXTRA_DIST += %D%/architecture.md %D%/performance.md %D%/IDENTITY.md %D%/ROT-PRO
 	%D%/design/0006-slow-handshakes.md \
 	%D%/design/0007-no-libcurl-in-the-pod.md \
 	%D%/design/0008-one-worker.md \
+	%D%/design/0009-unsealed-files.md \
 	%D%/design/0010-static-wrap.md \
 	%D%/design/0011-sealed-configuration.md
 
