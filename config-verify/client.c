@@ -63,7 +63,8 @@ wait_for(struct verify_client *client, int fd, short events, uint64_t deadline,
 		}
 		if (r > 0 && polled[0].revents != 0)
 			return 0;
-		if (r == 0)
+		/* What cannot wait may never end. */
+		if (r == 0 || left == 0)
 			return seal_fail(err, SEAL_E_TIMEOUT, "the agent did not answer in time");
 	}
 }

@@ -386,6 +386,40 @@ Test(verify_client, nobody_there_is_waited_for_and_no_longer)
 	(void)rmdir(agent.dir);
 }
 
+static bool
+go_on(void *arg)
+{
+	(*(unsigned *)arg)++;
+	return true;
+}
+
+/* Signals that never end are seen to, and the deadline holds. */
+Test(verify_client, what_cannot_wait_does_not_put_off_the_deadline, .timeout = 20)
+{
+	struct agent agent;
+	struct verify_token token;
+	CLIENT client = NULL;
+	unsigned times = 0;
+	int pipes[2];
+	struct verify_meanwhile meanwhile = { .act = go_on, .arg = &times };
+	uint64_t begin = verify_now_ms();
+
+	agent_place(&agent, GOOD);
+	make_token(&token, 7);
+	cr_assert_eq(pipe(pipes), 0);
+	cr_assert_eq(write(pipes[1], "x", 1), 1);
+	meanwhile.fd = pipes[0]; /* nobody takes the byte out */
+	cr_expect_eq(verify_client_new(&client, agent.path, &token, 200, &meanwhile, NULL),
+		     SEAL_E_TIMEOUT);
+	cr_expect_lt(verify_now_ms() - begin, 5000);
+	cr_expect_gt(times, 1);
+	cr_expect_null(client);
+	verify_token_release(&token);
+	seal_close(pipes[0]);
+	seal_close(pipes[1]);
+	(void)rmdir(agent.dir);
+}
+
 static void *
 open_late(void *arg)
 {
