@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """forge.py EGG: alter the egg's statement in many ways, hatch with each; all must be refused with one and the
-same answer, and a fast enough attacker must be told to wait."""
+same answer, and a fast enough attacker must be told to wait.  The last line says how many refusals there were."""
 
 import base64
 import collections
@@ -40,7 +40,7 @@ def forgeries(statement):
 def main():
     egg = eggs.load(sys.argv[1])
     ctx, csr = eggs.context(egg), eggs.csr()
-    answers, timing, wrong = collections.Counter(), [], 0
+    answers, timing, wrong, refused = collections.Counter(), [], 0, 0
     for what, forged in forgeries(egg["statement"]):
         if forged == egg["statement"]:
             continue  # the second part of a JWE with alg dir is empty as it is
@@ -50,6 +50,7 @@ def main():
             status, headers, answer = eggs.post(egg, body, ctx=ctx)
             if status != 429:
                 break
+            refused += 1
             time.sleep(min(float(headers.get("Retry-After", 1)), 2))
         timing.append(time.monotonic() - begin)
         headers = tuple(sorted((k, v) for k, v in headers.items() if k.lower() != "date"))
@@ -77,6 +78,8 @@ def main():
     if not seen[429]:
         print("no attempt was told to wait")
     time.sleep(2)
+    last = eggs.post(egg, b'{"statement":"x","csr":"x"}', ctx=ctx)[0]  # its line in the log says how many had none
+    print(f"{refused + sum(answers.values()) + sum(seen.values()) + 1} refusals, the last with {last}")
     if eggs.hatch(egg, csr, ctx=ctx)[0] != 200:
         print("the honest statement no longer hatches")
         wrong += 1
