@@ -394,7 +394,7 @@ go_on(void *arg)
 }
 
 /* Signals that never end are seen to, and the deadline holds. */
-Test(verify_client, what_cannot_wait_does_not_put_off_the_deadline, .timeout = 20)
+Test(verify_client, what_cannot_wait_does_not_put_off_the_deadline)
 {
 	struct agent agent;
 	struct verify_token token;
@@ -404,6 +404,7 @@ Test(verify_client, what_cannot_wait_does_not_put_off_the_deadline, .timeout = 2
 	struct verify_meanwhile meanwhile = { .act = go_on, .arg = &times };
 	uint64_t begin = verify_now_ms();
 
+	(void)alarm(20); /* Criterion's own timeouts leak, which counts as ours */
 	agent_place(&agent, GOOD);
 	make_token(&token, 7);
 	cr_assert_eq(pipe(pipes), 0);
