@@ -101,7 +101,14 @@ enum verify_request_kind {
 	VERIFY_ASK_ENCRYPT =
 		5, /* seal data under the peer's key for data: sealed is the plaintext */
 	VERIFY_ASK_DECRYPT = 6,
+	/*
+	 * This container is not what it should be: sealed is a sentence, printable, at most
+	 * VERIFY_SUSPECT_MAX bytes.  wait_ms 0 to report it alone (audit); 1: the sidecar drops its listeners
+	 * and what they hold until a container of that name has asked for VERIFY_ASK_READY anew.
+	 */
+	VERIFY_ASK_SUSPECT = 7,
 };
+#define VERIFY_SUSPECT_MAX 480
 
 struct verify_request {
 	enum verify_request_kind kind;

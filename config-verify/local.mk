@@ -17,6 +17,10 @@ noinst_HEADERS += %D%/client.h %D%/environment.h %D%/supervise.h %D%/wrap.h
 %C%_libverify_a_SOURCES += %D%/client.c %D%/token_file.c %D%/environment.c %D%/expand.c %D%/home.c %D%/argv.c \
 	%D%/supervise.c
 
+# Verification of what the host hands in.
+noinst_HEADERS += %D%/finding.h %D%/policy.h %D%/mountinfo.h %D%/mounts.h %D%/sysfiles.h %D%/inspect.h
+%C%_libverify_a_SOURCES += %D%/finding.c
+
 bin_PROGRAMS += seal-wrap
 seal_wrap_SOURCES = %D%/wrap_main.c %D%/link.c %D%/update.c
 if STATIC_WRAP

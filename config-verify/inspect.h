@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SEAL_VERIFY_INSPECT_H
+#define SEAL_VERIFY_INSPECT_H
+
+/*
+ * One look at a container, from inside (seal-wrap) or from outside (seal-verify): open what there is to be
+ * judged, once each, and have it judged from the same descriptor.
+ */
+
+#include <stdbool.h>
+
+#include "config-verify/finding.h"
+#include "config-verify/policy.h"
+#include "config-verify/sysfiles.h"
+
+struct verify_scene {
+	int root; /* O_PATH of the container's root directory */
+	int proc; /* O_PATH of the /proc/PID directory to believe; -1: saved files, then mountinfo is
+	                 root's proc/self/mountinfo, a regular file */
+	bool is_ours; /* the container is the one we run in: proc.genuine is judged */
+	struct verify_self self;
+	const char *const *environment; /* NULL: not judged */
+	const char *const *image;       /* see verify_environment_judge */
+};
+
+/* The scene of our own container: /, /proc/self, the kernel's name for us, our interfaces' addresses. */
+struct verify_own_scene;
+SEAL_CHECKED int verify_own_scene_new(struct verify_own_scene **ret_own, struct seal_err *err);
+void verify_own_scene_freep(struct verify_own_scene **own);
+const struct verify_scene *
+verify_own_scene(struct verify_own_scene *own); /* addresses asked anew */
+
+/*
+ * Judge everything.  policy NULL as in mounts.h: system rules alone, and no file of the service account.
+ * What cannot be opened or read is a finding, too; fails only for want of memory or descriptors.
+ */
+SEAL_CHECKED int verify_inspect(const struct verify_scene *scene,
+				const struct verify_policy *policy,
+				struct verify_findings *findings, struct seal_err *err);
+
+#endif
