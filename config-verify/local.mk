@@ -20,6 +20,10 @@ noinst_HEADERS += %D%/client.h %D%/environment.h %D%/supervise.h %D%/wrap.h
 # Verification of what the host hands in.
 noinst_HEADERS += %D%/finding.h %D%/policy.h %D%/mountinfo.h %D%/mounts.h %D%/sysfiles.h %D%/inspect.h
 %C%_libverify_a_SOURCES += %D%/finding.c
+# The mount table.
+noinst_HEADERS += %D%/mounts_internal.h
+%C%_libverify_a_SOURCES += %D%/mountinfo.c %D%/mounts.c %D%/mounts_declared.c %D%/mounts_kind.c %D%/mounts_paths.c \
+	%D%/mounts_root.c %D%/mounts_system.c
 
 bin_PROGRAMS += seal-wrap
 seal_wrap_SOURCES = %D%/wrap_main.c %D%/link.c %D%/update.c

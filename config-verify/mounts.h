@@ -15,15 +15,26 @@
 #define VERIFY_MOUNTINFO_FILE "/proc/self/mountinfo"
 
 /*
+ * What a host can do later counts as well as what it did: the root and the runtime's own mounts may be
+ * slaves of the host (runtimes leave them so) but not shared, unless a volume is declared Bidirectional;
+ * declared mounts are private unless declared otherwise; optional fields nobody knows are findings.
+ *
+ * What is declared goes before what a runtime mounts (a volume at /dev/shm), but never to a place that is
+ * not verify_is_mountable.  Below a volume declared HostToContainer or Bidirectional more mounts may
+ * appear.  The service account's volume is explained by policy->account.mounted alone, too, at /var/run or
+ * /run; where it is VERIFY_NO, it is found as account.unexpected.  Paths of the policy are looked for as
+ * they are, then where the links of common images lead (/var/run to /run, /lib to /usr/lib).
+ *
  * policy NULL, before the spec has been opened: declared mounts are not known yet, so that
- * mount.unexplained is found only where nobody may declare one (verify_is_mountable), and mount.missing
- * not at all.
+ * mount.unexplained is found only where nobody may declare one (verify_is_mountable), mount.missing not at
+ * all, and mount.propagation only for what is never right.
  */
 void verify_mounts_judge(const struct verify_mountinfo *info, const struct verify_policy *policy,
 			 struct verify_findings *findings);
 
 /*
- * May a pod declare a mount at this path?  Not over the root, /proc, /sys, /etc/seal, or over directories
+ * May a pod declare a mount at this path?  Not over the root or /etc, nor at or below /proc, /sys and
+ * /etc/seal, nor over /dev and its standard devices, the loader's files (/etc/ld.so.preload) and directories
  * that hold the image's programs and libraries (/usr, /lib, /bin…); in those, deeper down, it may.
  */
 bool verify_is_mountable(const char *path);

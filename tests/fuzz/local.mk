@@ -9,7 +9,7 @@ FUZZ_MAIN = %D%/replay.c
 FUZZ_LINK =
 endif
 
-FUZZ_TARGETS = json yaml tree names http answer certs egg jwe wire signer proxy_config hello spec agent token inject
+FUZZ_TARGETS = json yaml tree names http answer certs egg jwe wire signer proxy_config hello spec agent token inject mountinfo
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -112,6 +112,12 @@ check_PROGRAMS += %D%/fuzz_inject
 %C%_fuzz_inject_CFLAGS = $(AM_CFLAGS) -UNDEBUG
 %C%_fuzz_inject_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_inject_LDADD = $(ROT_INJECT_LIBS)
+
+check_PROGRAMS += %D%/fuzz_mountinfo
+%C%_fuzz_mountinfo_SOURCES = %D%/fuzz_mountinfo.c $(FUZZ_MAIN)
+%C%_fuzz_mountinfo_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_mountinfo_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_mountinfo_LDADD = $(VERIFY_LIBS)
 
 TESTS += tests/fuzz/replay.sh
 EXTRA_DIST += tests/fuzz/replay.sh tests/fuzz/corpus

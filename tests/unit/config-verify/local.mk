@@ -15,3 +15,18 @@ tests_unit_verify_tests_SOURCES = %D%/sealed_test.c \
 	%D%/rules_test.c %D%/agent_wire_test.c %D%/channel_test.c \
 	%D%/spec_test.c %D%/expand_test.c %D%/home_test.c %D%/environment_test.c \
 	%D%/client_test.c %D%/supervise_test.c
+
+# What the host hands in: one file a line.
+check_PROGRAMS += tests/unit/suspicion_tests
+TESTS += tests/unit/suspicion_tests
+tests_unit_suspicion_tests_CFLAGS = $(TEST_CFLAGS)
+tests_unit_suspicion_tests_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAP)
+tests_unit_suspicion_tests_LDADD = $(SUPPORT_LIBS) $(VERIFY_LIBS) $(UNIT_LIBS)
+tests_unit_suspicion_tests_SOURCES = \
+	%D%/finding_test.c \
+	%D%/mountinfo_test.c \
+	%D%/mounts_declared_test.c \
+	%D%/mounts_rig.c \
+	%D%/mounts_rig.h \
+	%D%/mounts_system_test.c \
+	%D%/mounts_test.c
