@@ -102,13 +102,18 @@ enum verify_request_kind {
 		5, /* seal data under the peer's key for data: sealed is the plaintext */
 	VERIFY_ASK_DECRYPT = 6,
 	/*
-	 * This container is not what it should be: sealed is a sentence, printable, at most
-	 * VERIFY_SUSPECT_MAX bytes.  wait_ms 0 to report it alone (audit); 1: the sidecar drops its listeners
-	 * and what they hold until a container of that name has asked for VERIFY_ASK_READY anew.
+	 * This container is not what it should be: data is a sentence in printable ASCII, 1 to
+	 * VERIFY_SUSPECT_MAX bytes of it.  wait_ms VERIFY_SUSPECT_REPORT to have it written down alone (audit);
+	 * VERIFY_SUSPECT_SUSPEND: before the answer comes the sidecar has closed its listeners and all that came
+	 * by them.  They open again when every container that was reported so is back: on a connection made
+	 * after the report it has opened its spec, which means that the application before is gone, and has
+	 * asked for VERIFY_ASK_READY, which is answered once they are open.
 	 */
 	VERIFY_ASK_SUSPECT = 7,
 };
-#define VERIFY_SUSPECT_MAX 480
+#define VERIFY_SUSPECT_MAX     480
+#define VERIFY_SUSPECT_REPORT  0
+#define VERIFY_SUSPECT_SUSPEND 1
 
 struct verify_request {
 	enum verify_request_kind kind;

@@ -139,25 +139,35 @@ verify_hello_parse(struct verify_hello *ret_hello, const void *data, size_t len,
 /* What each kind of request carries: everything else in it is empty. */
 static const struct request_rule {
 	bool has_object; /* kind and name, and maybe a key */
-	bool has_wait;
+	uint32_t wait_max;
 	bool may_be_empty; /* the data */
+	bool is_sentence;  /* likewise: printable */
 	size_t data_max;
 } request_rules[] = {
 	[VERIFY_ASK_SPEC] = { .data_max = VERIFY_SEALED_MAX },
 	[VERIFY_ASK_OPEN] = { .has_object = true, .data_max = VERIFY_SEALED_MAX },
-	[VERIFY_ASK_READY] = { .has_wait = true, .may_be_empty = true },
+	[VERIFY_ASK_READY] = { .wait_max = VERIFY_WAIT_MAX_MS, .may_be_empty = true },
 	[VERIFY_ASK_STATUS] = { .may_be_empty = true },
 	[VERIFY_ASK_ENCRYPT] = { .may_be_empty = true, .data_max = VERIFY_PLAIN_MAX },
 	[VERIFY_ASK_DECRYPT] = { .data_max = VERIFY_SEALED_MAX },
+	[VERIFY_ASK_SUSPECT] = { .wait_max = VERIFY_SUSPECT_SUSPEND,
+				 .is_sentence = true,
+				 .data_max = VERIFY_SUSPECT_MAX },
 };
+
+static bool
+is_printable_bytes(const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (data[i] < ' ' || data[i] > '~')
+			return false;
+	return true;
+}
 
 static bool
 is_printable(const char *text)
 {
-	for (; *text != '\0'; text++)
-		if (*text < ' ' || *text > '~')
-			return false;
-	return true;
+	return is_printable_bytes((const uint8_t *)text, strlen(text));
 }
 
 static int
@@ -176,13 +186,15 @@ check_request(const struct verify_request *request, struct seal_err *err)
 	if (!is_printable(request->object_kind) || !is_printable(request->object_name) ||
 	    !is_printable(request->key))
 		return seal_fail(err, SEAL_E_FORMAT, "a request with unprintable names");
-	if (request->wait_ms > (rule->has_wait ? VERIFY_WAIT_MAX_MS : 0))
+	if (request->wait_ms > rule->wait_max)
 		return seal_fail(err, SEAL_E_LIMIT, "a request that waits too long");
 	if (request->data_len > rule->data_max)
 		return seal_fail(err, SEAL_E_LIMIT, "a request with more than %zu bytes",
 				 rule->data_max);
 	if (request->data_len == 0 && !rule->may_be_empty)
 		return seal_fail(err, SEAL_E_FORMAT, "a request without its value");
+	if (rule->is_sentence && !is_printable_bytes(request->data, request->data_len))
+		return seal_fail(err, SEAL_E_FORMAT, "a request with an unprintable sentence");
 	return 0;
 }
 

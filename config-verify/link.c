@@ -13,19 +13,17 @@
 #define ASK_AGAIN_MS 100
 
 static bool
-see_to_signals(void *arg)
+attend(void *arg)
 {
-	struct wrap *wrap = arg;
-
-	return verify_supervisor_step(wrap->supervisor);
+	return wrap_attend(arg);
 }
 
 struct verify_meanwhile
 wrap_meanwhile(struct wrap *wrap)
 {
 	return (struct verify_meanwhile){
-		.fd = wrap->supervisor == NULL ? -1 : verify_supervisor_fd(wrap->supervisor),
-		.act = see_to_signals,
+		.fd = wrap->waker >= 0 ? wrap->waker : verify_supervisor_fd(wrap->supervisor),
+		.act = attend,
 		.arg = wrap,
 	};
 }

@@ -20,13 +20,22 @@ noinst_HEADERS += %D%/client.h %D%/environment.h %D%/supervise.h %D%/wrap.h
 # Verification of what the host hands in.
 noinst_HEADERS += %D%/finding.h %D%/policy.h %D%/mountinfo.h %D%/mounts.h %D%/sysfiles.h %D%/inspect.h
 %C%_libverify_a_SOURCES += %D%/finding.c
+noinst_HEADERS += %D%/policy_internal.h
 # The mount table.
 noinst_HEADERS += %D%/mounts_internal.h
 %C%_libverify_a_SOURCES += %D%/mountinfo.c %D%/mounts.c %D%/mounts_declared.c %D%/mounts_kind.c %D%/mounts_paths.c \
 	%D%/mounts_root.c %D%/mounts_system.c
+# Looks at a container, a program, and looks while it runs.
+noinst_HEADERS += %D%/evidence.h %D%/program.h %D%/guard.h
+%C%_libverify_a_SOURCES += %D%/evidence.c %D%/inspect.c %D%/scene.c %D%/program.c %D%/shebang.c %D%/guard.c
+# What the system's files say.
+noinst_HEADERS += %D%/sysfiles_internal.h %D%/hosts_names.h %D%/resolv_options.h
+%C%_libverify_a_SOURCES += %D%/address.c %D%/sysfiles.c %D%/hosts.c %D%/hosts_names.c \
+	%D%/resolv.c %D%/resolv_options.c %D%/hostname.c %D%/account.c %D%/account_token.c %D%/service.c
+%C%_libverify_a_SOURCES += %D%/policy.c %D%/policy_names.c %D%/policy_account.c
 
 bin_PROGRAMS += seal-wrap
-seal_wrap_SOURCES = %D%/wrap_main.c %D%/link.c %D%/update.c
+seal_wrap_SOURCES = %D%/wrap_main.c %D%/link.c %D%/update.c %D%/vigil.c
 if STATIC_WRAP
 # One file that needs no other, in images that have none (docs/design/0010-static-wrap.md).  Nothing unwinds
 # through the crypto library, so its copy here has no tables for that: they would be a tenth of the program.
@@ -40,3 +49,11 @@ CLEANFILES += %D%/trimmed/libcrypto.a
 else
 seal_wrap_LDADD = $(VERIFY_LIBS)
 endif
+
+# The same checks as a command.
+noinst_HEADERS += %D%/judge.h %D%/target.h %D%/namespace.h %D%/policy_file.h %D%/report.h %D%/learn.h %D%/learn_internal.h
+%C%_libverify_a_SOURCES += %D%/judge.c %D%/target.c %D%/namespace.c %D%/policy_file.c %D%/report.c \
+	%D%/learn.c %D%/learn_files.c %D%/learn_account.c %D%/learn_write.c
+bin_PROGRAMS += seal-verify
+seal_verify_SOURCES = %D%/verify_main.c
+seal_verify_LDADD = $(VERIFY_LIBS)

@@ -12,7 +12,9 @@
  *   "mounts"     [{"path","source","readOnly","optional","propagation"}]: all that is mounted besides what the
  *                runtime always mounts.  source: "memory" (a tmpfs of its own), "volume" (whatever the
  *                host stores), "account" (a service account's volume); propagation: "None",
- *                "HostToContainer" or "Bidirectional" as in a volumeMount; members absent are false or None
+ *                "HostToContainer" or "Bidirectional" as in a volumeMount; members absent are false or None.
+ *                The service account's volume where Kubernetes puts it is not among them, unless
+ *                the pod itself says it
  *   "pod"        {"namespace","hostname","hostnamePrefix","subdomain","hostNetwork"}: hostname the whole
  *                name, or hostnamePrefix what a generated one begins with
  *   "hosts"      {"aliases":[{"ip","hostnames":[]}], "names":[{"name","networks":[]}], "others":false}:
@@ -22,8 +24,9 @@
  *                and with dnsPolicy None all three are what dnsConfig says
  *   "account"    {"mounted":"yes"|"no"|"any","name","issuer","audiences":[],"ca":[]}: ca are SHA-256
  *                digests, in hexadecimal, of DER certificates
- *   "services"   bool: enableServiceLinks
+ *   "services"   bool: enableServiceLinks; absent: true
  *
+ * All but version may be absent: then the mode is enforce, no mount is declared, and nothing else pinned.
  * Every network is a CIDR (RFC 4632, RFC 4291) without host bits; a member nobody knows is refused, and so
  * are contradictions: a mount declared twice, a pinned name that is an alias outside its networks.
  */

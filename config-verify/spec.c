@@ -322,11 +322,29 @@ parse_container(struct verify_spec *spec, struct seal_err *err)
 	return r;
 }
 
+/* Whoever starts the application judges what the host handed in; nobody else does. */
+static int
+parse_policy(struct verify_spec *spec, struct seal_err *err)
+{
+	const struct seal_json *policy = NULL;
+	bool is_main = !spec->is_exec && spec->place.count == 0;
+	int r = verify_spec_get_object(spec->json, "verify", &policy, err);
+
+	if (r < 0)
+		return r;
+	if (is_main != (policy != NULL))
+		return seal_fail(
+			err, SEAL_E_FORMAT, "%s",
+			is_main ? "'verify' is missing: nothing says what the host may hand in"
+				: "'verify' is for the spec that starts a container");
+	return is_main ? verify_policy_parse(&spec->policy, policy, err) : 0;
+}
+
 static int
 parse_all(struct verify_spec *spec, struct seal_err *err)
 {
 	static const char *const known[] = { "version", "exec",   "place",  "container", "image",
-					     "files",   "exempt", "loader", NULL };
+					     "files",   "verify", "exempt", "loader",    NULL };
 	static const char *const known_image[] = { "Entrypoint", "Cmd", "Env", "WorkingDir", NULL };
 	const struct seal_json *image = NULL;
 	int r = check_version(spec->json, err);
@@ -342,6 +360,8 @@ parse_all(struct verify_spec *spec, struct seal_err *err)
 		r = parse_place(spec, err);
 	if (r == 0)
 		r = parse_exec(spec, err);
+	if (r == 0)
+		r = parse_policy(spec, err);
 	if (r < 0)
 		return r;
 	if (spec->place.count > 0)
@@ -390,6 +410,7 @@ verify_spec_free(struct verify_spec *spec)
 	seal_strv_release(&spec->exempt);
 	seal_strv_release(&spec->loader);
 	verify_spec_free_files(spec);
+	verify_policy_free(spec->policy);
 	free(spec->env);
 	free(spec->cwd);
 	free(spec);
@@ -410,6 +431,7 @@ verify_spec_forget(struct verify_spec **spec, struct seal_err *err)
 	SEAL_SCOPED(seal_json_freep) struct seal_json *json = seal_json_new();
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(VERIFY_SPEC_MAX);
 	const struct seal_json *files = verify_spec_member((*spec)->json, "files");
+	const struct seal_json *policy = verify_spec_member((*spec)->json, "verify");
 	SEAL_SCOPED(verify_spec_freep) struct verify_spec *rest = NULL;
 	struct seal_json *container = seal_json_set_object(json, "container");
 	int r;
@@ -420,6 +442,8 @@ verify_spec_forget(struct verify_spec **spec, struct seal_err *err)
 	seal_json_add_str(seal_json_set_array(container, "command"), "/");
 	if (files != NULL)
 		seal_json_set_copy(json, "files", files);
+	if (policy != NULL) /* the host is judged as long as the application runs */
+		seal_json_set_copy(json, "verify", policy);
 	r = seal_json_dump(json, false, &text, err);
 	if (r == 0)
 		r = verify_spec_parse(&rest, text.data, text.len, err);
@@ -508,6 +532,12 @@ const struct verify_object *
 verify_spec_object(const struct verify_spec *spec, size_t index)
 {
 	return index < spec->object_count ? &spec->objects[index] : NULL;
+}
+
+const struct verify_policy *
+verify_spec_policy(const struct verify_spec *spec)
+{
+	return spec->policy;
 }
 
 const struct seal_strv *

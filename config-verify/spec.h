@@ -22,7 +22,8 @@
  *       "shared"   true: every user of the container may read them
  *       "plain"    paths that come in clear from the cluster and are copied (downward API, tokens)
  *       "mode"     of the files, as the owner asked for all of them
- *   "verify"     what the host may hand in (policy.h); absent in the specs of probes, hooks and places
+ *   "verify"     what the host may hand in (policy.h); required, but in the specs of probes, hooks and
+ *                places, which must not have it
  *   "exempt"     names of variables that may come from the host in clear
  *   "loader"     names of loader variables that the owner allowed
  *
@@ -42,6 +43,7 @@
 
 #include "base/bytes/bytes.h"
 #include "base/err/err.h"
+#include "config-verify/policy.h"
 
 #define VERIFY_SPEC_MAX    (96u * 1024) /* plaintext: sealed it must fit one argument (128 KiB) */
 #define VERIFY_SPEC_KEY    "spec"
@@ -112,8 +114,9 @@ void verify_spec_free(struct verify_spec *spec);
 void verify_spec_freep(struct verify_spec **spec);
 
 /*
- * Put in place of *spec one that has its container's name and files, and nothing of what is run or of
- * variables: for who has started the application.  On failure *spec stays.
+ * Put in place of *spec one that has its container's name, files and policy, and nothing of what is run or
+ * of variables: for who has started the application.  On failure *spec stays; else what was borrowed from
+ * it is gone.
  */
 SEAL_CHECKED int verify_spec_forget(struct verify_spec **spec, struct seal_err *err);
 
@@ -136,6 +139,8 @@ const struct verify_files *verify_spec_files(const struct verify_spec *spec, siz
 /* Objects of env, envFrom and files, each once. */
 size_t verify_spec_object_count(const struct verify_spec *spec);
 const struct verify_object *verify_spec_object(const struct verify_spec *spec, size_t index);
+/* NULL: a spec of a probe, hook or place.  Borrowed from the spec. */
+const struct verify_policy *verify_spec_policy(const struct verify_spec *spec);
 const struct seal_strv *verify_spec_exempt(const struct verify_spec *spec);
 const struct seal_strv *verify_spec_loader(const struct verify_spec *spec);
 

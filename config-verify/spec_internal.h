@@ -25,6 +25,7 @@ struct verify_spec {
 	size_t object_count;
 	struct seal_strv exempt;
 	struct seal_strv loader;
+	struct verify_policy *policy; /* NULL: a spec of a probe, hook or place */
 };
 
 /* The image's variables, envFrom and env; either of image and container may be NULL. */

@@ -4,7 +4,7 @@
  *
  *   us:     block signals ── fork ──▶ read the pipe ──eof──▶ pass on, reap ──▶ its exit code
  *                             │            ▲   └─errno─▶ 126, 127
- *   child:                    └▶ own group, terminal, signals as by default, chdir, execve
+ *   child:                    └▶ own group, terminal, signals as by default, fchdir, execveat
  *
  * The pipe is close-on-exec: its end is the program's beginning, and what comes through it before is why
  * there is none.
@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -34,6 +33,7 @@ struct verify_supervisor {
 	int terminal; /* which we gave to the child, or -1 */
 	bool is_over;
 	int exit;
+	bool is_stopping;
 };
 
 /* ---- Executing ---- */
@@ -45,52 +45,21 @@ struct failure {
 	int errnum;
 };
 
-/* Every part of PATH in turn, as a shell does; a relative part would be the application's to fill. */
-static int
-exec_in_path(const struct verify_program *program)
-{
-	char file[PATH_MAX];
-	int worst = ENOENT;
-
-	for (const char *part = program->path; *part != '\0'; part += *part == ':') {
-		const size_t len = strcspn(part, ":");
-		const int n =
-			snprintf(file, sizeof(file), "%.*s/%s", (int)len, part, program->argv[0]);
-
-		if (*part == '/' && n > 0 && (size_t)n < sizeof(file)) {
-			(void)execve(file, program->argv, program->environment);
-			/* Something was there that could not be executed: that is to be told, if nothing can. */
-			if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-				return errno;
-			if (errno == EACCES)
-				worst = EACCES;
-		}
-		part += len;
-	}
-	return worst;
-}
-
 static struct failure
-execute(const struct verify_program *program)
+execute(const struct verify_executable *executable, char *const *environment)
 {
-	if (chdir(program->cwd) < 0)
-		return (struct failure){ STAGE_CWD, errno };
-	if (strchr(program->argv[0], '/') == NULL)
-		return (struct failure){ STAGE_EXEC, exec_in_path(program) };
-	(void)execve(program->argv[0], program->argv, program->environment);
-	return (struct failure){ STAGE_EXEC, errno };
+	const int r = verify_executable_enter(executable);
+
+	if (r != 0)
+		return (struct failure){ STAGE_CWD, r };
+	return (struct failure){ STAGE_EXEC, verify_executable_execute(executable, environment) };
 }
 
-/* Neither the directory nor the command is told: both were sealed, and the host reads what we say. */
 static int
 tell_failure(struct failure failure, int *ret_exit, struct seal_err *err)
 {
-	if (failure.stage == STAGE_CWD) {
-		*ret_exit = VERIFY_EXIT_REFUSED;
-		return seal_fail_errno(err, failure.errnum, "cannot enter the working directory");
-	}
-	*ret_exit = failure.errnum == ENOENT ? VERIFY_EXIT_NOT_FOUND : VERIFY_EXIT_CANNOT;
-	return seal_fail_errno(err, failure.errnum, "cannot execute the command");
+	return failure.stage == STAGE_CWD ? verify_fail_directory(failure.errnum, ret_exit, err)
+					  : verify_fail_program(failure.errnum, ret_exit, err);
 }
 
 static void
@@ -108,8 +77,13 @@ reset_signals(void)
 int
 verify_program_become(const struct verify_program *program, int *ret_exit, struct seal_err *err)
 {
+	SEAL_SCOPED(verify_executable_freep) struct verify_executable *executable = NULL;
+	int r = verify_executable_open(&executable, program, ret_exit, err);
+
+	if (r < 0)
+		return r;
 	reset_signals();
-	return tell_failure(execute(program), ret_exit, err);
+	return tell_failure(execute(executable, program->environment), ret_exit, err);
 }
 
 /* ---- Signals ---- */
@@ -207,7 +181,8 @@ enter_group(int terminal)
 }
 
 static _Noreturn void
-run_child(const struct verify_program *program, int terminal, pid_t parent, int out)
+run_child(const struct verify_executable *executable, char *const *environment, int terminal,
+	  pid_t parent, int out)
 {
 	struct failure failure;
 
@@ -216,7 +191,7 @@ run_child(const struct verify_program *program, int terminal, pid_t parent, int 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
 		_exit(VERIFY_EXIT_REFUSED);
 	reset_signals();
-	failure = execute(program);
+	failure = execute(executable, environment);
 	while (write(out, &failure, sizeof(failure)) < 0 && errno == EINTR)
 		continue;
 	_exit(VERIFY_EXIT_REFUSED);
@@ -250,11 +225,15 @@ verify_supervisor_start(struct verify_supervisor *supervisor, const struct verif
 			int *ret_exit, struct seal_err *err)
 {
 	const pid_t self = getpid();
+	SEAL_SCOPED(verify_executable_freep) struct verify_executable *executable = NULL;
 	SEAL_SCOPED(seal_closep) int in = -1;
 	SEAL_SCOPED(seal_closep) int out = -1;
 	int ends[2];
 	pid_t child;
+	int r = verify_executable_open(&executable, program, ret_exit, err);
 
+	if (r < 0)
+		return r;
 	*ret_exit = VERIFY_EXIT_REFUSED;
 	/* Whose parent dies becomes our child; as process 1 that is so anyway. */
 	if (self != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
@@ -268,7 +247,7 @@ verify_supervisor_start(struct verify_supervisor *supervisor, const struct verif
 	if (child < 0)
 		return seal_fail_errno(err, errno, "cannot fork");
 	if (child == 0)
-		run_child(program, supervisor->terminal, self, out);
+		run_child(executable, program->environment, supervisor->terminal, self, out);
 	supervisor->child = child;
 	(void)setpgid(child, child); /* whoever is first; the child may even execute already */
 	seal_closep(&out);
@@ -280,10 +259,15 @@ verify_supervisor_start(struct verify_supervisor *supervisor, const struct verif
 static void
 end_with(struct verify_supervisor *supervisor, int status)
 {
+	const pid_t group = supervisor->child;
+
 	supervisor->is_over = true;
 	supervisor->child = 0;
-	supervisor->exit =
-		WIFEXITED(status) ? WEXITSTATUS(status) : VERIFY_EXIT_SIGNAL + WTERMSIG(status);
+	if (!supervisor->is_stopping)
+		supervisor->exit = WIFEXITED(status) ? WEXITSTATUS(status)
+						     : VERIFY_EXIT_SIGNAL + WTERMSIG(status);
+	else
+		(void)kill(-group, SIGKILL); /* who is left of it; nobody, usually */
 	if (supervisor->terminal >= 0)
 		(void)tcsetpgrp(supervisor->terminal, getpgrp()); /* then it is gone, too */
 }
@@ -332,6 +316,13 @@ is_for_program(const struct signalfd_siginfo *told)
 }
 
 static void
+kill_all(const struct verify_supervisor *supervisor)
+{
+	(void)kill(-supervisor->child, SIGKILL);
+	(void)kill(supervisor->child, SIGKILL); /* it may have left its group */
+}
+
+static void
 take(struct verify_supervisor *supervisor, const struct signalfd_siginfo *told)
 {
 	const int sig = (int)told->ssi_signo;
@@ -340,10 +331,33 @@ take(struct verify_supervisor *supervisor, const struct signalfd_siginfo *told)
 		return;
 	if (sig == SIGCHLD)
 		reap(supervisor);
+	else if (supervisor->is_stopping && sig == SIGALRM)
+		kill_all(supervisor);
 	else if (supervisor->child == 0)
 		take_early(supervisor, sig);
 	else if (is_for_program(told))
 		(void)kill(supervisor->child, sig); /* its end, if that is why, is told next */
+}
+
+/* ---- Ending it ---- */
+
+/* The kernel reminds us by a signal, which is told like all others. */
+void
+verify_supervisor_stop(struct verify_supervisor *supervisor, int code)
+{
+	if (supervisor->is_over || supervisor->child == 0 || supervisor->is_stopping)
+		return;
+	supervisor->exit = code;
+	supervisor->is_stopping = true;
+	(void)alarm(VERIFY_STOP_S);
+	(void)kill(-supervisor->child, SIGTERM); /* it may be gone already: that is told next */
+	(void)kill(-supervisor->child, SIGCONT); /* who was stopped would not hear it */
+}
+
+bool
+verify_supervisor_is_stopping(const struct verify_supervisor *supervisor)
+{
+	return supervisor->is_stopping;
 }
 
 bool

@@ -12,24 +12,14 @@
 #include <sys/types.h>
 
 #include "base/err/err.h"
+#include "config-verify/program.h"
 
-/* Exit codes of our own, as shells have them for a program that could not be started. */
-#define VERIFY_EXIT_REFUSED   1
-#define VERIFY_EXIT_USAGE     2
-#define VERIFY_EXIT_CANNOT    126 /* found, and cannot be executed */
-#define VERIFY_EXIT_NOT_FOUND 127
-#define VERIFY_EXIT_SIGNAL    128 /* + the signal */
-
-struct verify_program {
-	char *const *argv;
-	char *const *environment;
-	const char *path; /* where a name without '/' is looked for; absolute parts only */
-	const char *cwd;
-};
+#define VERIFY_EXIT_USAGE  2
+#define VERIFY_EXIT_SIGNAL 128 /* + the signal; others are in program.h */
 
 /*
- * Become the program (for probes and hooks).  Returns only when that failed: *ret_exit is then the code
- * to end with.
+ * Become the program (for probes and hooks), judged as in program.h.  Returns only when that failed:
+ * *ret_exit is then the code to end with.
  */
 SEAL_CHECKED int verify_program_become(const struct verify_program *program, int *ret_exit,
 				       struct seal_err *err);
@@ -47,7 +37,7 @@ void verify_supervisor_free(struct verify_supervisor *supervisor);
 void verify_supervisor_freep(struct verify_supervisor **supervisor);
 
 /*
- * Start the program in a process group of its own, in the foreground of our terminal when we are; without
+ * Judge the program as in program.h and start it in a process group of its own, in the foreground of our terminal when we are; without
  * any signal blocked, handled or ignored, or a descriptor of ours.  Returns when it executes, or when it
  * cannot: then *ret_exit says how to end, and nothing of it is left.  From then on orphans among its
  * descendants are ours to reap.
@@ -63,6 +53,15 @@ int verify_supervisor_fd(const struct verify_supervisor *supervisor);
  * before it was started a signal asked us to end; verify_supervisor_exit says with which code.
  */
 bool verify_supervisor_step(struct verify_supervisor *supervisor);
+
+/*
+ * End the program, which must have been started, and what it started: SIGTERM to its group now, SIGKILL
+ * VERIFY_STOP_S later (which verify_supervisor_fd tells, too).  Its end is then told by this code, whatever
+ * it ended with.
+ */
+#define VERIFY_STOP_S 10
+void verify_supervisor_stop(struct verify_supervisor *supervisor, int code);
+bool verify_supervisor_is_stopping(const struct verify_supervisor *supervisor);
 bool verify_supervisor_is_over(const struct verify_supervisor *supervisor);
 int verify_supervisor_exit(const struct verify_supervisor *supervisor);
 

@@ -323,6 +323,8 @@ until(uint64_t at, uint64_t now, int most)
 static int
 patience(const struct watch_over *over)
 {
+	if (verify_supervisor_is_stopping(over->wrap->supervisor))
+		return -1; /* its end is told, and so is the time to make one */
 	const uint64_t now = verify_now_ms();
 	int ms = until(over->relink_at, now, INT32_MAX);
 
@@ -338,7 +340,7 @@ turn(struct watch_over *over)
 {
 	struct wrap *wrap = over->wrap;
 	struct pollfd polled[] = {
-		{ .fd = verify_supervisor_fd(wrap->supervisor), .events = POLLIN },
+		{ .fd = wrap_meanwhile(wrap).fd, .events = POLLIN },
 		{ .fd = wrap->client == NULL ? -1 : verify_client_fd(wrap->client),
 		  .events = POLLIN },
 		{ .fd = over->watch == NULL ? -1 : verify_watch_fd(over->watch), .events = POLLIN },
@@ -347,9 +349,12 @@ turn(struct watch_over *over)
 
 	if (poll(polled, SEAL_COUNT(polled), patience(over)) < 0)
 		return; /* interrupted, or no memory for a moment: nothing is known of any */
-	if (!verify_supervisor_step(wrap->supervisor))
+	if (polled[0].revents != 0 && !wrap_attend(wrap))
 		return;
-	if (polled[1].revents != 0)
+	wrap_tell_suspicion(wrap);
+	if (verify_supervisor_is_stopping(wrap->supervisor))
+		return; /* nothing is brought up to date any more */
+	if (wrap->client != NULL && polled[1].revents != 0)
 		lose_agent(over, "it closed the connection");
 	if (polled[2].revents != 0)
 		read_watch(over);
@@ -385,7 +390,14 @@ int
 wrap_stand_by(struct wrap *wrap, struct seal_err *err)
 {
 	struct watch_over over = { .wrap = wrap };
-	int r = watch_files(&over, err);
+	int r = wrap_keep_looking(wrap, err);
+
+	/* An application that nobody watches does not run. */
+	if (r < 0) {
+		seal_log(SEAL_LOG_ERROR, "blind", SEAL_STR("reason", err->text));
+		verify_supervisor_stop(wrap->supervisor, VERIFY_EXIT_REFUSED);
+	}
+	r = watch_files(&over, err);
 
 	/* Files that are not kept up are no reason to end the application. */
 	if (r < 0)

@@ -8,6 +8,8 @@
 
 #include "config-verify/client.h"
 #include "config-verify/environment.h"
+#include "config-verify/guard.h"
+#include "config-verify/inspect.h"
 #include "config-verify/supervise.h"
 #include "config-verify/volume.h"
 
@@ -36,11 +38,19 @@ struct wrap {
 	struct verify_environment *environment;
 	struct verify_command command;
 	int exit; /* with which to end when a step fails */
+	struct verify_own_scene *own;
+	struct verify_findings *told; /* before the start */
+	struct verify_guard *guard;   /* from then on */
+	int waker; /* epoll: signals, what the guard is told by, timer; -1 before */
+	int timer; /* of the guard; -1 before */
+	char sentence[VERIFY_SUSPECT_MAX + 1]; /* for the agent, of the last finding; "" */
+	uint64_t
+		telling_until; /* while the agent is told, in ms: our end waits for its answer; 0 */
 };
 
 /* ---- link.c: the agent ---- */
 
-/* Signals do not wait for the agent. */
+/* Neither signals nor suspicion wait for the agent. */
 struct verify_meanwhile wrap_meanwhile(struct wrap *wrap);
 /* Connect (trying for wait_ms) and have the spec opened; the answer is taken by whoever wants it. */
 SEAL_CHECKED int wrap_link(struct wrap *wrap, uint32_t wait_ms, struct seal_secret **ret_spec,
@@ -49,6 +59,28 @@ SEAL_CHECKED int wrap_link(struct wrap *wrap, uint32_t wait_ms, struct seal_secr
 struct verify_opener wrap_opener(struct wrap *wrap);
 /* Wait, seeing to signals; fails when they end us. */
 SEAL_CHECKED int wrap_pause(struct wrap *wrap, int ms, struct seal_err *err);
+
+/* ---- vigil.c: suspicion ---- */
+
+/* Refuse what the host must not set, whoever we are and whatever is in the image. */
+SEAL_CHECKED int wrap_look_at_variables(struct wrap *wrap, struct seal_err *err);
+/* By the rules of the system alone; findings are refused. */
+SEAL_CHECKED int wrap_look_at_mounts(struct wrap *wrap, struct seal_err *err);
+/* By the spec's policy; findings are refused or, in audit mode, reported. */
+SEAL_CHECKED int wrap_look_at_all(struct wrap *wrap, struct seal_err *err);
+/* The same for findings from elsewhere. */
+SEAL_CHECKED int wrap_conclude_findings(const struct wrap *wrap,
+					const struct verify_findings *findings,
+					struct seal_err *err);
+/* From now on wrap_attend looks. */
+SEAL_CHECKED int wrap_keep_looking(struct wrap *wrap, struct seal_err *err);
+/*
+ * See to signals and look, when wrap_meanwhile's descriptor can be read.  False when the application is over.
+ * What is found stops it (it goes on until it has ended), and the agent is told by wrap_tell_suspicion.
+ */
+bool wrap_attend(struct wrap *wrap);
+void wrap_tell_suspicion(struct wrap *wrap);
+void wrap_release_vigil(struct wrap *wrap);
 
 /* ---- update.c: files, now and later ---- */
 

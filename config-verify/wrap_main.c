@@ -135,11 +135,13 @@ await_proxy(struct wrap *wrap, struct seal_err *err)
 }
 
 static struct verify_program
-program_of(const struct wrap *wrap)
+program_of(const struct wrap *wrap, struct verify_findings *findings)
 {
 	const char *path = verify_environment_get(wrap->environment, "PATH");
 
 	return (struct verify_program){
+		.policy = verify_spec_policy(wrap->spec),
+		.findings = findings,
 		.argv = wrap->command.argv,
 		.environment = verify_environment_strings(wrap->environment),
 		.path = path,
@@ -150,9 +152,16 @@ program_of(const struct wrap *wrap)
 static int
 become(struct wrap *wrap, struct seal_err *err)
 {
-	const struct verify_program program = program_of(wrap);
+	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
+	struct verify_program program;
+	int r = verify_findings_new(&findings, err);
 
-	return verify_program_become(&program, &wrap->exit, err);
+	if (r < 0)
+		return r;
+	program = program_of(wrap, findings);
+	r = verify_program_become(&program, &wrap->exit, err);
+	return verify_findings_count(findings) > 0 ? wrap_conclude_findings(wrap, findings, err)
+						   : r;
 }
 
 /* The application has its own copies now; of the spec, its files are still needed. */
@@ -172,10 +181,19 @@ forget(struct wrap *wrap, struct seal_err *err)
 static int
 start(struct wrap *wrap, struct seal_err *err)
 {
-	const struct verify_program program = program_of(wrap);
-	int r = verify_supervisor_start(wrap->supervisor, &program, &wrap->exit, err);
+	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
+	struct verify_program program;
+	int r = verify_findings_new(&findings, err);
+	int refused;
 
-	return r < 0 ? r : forget(wrap, err);
+	if (r < 0)
+		return r;
+	program = program_of(wrap, findings);
+	r = verify_supervisor_start(wrap->supervisor, &program, &wrap->exit, err);
+	refused = wrap_conclude_findings(wrap, findings, err);
+	if (r < 0 || refused < 0)
+		return r < 0 && refused == 0 ? r : refused;
+	return forget(wrap, err);
 }
 
 /* ---- The order ---- */
@@ -192,12 +210,15 @@ static const struct step {
 	int (*run)(struct wrap *wrap, struct seal_err *err);
 } steps[] = {
 	{ FOR_ALL, check_argument },
-	/* 1. Mounts are verified here, */
-	/* 2. and system files: before the token is read, and before anything is asked of anybody. */
+	/* 1. Variables and mounts: before the token is read, and before anything is asked of anybody. */
+	{ FOR_ALL, wrap_look_at_variables },
+	{ FOR_ALL, wrap_look_at_mounts },
+	/* 2. System files have to wait for the policy, which the spec has. */
 	/* 3. The agent and the spec. */
 	{ FOR_ALL, load_token },
 	{ FOR_ALL, open_spec },
 	{ FOR_PLACE, place_files },
+	{ FOR_APPLICATION, wrap_look_at_all },
 	/* 4. Files. */
 	{ FOR_APPLICATION, wrap_write_files },
 	/* 5. Environment and command. */
@@ -205,8 +226,9 @@ static const struct step {
 	{ FOR_APPLICATION | FOR_EXEC, make_command },
 	/* 6. The proxy serves; what runs beside an application need not ask. */
 	{ FOR_APPLICATION, await_proxy },
-	/* 7. The start. */
+	/* 7. The start; the waiting may have been long. */
 	{ FOR_EXEC, become },
+	{ FOR_APPLICATION, wrap_look_at_all },
 	{ FOR_APPLICATION, start },
 	/* 8. And until it ends. */
 	{ FOR_APPLICATION, wrap_stand_by },
@@ -254,13 +276,20 @@ wipe(struct wrap *wrap)
 	verify_spec_free(wrap->spec);
 	verify_environment_free(wrap->environment);
 	verify_command_release(&wrap->command);
+	wrap_release_vigil(wrap);
 	verify_supervisor_free(wrap->supervisor);
 }
 
 static int
 run(const char *sealed, const char *const *host)
 {
-	struct wrap wrap = { .sealed = sealed, .host = host, .exit = VERIFY_EXIT_REFUSED };
+	struct wrap wrap = {
+		.sealed = sealed,
+		.host = host,
+		.exit = VERIFY_EXIT_REFUSED,
+		.waker = -1,
+		.timer = -1,
+	};
 	struct seal_err err = { 0 };
 	int code;
 	int r = seal_process_protect(&err);

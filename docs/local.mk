@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-dist_man_MANS += %D%/man/seal-egg.5 %D%/man/seal.1 %D%/man/seal-inject.1 \
+dist_man_MANS += %D%/man/seal-egg.5 %D%/man/seal-policy.5 %D%/man/seal.1 %D%/man/seal-inject.1 %D%/man/seal-verify.1 \
 	%D%/man/seal-proxy.8 %D%/man/seal-proxy-status.8 %D%/man/seal-rot.8 %D%/man/seal-wrap.8 %D%/man/seal-proxy.yaml.5
-EXTRA_DIST += %D%/architecture.md %D%/performance.md %D%/IDENTITY.md %D%/ROT-PROTOCOL.md %D%/SEALED.md \
+EXTRA_DIST += %D%/architecture.md %D%/performance.md %D%/IDENTITY.md %D%/ROT-PROTOCOL.md %D%/SEALED.md %D%/VERIFY.md \
 	%D%/design/0001-own-http-server.md \
 	%D%/design/0002-egg-digest.md \
 	%D%/design/0003-verification.md \
@@ -15,4 +15,4 @@ EXTRA_DIST += %D%/architecture.md %D%/performance.md %D%/IDENTITY.md %D%/ROT-PRO
 	%D%/design/0011-sealed-configuration.md
 
 completiondir = $(datadir)/bash-completion/completions
-dist_completion_DATA = %D%/completion/seal %D%/completion/seal-proxy %D%/completion/seal-wrap
+dist_completion_DATA = %D%/completion/seal %D%/completion/seal-proxy %D%/completion/seal-verify %D%/completion/seal-wrap

@@ -227,6 +227,7 @@ proxy_agent_new(struct proxy_agent **ret_agent, const struct proxy_agent_config 
 	agent->keys = config->keys;
 	agent->own = *config->own;
 	agent->is_ready = config->is_ready;
+	agent->suspend = config->suspend;
 	agent->arg = config->arg;
 	r = seal_timer_new(&agent->rest, agent->loop, on_rested, agent, err);
 	if (r == 0)
@@ -286,6 +287,10 @@ proxy_agent_look(const struct proxy_agent *agent, struct proxy_agent_view *ret_v
 	ret_view->counters = agent->counters;
 	ret_view->callers = agent->callers;
 	ret_view->container_count = 0;
+	ret_view->is_suspended = proxy_agent_suspicion(agent) != NULL;
+	ret_view->suspect_count = agent->suspect_count;
+	for (size_t i = 0; i < agent->suspect_count; i++)
+		ret_view->suspects[i] = agent->suspects[i].is;
 	for (const struct agent_conn *conn = agent->conns; conn != NULL; conn = conn->next) {
 		struct proxy_agent_container *container;
 

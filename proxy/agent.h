@@ -14,6 +14,7 @@
  *   a value                of an object that the spec opened on that connection names, no older than
  *                          the object's bound (keys.h)
  *   ready, status          at any time
+ *   to be suspected        at any time: it says so of itself, and nobody can of another
  *   data to be sealed      at any time; and what was sealed so to be opened
  *
  * A spec is opened when it is sealed for the token's container and of the very object, and the very
@@ -22,6 +23,7 @@
 
 #include "base/loop/loop.h"
 #include "base/loop/net.h"
+#include "config-verify/agent.h"
 #include "proxy/keys.h"
 
 /* Callers that have proved who they are, in all and of one container; and those that have not yet. */
@@ -32,6 +34,10 @@
 #define PROXY_AGENT_MEMORY_MAX (16u * 1024 * 1024)
 /* Of that, callers of one container, and strangers: who holds on to its own delays nobody else. */
 #define PROXY_AGENT_SHARE_MAX (PROXY_AGENT_MEMORY_MAX / 4)
+
+/* Containers that have been suspected, at a time. */
+#define PROXY_AGENT_SUSPECTS_MAX 64
+#define PROXY_AGENT_SENTENCE_MAX 512
 
 /* How long a stranger may take to prove who he is, and a caller over one request or answer. */
 #define PROXY_AGENT_HELLO_MS 5000
@@ -45,6 +51,8 @@ struct proxy_agent_config {
 	struct proxy_keys *keys;
 	const struct verify_binding *own; /* of the sidecar's configuration; copied */
 	bool (*is_ready)(void *arg);      /* does the proxy serve? */
+	/* NULL, or: from now on it must not serve, for this reason; NULL: it may again. */
+	void (*suspend)(void *arg, const char *why);
 	void *arg;
 };
 
@@ -69,6 +77,17 @@ struct proxy_agent_container {
 	bool is_running; /* one of them holds the spec */
 };
 
+/* A container that said of itself that it is not what it should be. */
+struct proxy_agent_suspect {
+	char name[VERIFY_CONTAINER_MAX + 1];
+	char reason[VERIFY_SUSPECT_MAX + 1]; /* the last one; that of suspending while it does */
+	uint64_t reports;
+	bool suspends; /* nothing is served until it is back */
+};
+
+/* NULL, or why nothing is served: "a container is not what it should be: app, db". */
+const char *proxy_agent_suspicion(const struct proxy_agent *agent);
+
 /* A look at it, for status and metrics. */
 struct proxy_agent_view {
 	struct verify_binding own;
@@ -76,6 +95,9 @@ struct proxy_agent_view {
 	size_t callers;
 	struct proxy_agent_container containers[PROXY_AGENT_CALLERS_MAX];
 	size_t container_count;
+	bool is_suspended;
+	struct proxy_agent_suspect suspects[PROXY_AGENT_SUSPECTS_MAX];
+	size_t suspect_count;
 };
 void proxy_agent_look(const struct proxy_agent *agent, struct proxy_agent_view *ret_view);
 

@@ -234,6 +234,7 @@ static int
 wait_ready(struct agent_conn *conn, const struct verify_request *request, struct agent_reply *reply,
 	   struct seal_err *err)
 {
+	agent_is_back(conn);
 	if (conn->agent->is_ready(conn->agent->arg))
 		return 0;
 	reply->is_later = request->wait_ms > 0;
@@ -272,6 +273,15 @@ decrypt(struct agent_conn *conn, const struct verify_request *request, struct ag
 				  request->data_len, err);
 }
 
+static int
+suspect(struct agent_conn *conn, const struct verify_request *request, struct agent_reply *reply,
+	struct seal_err *err)
+{
+	(void)reply; /* that it is done is all there is to say */
+	return agent_suspect(conn, (const char *)request->data, request->data_len,
+			     request->wait_ms == VERIFY_SUSPECT_SUSPEND, err);
+}
+
 static const struct question {
 	int (*answer)(struct agent_conn *conn, const struct verify_request *request,
 		      struct agent_reply *reply, struct seal_err *err);
@@ -280,6 +290,7 @@ static const struct question {
 	[VERIFY_ASK_SPEC] = { open_spec, true },    [VERIFY_ASK_OPEN] = { open_value, true },
 	[VERIFY_ASK_READY] = { wait_ready, false }, [VERIFY_ASK_STATUS] = { tell_status, false },
 	[VERIFY_ASK_ENCRYPT] = { encrypt, false },  [VERIFY_ASK_DECRYPT] = { decrypt, true },
+	[VERIFY_ASK_SUSPECT] = { suspect, false },
 };
 
 /* "Not yet" is no failure: who asks too early asks again. */

@@ -410,6 +410,7 @@ enlist(struct agent_conn *conn)
 	if (conn->next != NULL)
 		conn->next->prev = conn;
 	agent->conns = conn;
+	conn->number = ++agent->made;
 	agent->strangers++;
 }
 

@@ -4,7 +4,7 @@
 
 /*
  * What the agent's files share: agent.c holds the door and the list, agent_conn.c moves frames over one
- * connection, agent_ask.c knows who may ask what.
+ * connection, agent_ask.c knows who may ask what, agent_suspect.c who is not what it should be.
  */
 
 #include "base/log/log.h"
@@ -41,6 +41,7 @@ struct agent_conn {
 	struct agent_conn *prev;
 	struct proxy_agent *agent;
 	enum agent_state state;
+	uint64_t number; /* of all that came, this one */
 	int fd;
 	struct seal_watch *watch;
 	struct seal_timer *deadline;
@@ -58,6 +59,12 @@ struct agent_conn {
 	uint64_t wait_until_ms; /* AGENT_WAIT */
 };
 
+struct agent_suspect {
+	struct proxy_agent_suspect is;
+	uint64_t before; /* how many connections had been made when it was suspected last */
+	struct seal_log_limit lines;
+};
+
 struct proxy_agent {
 	struct seal_loop *loop;
 	struct seal_endpoint endpoint;
@@ -65,12 +72,14 @@ struct proxy_agent {
 	struct proxy_keys *keys;
 	struct verify_binding own;
 	bool (*is_ready)(void *arg);
+	void (*suspend)(void *arg, const char *why);
 	void *arg;
 	int fd;
 	struct seal_watch *watch;
 	struct seal_timer *rest;  /* of the door, when there is nothing to accept with */
 	struct seal_timer *look;  /* for those who wait */
 	struct agent_conn *conns; /* the latest first */
+	uint64_t made;            /* connections, since the start */
 	size_t callers;
 	size_t strangers;
 	size_t memory;
@@ -79,6 +88,9 @@ struct proxy_agent {
 	struct seal_log_limit failures;
 	struct seal_log_limit nonsense;
 	struct seal_log_limit comings; /* and goings */
+	struct agent_suspect suspects[PROXY_AGENT_SUSPECTS_MAX];
+	size_t suspect_count;
+	char suspicion[PROXY_AGENT_SENTENCE_MAX]; /* "": everything is as it should be */
 };
 
 /* ---- agent.c ---- */
@@ -120,5 +132,13 @@ void agent_reply_release(struct agent_reply *reply);
 /* Answer an authenticated caller. */
 void agent_ask(struct agent_conn *conn, const struct verify_request *request,
 	       struct agent_reply *reply);
+
+/* ---- agent_suspect.c ---- */
+
+/* The caller's container says so of itself; with suspend nothing is served until it is back. */
+SEAL_CHECKED int agent_suspect(struct agent_conn *conn, const char *reason, size_t reason_len,
+			       bool suspend, struct seal_err *err);
+/* The caller's checks have passed: it is back, if it is another than the one that was suspected. */
+void agent_is_back(struct agent_conn *conn);
 
 #endif

@@ -286,7 +286,7 @@ proxy_doors_new(struct proxy_doors **ret_doors, const struct proxy_doors_config 
 }
 
 void
-proxy_doors_take_over(struct proxy_doors *doors, struct proxy_doors *old)
+proxy_doors_take_over(struct proxy_doors *doors, struct proxy_doors *old, bool open)
 {
 	for (size_t i = 0; i < doors->count; i++) {
 		struct proxy_door *door = &doors->doors[i];
@@ -294,7 +294,7 @@ proxy_doors_take_over(struct proxy_doors *doors, struct proxy_doors *old)
 
 		if (door->adopts == NOT_ADOPTED) {
 			if (door->fd >= 0)
-				seal_watch_want(door->watch, true, false);
+				seal_watch_want(door->watch, open, false);
 			continue;
 		}
 		from = &old->doors[door->adopts];
@@ -304,7 +304,7 @@ proxy_doors_take_over(struct proxy_doors *doors, struct proxy_doors *old)
 		from->fd = -1;
 		door->file = from->file;
 		from->file = (struct seal_socket_file){ 0 };
-		seal_watch_want(door->watch, true, false);
+		seal_watch_want(door->watch, open, false);
 		if (door->listener != NULL && from->listener != NULL &&
 		    door->listener->config->direction == from->listener->config->direction)
 			keep_listener(door, from);
@@ -333,8 +333,13 @@ proxy_doors_open(struct proxy_doors *doors, struct seal_err *err)
 {
 	for (size_t i = 0; i < doors->count; i++) {
 		struct proxy_door *door = &doors->doors[i];
-		int r;
+		int r = door->is_lost ? bind_door(door, false, err) : 0;
 
+		if (r < 0) {
+			close_door(door);
+			return r;
+		}
+		door->is_lost = false;
 		if (door->fd < 0)
 			continue;
 		r = seal_bind_listen(door->endpoint, door->fd, err);
@@ -345,14 +350,45 @@ proxy_doors_open(struct proxy_doors *doors, struct seal_err *err)
 	return 0;
 }
 
+/* A unix socket gets a new one in its place, which nobody can connect to yet. */
+static int
+rest_door(struct proxy_door *door, struct seal_err *err)
+{
+	if (!door->endpoint->is_unix)
+		return seal_bind_rest(door->endpoint, door->fd, err);
+	close_door(door);
+	return bind_door(door, false, err);
+}
+
+void
+proxy_doors_rest(struct proxy_doors *doors)
+{
+	for (size_t i = 0; i < doors->count; i++) {
+		struct proxy_door *door = &doors->doors[i];
+		struct seal_err err = { 0 };
+
+		if (door->fd < 0)
+			continue;
+		seal_timer_disarm(door->rest);
+		seal_watch_want(door->watch, false, false);
+		if (rest_door(door, &err) == 0)
+			continue;
+		seal_log(SEAL_LOG_WARN, "listener_lost", SEAL_STR("reason", err.text));
+		close_door(door);
+		door->is_lost = true;
+	}
+}
+
 void
 proxy_doors_close(struct proxy_doors *doors, bool all)
 {
 	for (size_t i = 0; i < doors->count; i++) {
 		const struct proxy_listener *listener = doors->doors[i].listener;
 
-		if (all || listener == NULL || listener->config->direction != PROXY_OUTBOUND)
+		if (all || listener == NULL || listener->config->direction != PROXY_OUTBOUND) {
 			close_door(&doors->doors[i]);
+			doors->doors[i].is_lost = false;
+		}
 	}
 }
 

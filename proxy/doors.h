@@ -29,6 +29,7 @@ struct proxy_door {
 	struct seal_watch *watch;
 	struct seal_timer *rest; /* runs while the door rests after a failure */
 	size_t adopts;           /* the old door whose socket this one takes; SIZE_MAX: none */
+	bool is_lost;            /* it was ours until it should rest: bound anew when it opens */
 };
 
 /* Somebody is at the door. */
@@ -49,12 +50,17 @@ struct proxy_doors_config {
 SEAL_CHECKED int proxy_doors_new(struct proxy_doors **ret_doors,
 				 const struct proxy_doors_config *config,
 				 const struct proxy_doors *old, bool open, struct seal_err *err);
-/* Take over from old what was left there, close the rest of it, and free it. */
-void proxy_doors_take_over(struct proxy_doors *doors, struct proxy_doors *old);
+/* Take over from old what was left there, close the rest of it, and free it; open as above. */
+void proxy_doors_take_over(struct proxy_doors *doors, struct proxy_doors *old, bool open);
 void proxy_doors_free(struct proxy_doors *doors);
 
 /* From here on peers and applications can connect. */
 SEAL_CHECKED int proxy_doors_open(struct proxy_doors *doors, struct seal_err *err);
+/*
+ * Nobody new for now, and those who wait to be accepted are turned away; the addresses stay ours.  What
+ * cannot be kept is closed: proxy_doors_open takes it anew.
+ */
+void proxy_doors_rest(struct proxy_doors *doors);
 /* Nobody new: none from the wire, or none at all. */
 void proxy_doors_close(struct proxy_doors *doors, bool all);
 /* Look away for a moment. */

@@ -21,6 +21,7 @@ noinst_HEADERS += \
 	%D%/worker.c %D%/doors.c %D%/porter.c %D%/capture.c \
 	%D%/metrics.c %D%/status.c %D%/status_table.c %D%/table.c %D%/usage.c \
 	%D%/source.c %D%/serve.c %D%/keys.c %D%/sealed.c %D%/agent.c %D%/agent_conn.c %D%/agent_ask.c \
+	%D%/agent_suspect.c \
 	%D%/control.c %D%/control_worker.c %D%/control_client.c \
 	%D%/sandbox.c %D%/sandbox_calls.c %D%/sandbox_paths.c %D%/sandbox_trial.c
 

@@ -358,6 +358,23 @@ static const struct {
 #undef AT
 };
 
+/* Names of containers, which have proved that they are the owner's. */
+static void
+put_suspects(struct page *page, const struct proxy_agent_view *agent)
+{
+	char labels[VERIFY_CONTAINER_MAX + 32];
+
+	put_alone(page, "seal_suspended", "gauge",
+		  "1 while nothing is served because a container is not what it should be.",
+		  agent->is_suspended);
+	put_head(page, "seal_suspicions_total", "counter",
+		 "Times a container said that it is not what it should be.");
+	for (size_t i = 0; i < agent->suspect_count; i++) {
+		(void)snprintf(labels, sizeof(labels), "container=\"%s\"", agent->suspects[i].name);
+		put_sample(page, "seal_suspicions_total", labels, agent->suspects[i].reports);
+	}
+}
+
 static void
 put_agent(struct page *page, const struct proxy_agent_view *agent)
 {
@@ -374,6 +391,7 @@ put_agent(struct page *page, const struct proxy_agent_view *agent)
 		       sizeof(value));
 		put_sample(page, agent_counters[i].name, agent_counters[i].labels, value);
 	}
+	put_suspects(page, agent);
 	put_alone(page, "seal_sealed_config_generation", "gauge",
 		  "Which generation of its sealed configuration the proxy was started with.",
 		  agent->own.gen);

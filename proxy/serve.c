@@ -132,15 +132,46 @@ is_ready(void *arg)
 	return proxy_worker_is_ready(app->worker);
 }
 
-/* A sidecar that cannot serve is of no use alive: both answers are the same. */
+/*
+ * A sidecar that cannot serve is of no use alive; one that must not, because of a container, is to be there
+ * when that one comes back, and would have forgotten why if it were started anew.
+ */
+static bool
+is_live(void *arg)
+{
+	const struct app *app = arg;
+
+	return proxy_worker_is_live(app->worker);
+}
+
+static const char *
+why_not(void *arg)
+{
+	const struct app *app = arg;
+
+	return app->agent != NULL ? proxy_agent_suspicion(app->agent) : NULL;
+}
+
+static void
+suspend(void *arg, const char *why)
+{
+	struct app *app = arg;
+
+	if (why != NULL)
+		proxy_worker_suspend(app->worker, why);
+	else
+		proxy_worker_resume(app->worker);
+}
+
 static int
 start_health(struct app *app, struct seal_err *err)
 {
 	const struct seal_health_config config = {
 		.endpoint = app->config->health,
 		.staging = proxy_worker_staging(app->worker),
-		.is_live = is_ready,
+		.is_live = is_live,
 		.is_ready = is_ready,
+		.why_not = why_not,
 		.arg = app,
 	};
 
@@ -160,6 +191,7 @@ start_agent(struct app *app, struct seal_err *err)
 		.keys = app->keys,
 		.own = &app->sealed,
 		.is_ready = is_ready,
+		.suspend = suspend,
 		.arg = app,
 	};
 

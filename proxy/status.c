@@ -216,6 +216,16 @@ set_agent(struct seal_json *root, const struct proxy_view *view)
 		seal_json_set_bool(container, "running", agent->containers[i].is_running);
 		seal_json_set_u64(container, "connections", agent->containers[i].callers);
 	}
+	seal_json_set_bool(object, "suspended", agent->is_suspended);
+	list = seal_json_set_array(object, "suspicions");
+	for (size_t i = 0; i < agent->suspect_count; i++) {
+		struct seal_json *suspect = seal_json_add_object(list);
+
+		set_text(suspect, "container", agent->suspects[i].name);
+		set_text(suspect, "reason", agent->suspects[i].reason);
+		seal_json_set_u64(suspect, "reports", agent->suspects[i].reports);
+		seal_json_set_bool(suspect, "suspends", agent->suspects[i].suspends);
+	}
 }
 
 static void

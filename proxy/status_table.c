@@ -153,6 +153,24 @@ print_identity(FILE *out, struct source *source, const struct seal_json *status)
 	proxy_print_line(out, "may call", text);
 }
 
+static void
+print_suspicions(FILE *out, struct source *source, const struct seal_json *sealed)
+{
+	const struct seal_json *list = get_array(source, sealed, "suspicions");
+
+	for (size_t i = 0; i < count_of(list); i++) {
+		const struct seal_json *suspect = seal_json_at(list, i);
+		char text[2 * CELL_MAX];
+
+		(void)snprintf(text, sizeof(text), "%s, %s, %" PRIu64 " times: %s",
+			       get_str(source, suspect, "container"),
+			       get_bool(source, suspect, "suspends") ? "SUSPENDS ALL" : "reported",
+			       get_u64(source, suspect, "reports"),
+			       get_str(source, suspect, "reason"));
+		proxy_print_line(out, "suspicion", text);
+	}
+}
+
 /* Of those that have a sealed configuration. */
 static void
 print_sealed(FILE *out, struct source *source, const struct seal_json *status)
@@ -180,6 +198,7 @@ print_sealed(FILE *out, struct source *source, const struct seal_json *status)
 			       get_u64(source, container, "connections"));
 		proxy_print_line(out, "container", text);
 	}
+	print_suspicions(out, source, sealed);
 }
 
 static void
@@ -229,10 +248,19 @@ print_limits(FILE *out, struct source *source, const struct seal_json *status)
 	proxy_print_line(out, "limits", text);
 }
 
+static bool
+is_suspended(struct source *source, const struct seal_json *status)
+{
+	return seal_json_has(status, "sealed") &&
+	       get_bool(source, get_object(source, status, "sealed"), "suspended");
+}
+
 static void
 print_headline(FILE *out, struct source *source, const struct seal_json *status)
 {
-	const char *ready = get_bool(source, status, "ready") ? "ready" : "NOT READY";
+	const char *ready = get_bool(source, status, "ready") ? "ready"
+			    : is_suspended(source, status)    ? "SUSPENDED"
+							      : "NOT READY";
 	const char *doing = get_bool(source, status, "draining") ? "draining" : ready;
 	char text[CELL_MAX];
 	char up[32];

@@ -15,6 +15,8 @@
 
 /* How often a drain tells how far it is. */
 #define PROGRESS_MS 1000
+/* And how often opening again is tried. */
+#define REOPEN_MS 1000
 
 struct proxy_worker {
 	struct seal_loop *loop;
@@ -31,7 +33,9 @@ struct proxy_worker {
 	void *on_drained_arg;
 	proxy_worker_failed_fn on_failed;
 	void *on_failed_arg;
+	struct seal_timer *reopen;
 	bool open; /* listening */
+	bool suspended;
 	bool draining;
 };
 
@@ -135,12 +139,54 @@ on_published(void *arg)
 	proxy_conns_set_state(worker->conns, state);
 	proxy_state_unref(state);
 	warn_of_strangers(worker);
-	if (!first || worker->draining)
+	if (!first || worker->draining || worker->suspended)
 		return;
 	if (proxy_doors_open(worker->doors, &err) < 0)
 		worker->on_failed(worker->on_failed_arg, &err);
 	else
 		worker->open = true;
+}
+
+/* ---- Pauses ---- */
+
+void
+proxy_worker_suspend(struct proxy_worker *worker, const char *reason)
+{
+	worker->suspended = true;
+	seal_timer_disarm(worker->reopen);
+	if (worker->draining)
+		proxy_doors_close(worker->doors, true);
+	else if (worker->open)
+		proxy_doors_rest(worker->doors);
+	worker->open = false;
+	proxy_conns_end_all(worker->conns, reason);
+}
+
+/* All or none: who finds one listener open relies on the others. */
+static void
+reopen(void *arg)
+{
+	struct proxy_worker *worker = arg;
+	struct seal_err err = { 0 };
+
+	if (worker->suspended || worker->draining || worker->open ||
+	    proxy_conns_state(worker->conns) == NULL)
+		return;
+	if (proxy_doors_open(worker->doors, &err) == 0) {
+		worker->open = true;
+		return;
+	}
+	proxy_doors_rest(worker->doors);
+	seal_log(SEAL_LOG_ERROR, "not_opened_again", SEAL_STR("reason", err.text),
+		 SEAL_U64("retry_in_ms", REOPEN_MS));
+	seal_timer_arm(worker->reopen, REOPEN_MS);
+}
+
+void
+proxy_worker_resume(struct proxy_worker *worker)
+{
+	worker->suspended = false;
+	reopen(worker);
 }
 
 /* ---- Ends ---- */
@@ -211,7 +257,7 @@ proxy_worker_reload(struct proxy_worker *worker, struct proxy_config *config, st
 	r = make_doors(worker, config, &doors, err);
 	if (r < 0)
 		return r;
-	proxy_doors_take_over(doors, worker->doors);
+	proxy_doors_take_over(doors, worker->doors, worker->open);
 	worker->doors = doors;
 	proxy_conns_set_config(worker->conns, config);
 	warn_of_strangers(worker);
@@ -231,6 +277,8 @@ make_parts(struct proxy_worker *worker, struct proxy_config *config, struct seal
 		r = seal_timer_new(&worker->drain, worker->loop, on_drain_deadline, worker, err);
 	if (r == 0)
 		r = seal_timer_new(&worker->progress, worker->loop, on_progress, worker, err);
+	if (r == 0)
+		r = seal_timer_new(&worker->reopen, worker->loop, reopen, worker, err);
 	if (r == 0)
 		r = make_doors(worker, config, &worker->doors, err);
 	return r;
@@ -280,6 +328,7 @@ proxy_worker_free(struct proxy_worker *worker)
 	worker->on_drained = NULL;
 	proxy_conns_free(worker->conns);
 	proxy_doors_free(worker->doors);
+	seal_timer_free(worker->reopen);
 	seal_timer_free(worker->progress);
 	seal_timer_free(worker->drain);
 	seal_wake_free(worker->wake);
@@ -333,18 +382,29 @@ can_serve(const struct proxy_listener *listener, int64_t now)
 	       proxy_public_over(listener->public, now) < listener->public->count;
 }
 
-bool
-proxy_worker_is_ready(const struct proxy_worker *worker)
+static bool
+has_what_it_needs(const struct proxy_worker *worker)
 {
 	int64_t now = seal_clock_now();
 
-	if (!worker->open || worker->draining ||
-	    !proxy_state_is_valid(proxy_conns_state(worker->conns), now))
+	if (worker->draining || !proxy_state_is_valid(proxy_conns_state(worker->conns), now))
 		return false;
 	for (size_t i = 0; i < proxy_doors_count(worker->doors); i++)
 		if (!can_serve(proxy_doors_at(worker->doors, i)->listener, now))
 			return false;
 	return true;
+}
+
+bool
+proxy_worker_is_ready(const struct proxy_worker *worker)
+{
+	return worker->open && has_what_it_needs(worker);
+}
+
+bool
+proxy_worker_is_live(const struct proxy_worker *worker)
+{
+	return (worker->open || worker->suspended) && has_what_it_needs(worker);
 }
 
 bool

@@ -56,6 +56,14 @@ void proxy_worker_drain(struct proxy_worker *worker, seal_timer_fn fn, void *arg
 SEAL_CHECKED int proxy_worker_reload(struct proxy_worker *worker, struct proxy_config *config,
 				     struct seal_err *err);
 
+/*
+ * Until it is resumed nobody can connect and no connection lives; reloads, renewals and drains work, and
+ * open nothing.  The reason is in the lines of the connections that end.  What cannot be opened again at
+ * once is tried again until it can.
+ */
+void proxy_worker_suspend(struct proxy_worker *worker, const char *reason);
+void proxy_worker_resume(struct proxy_worker *worker);
+
 /* For status and metrics; all borrowed. */
 const struct proxy_config *proxy_worker_config(const struct proxy_worker *worker);
 const struct proxy_identity_state *proxy_worker_state(const struct proxy_worker *worker);
@@ -68,6 +76,8 @@ bool proxy_worker_is_draining(const struct proxy_worker *worker);
 
 /* Listening, with a certificate that is valid now; of each public listener, with one at least. */
 bool proxy_worker_is_ready(const struct proxy_worker *worker);
+/* The same, or it would be if it were not suspended: starting it anew would help nobody. */
+bool proxy_worker_is_live(const struct proxy_worker *worker);
 /* The port a listener was given. */
 uint16_t proxy_worker_port(const struct proxy_worker *worker, size_t listener);
 /* The thread's staging areas, for others in the same loop. */

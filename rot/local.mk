@@ -28,6 +28,7 @@ noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h
 	%D%/inject/object.c %D%/inject/restore.c %D%/inject/restore_object.c %D%/inject/shape.c %D%/inject/unknown.c \
 	%D%/inject/pod.c %D%/inject/container.c %D%/inject/env.c %D%/inject/mounts.c %D%/inject/volumes.c %D%/inject/contents.c \
 	%D%/inject/probes.c %D%/inject/images.c %D%/inject/listeners.c %D%/inject/public.c %D%/inject/sidecar.c \
+	%D%/inject/pins.c %D%/inject/policy.c %D%/inject/policy_pod.c %D%/inject/policy_report.c \
 	%D%/inject/restore_pod.c
 
 noinst_HEADERS += %D%/cli/cli.h %D%/cli/inject.h

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The health address.  Whoever can reach it learns one bit.
+ * The health address.  Whoever can reach it learns one bit, and at most one sentence about it.
  */
 #include "base/http/health.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #define MAX_CONNECTIONS 32 /* probes: one or two at a time */
 #define REQUEST_MS      5000
 #define IDLE_MS         30000
+#define WHY_MAX         1024
 
 struct seal_health {
 	struct seal_health_config config;
@@ -23,6 +25,16 @@ static void
 reply(struct seal_http_request *request, unsigned status, const char *text)
 {
 	seal_http_reply(request, status, "text/plain", text, strlen(text), 0);
+}
+
+static void
+reply_no(struct seal_http_request *request, const struct seal_health_config *config, bool live)
+{
+	const char *why = live || config->why_not == NULL ? NULL : config->why_not(config->arg);
+	char text[WHY_MAX];
+
+	(void)snprintf(text, sizeof(text), "%.*s\n", WHY_MAX - 2, why != NULL ? why : "not ok");
+	reply(request, 503, text);
 }
 
 static void
@@ -40,7 +52,7 @@ handle(void *arg, struct seal_http_request *request)
 		      : config->is_ready(config->arg))
 		reply(request, 200, "ok\n");
 	else
-		reply(request, 503, "not ok\n");
+		reply_no(request, config, live);
 }
 
 static int

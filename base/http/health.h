@@ -4,7 +4,7 @@
 
 /*
  * A health address over plain HTTP, for probes: GET /healthz and /readyz answer 200 "ok" or 503
- * "not ok", and nothing else is told to whoever can reach it.
+ * "not ok", or one sentence that is for whoever can reach it, and nothing else is told.
  */
 
 #include <stdbool.h>
@@ -21,6 +21,8 @@ struct seal_health_config {
 	struct seal_staging *staging;
 	bool (*is_live)(void *arg);  /* /healthz; NULL: as long as the process answers */
 	bool (*is_ready)(void *arg); /* /readyz */
+	const char *(*why_not)(
+		void *arg); /* what /readyz says instead of "not ok"; NULL, or NULL: that */
 	void *arg;
 };
 

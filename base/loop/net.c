@@ -403,10 +403,36 @@ seal_bind_listen(const struct seal_endpoint *endpoint, int fd, struct seal_err *
 {
 	char text[SEAL_HOSTNAME_MAX + 16];
 
-	if (listen(fd, LISTEN_BACKLOG) == 0)
+	if ((endpoint->is_unix || set_flag(fd, SOL_SOCKET, SO_REUSEADDR)) &&
+	    listen(fd, LISTEN_BACKLOG) == 0)
 		return 0;
 	seal_endpoint_format(endpoint, text);
 	return bind_failure(errno, text, err);
+}
+
+/* One that does not listen must not be shut down: what it would accept later would be born so. */
+static bool
+is_listening(int fd)
+{
+	int listens = 1;
+	socklen_t len = sizeof(listens);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 || listens != 0;
+}
+
+/*
+ * Linux lets a listening socket be shut down and listen again.  With SO_REUSEADDR others could bind to the
+ * address while nobody listens there, so it rests without.
+ */
+int
+seal_bind_rest(const struct seal_endpoint *endpoint, int fd, struct seal_err *err)
+{
+	if (endpoint->is_unix)
+		return seal_fail(err, SEAL_E_BUG, "a unix socket cannot rest");
+	if (!set_number(fd, SOL_SOCKET, SO_REUSEADDR, 0) ||
+	    (is_listening(fd) && shutdown(fd, SHUT_RDWR) < 0))
+		return seal_fail_errno(err, errno, "cannot stop listening");
+	return 0;
 }
 
 int

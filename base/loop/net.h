@@ -51,6 +51,12 @@ SEAL_CHECKED int seal_bind(const struct seal_endpoint *endpoint, unsigned mode,
 SEAL_CHECKED int seal_bind_listen(const struct seal_endpoint *endpoint, int fd,
 				  struct seal_err *err);
 /*
+ * Back between the two steps: nobody can connect, whoever was not accepted yet is turned away, and the
+ * address stays ours: nobody else can take it meanwhile.  For TCP, with a port that was not 0; a unix socket
+ * that has listened cannot rest (SEAL_E_BUG).
+ */
+SEAL_CHECKED int seal_bind_rest(const struct seal_endpoint *endpoint, int fd, struct seal_err *err);
+/*
  * The file of a unix socket, noted when it was bound.  It is removed only while it is still that one;
  * do that before the socket is closed, for until then the system gives its number to no other.  Of
  * other endpoints there is none.

@@ -51,6 +51,7 @@ struct cli_options {
 	const char *output; /* table, json, yaml */
 	const char *p12_password_file;
 	const char *peer;
+	const char *policy; /* of inject: a file of pins */
 	const char *proxy_image;
 	const char *trust_domain;
 	const char *workload;

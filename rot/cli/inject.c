@@ -50,6 +50,9 @@ check_options(const struct cli *cli, struct seal_err *err)
 		r = verify_path_check(opt->wrap_path, err);
 	if (r == 0 && opt->explain_format != NULL)
 		r = check_format(opt->explain_format, err);
+	if (r == 0 && opt->policy != NULL && strcmp(opt->policy, "-") == 0 &&
+	    seal_strv_contains(&opt->filenames, "-"))
+		r = seal_fail(err, SEAL_E_USAGE, "standard input cannot be both -f and --policy");
 	for (size_t i = 0; r == 0 && i < opt->exempt.count; i++) {
 		if (strchr(opt->exempt.items[i], '/') == NULL)
 			r = seal_fail(err, SEAL_E_USAGE, "--exempt '%s' is not KIND/NAME",
@@ -68,6 +71,23 @@ static const char *
 or_default(const char *text, const char *other)
 {
 	return text != NULL ? text : other;
+}
+
+/* Both are empty when there is none. */
+static int
+read_policy(const char *path, struct seal_bytes *text, struct inject_input *input,
+	    struct seal_err *err)
+{
+	int r;
+
+	if (path == NULL)
+		return 0;
+	r = cli_read_input(text, path, err);
+	if (r < 0)
+		return seal_note(err, r, "--policy");
+	*input = (struct inject_input){ strcmp(path, "-") == 0 ? "standard input" : path,
+					seal_bytes_str(text), text->len };
+	return 0;
 }
 
 static int
@@ -141,6 +161,9 @@ cli_inject(struct cli *cli, struct seal_err *err)
 	SEAL_SCOPED(cli_manifests_release) struct cli_manifests manifests = { 0 };
 	SEAL_SCOPED(cli_images_release) struct cli_images images = { 0 };
 	SEAL_SCOPED(inject_report_release) struct inject_report made = { 0 };
+	SEAL_SCOPED(seal_bytes_release)
+	struct seal_bytes text = SEAL_BYTES(VERIFY_POLICY_MAX);
+	struct inject_input policy = { 0 };
 	struct inject_options options;
 	int r = check_options(cli, err);
 
@@ -148,6 +171,10 @@ cli_inject(struct cli *cli, struct seal_err *err)
 		r = cli_images_read(&images, &cli->opt.image_configs, err);
 	if (r == 0)
 		r = set_options(cli, &images, &options, err);
+	if (r == 0)
+		r = read_policy(cli->opt.policy, &text, &policy, err);
+	if (r == 0 && policy.name != NULL)
+		options.policy = &policy;
 	if (r == 0)
 		r = cli_manifests_read(&manifests, &cli->opt.filenames, cli->opt.recursive, err);
 	return r < 0 ? r : inject(cli, &options, &manifests, &made, err);

@@ -121,6 +121,8 @@ static const struct seal_option inject_options[] = {
 	  "write there, whole or not at all; default: standard output", 0, 0 },
 	{ "peer", 'p', SEAL_OPT_STR, OPTION(peer), "PEER",
 	  "the peer that may open it; default: any, the peer without one", 0, 0 },
+	{ "policy", 0, SEAL_OPT_STR, OPTION(policy), "FILE",
+	  "what the host may hand in to all pods, in YAML or JSON: seal-policy(5)", 0, 0 },
 	{ "proxy-image", 0, SEAL_OPT_STR, OPTION(proxy_image), "IMAGE",
 	  "of the sidecar; default: seal-proxy and the version of seal", 0, 0 },
 	ROW_RECURSIVE,

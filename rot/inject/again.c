@@ -312,10 +312,12 @@ inject_pod_again(const struct inject_item *item, const struct seal_tree_node *sp
 	if (r == 0)
 		r = judge(&count, err);
 	/* They left with the first injection: whoever wrote them since means to change something. */
-	if (r > 0 && (rules->inbound != NULL || rules->outbound != NULL || rules->public != NULL ||
-		      rules->proxy_config != NULL))
+	if (r > 0 &&
+	    (rules->inbound != NULL || rules->outbound != NULL || rules->public != NULL ||
+	     rules->proxy_config != NULL || rules->verify != NULL || rules->verify_policy != NULL))
 		return inject_fail(item, inject_get(item->root, "metadata"), err, SEAL_E_REFUSED,
-				   "listeners in annotations, but %s was sealed before: inject the "
+				   "listeners or a policy in annotations, but %s was sealed "
+				   "before: inject the "
 				   "original",
 				   item->label);
 	return r;

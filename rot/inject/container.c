@@ -255,7 +255,9 @@ transform(struct inject_container *container, struct seal_err *err)
 	if (r < 0)
 		return r;
 	build_spec(container, image);
-	r = inject_probes(container, err);
+	r = inject_policy(container, err);
+	if (r == 0)
+		r = inject_probes(container, err);
 	if (r == 0)
 		r = add_place(container, err);
 	return r < 0 ? r : finish(container, err);

@@ -60,6 +60,13 @@ struct inject_image {
 	struct seal_json *config;
 };
 
+/* A stream of documents, and what errors call it. */
+struct inject_input {
+	const char *name;
+	const char *text;
+	size_t len;
+};
+
 struct inject_options {
 	const char *workload;
 	const char *peer;        /* unless the object says seal-control.io/peer */
@@ -70,8 +77,9 @@ struct inject_options {
 	enum inject_only only;
 	const struct inject_image *images;
 	size_t image_count;
-	const struct seal_strv *exempt; /* "KIND/NAME", left in clear; NULL: none */
-	inject_seal_fn seal;            /* NULL: look at everything, seal and write nothing */
+	const struct inject_input *policy; /* what the owner pins for all pods; NULL: nothing */
+	const struct seal_strv *exempt;    /* "KIND/NAME", left in clear; NULL: none */
+	inject_seal_fn seal;               /* NULL: look at everything, seal and write nothing */
 	inject_open_fn open;
 	void *arg;
 };
@@ -104,13 +112,6 @@ struct inject_report {
 	size_t changed; /* documents */
 };
 void inject_report_release(struct inject_report *report);
-
-/* A stream of documents, and what errors call it. */
-struct inject_input {
-	const char *name;
-	const char *text;
-	size_t len;
-};
 
 /*
  * Seal streams of documents, all of them or none.  Appends the whole output to out, one stream, or fails

@@ -98,6 +98,7 @@ struct inject_run {
 	struct seal_bytes draft;
 	struct inject_opened opened; /* of the document at hand */
 	struct inject_seen seen;     /* objects sealed so far: none may come twice */
+	struct seal_json *pins;      /* of the options; NULL: none */
 	bool restore;
 };
 
@@ -194,6 +195,8 @@ struct inject_rules {
 	const char *proxy_config;
 	const char *hostnames;
 	const char *probes; /* "readyz", "keep" */
+	const char *verify; /* "enforce", "audit" */
+	const char *verify_policy;
 	bool exempt;
 	bool shared; /* files are for every user of the container */
 };
@@ -276,6 +279,8 @@ struct inject_pod {
 	struct seal_json *places;       /* init containers to be added, an array */
 	struct seal_json *memory;       /* volumes to be added, an array */
 	struct seal_json *proxy;        /* configuration of the sidecar */
+	struct seal_json *pins;         /* what the owner says the host may hand in */
+	struct seal_json *policy;       /* what all containers share of theirs */
 	struct seal_json *public;       /* what of its Secrets is mounted where, an array */
 	struct seal_strv owned;         /* plaintext ports that the proxy forwards to */
 	struct seal_strv open;          /* ports of inbound and public listeners */
@@ -359,6 +364,23 @@ SEAL_CHECKED int inject_probes(struct inject_container *container, struct seal_e
 const struct inject_image *inject_image_find(const struct inject_container *container);
 void inject_image_set(const struct inject_image *image, struct seal_json *spec);
 bool inject_image_runs(const struct inject_image *image);
+
+/* ---- pins.c, policy_pod.c, policy.c, policy_report.c: what the host may hand in ---- */
+
+/* What an owner pins, as JSON with the members of a policy; every sentence has name, line and column. */
+SEAL_CHECKED int inject_pins_read(struct seal_json **ret_pins, const struct inject_input *input,
+				  struct seal_err *err);
+/* SEAL_E_REFUSED where both say something, and not the same. */
+SEAL_CHECKED int inject_pins_merge(struct seal_json *into, const struct seal_json *from,
+				   struct seal_err *err);
+/* A member of a member, or NULL. */
+const struct seal_json *inject_pin(const struct seal_json *pins, const char *section,
+				   const char *member);
+/* pod->pins and pod->policy; after inject_listeners, whose targets it asks for. */
+SEAL_CHECKED int inject_policy_pod(struct inject_pod *pod, struct seal_err *err);
+void inject_policy_explain(const struct inject_pod *pod);
+/* The member "verify" of a container's spec; after inject_mounts. */
+SEAL_CHECKED int inject_policy(struct inject_container *container, struct seal_err *err);
 
 /* ---- listeners.c, public.c, sidecar.c ---- */
 

@@ -233,6 +233,7 @@ run_release(struct inject_run *run)
 	inject_plan_release(&run->plan);
 	inject_seen_release(&run->seen);
 	inject_opened_release(&run->opened);
+	seal_json_free(run->pins);
 	seal_bytes_release(&run->draft);
 }
 
@@ -247,6 +248,9 @@ inject_manifests(const struct inject_options *options, const struct inject_input
 				  .draft = SEAL_BYTES(INJECT_MAX_OUT) };
 	int r = inject_plan_init(&run.plan, err);
 
+	/* A mistake in it is one, whether or not there is a pod. */
+	if (r == 0 && options->policy != NULL)
+		r = inject_pins_read(&run.pins, options->policy, err);
 	if (r == 0)
 		r = walk_all(&run, inputs, input_count, err);
 	for (size_t i = 0; r == 0 && i < run.plan.object_count; i++)

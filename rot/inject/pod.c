@@ -116,10 +116,14 @@ keep_list(struct inject_pod *pod, const char *member)
 
 /* ---- Annotations that leave the output ---- */
 
-/* They say who speaks with whom, or repeat the object in clear. */
-static const char *const consumed[] = { INJECT_ANNOTATION "inbound", INJECT_ANNOTATION "outbound",
+/* They say who speaks with whom, what is sealed now, or repeat the object in clear. */
+static const char *const consumed[] = { INJECT_ANNOTATION "inbound",
+					INJECT_ANNOTATION "outbound",
 					INJECT_ANNOTATION "public",
-					INJECT_ANNOTATION "proxy-config", INJECT_COPIES };
+					INJECT_ANNOTATION "proxy-config",
+					INJECT_ANNOTATION "verify",
+					INJECT_ANNOTATION "verify-policy",
+					INJECT_COPIES };
 
 static void
 consume(struct inject_pod *pod, struct seal_tree_node *meta, const char *member)
@@ -189,6 +193,8 @@ transform(struct inject_pod *pod, struct seal_err *err)
 		return r;
 	pod_init(pod);
 	r = inject_listeners(pod, err);
+	if (r == 0)
+		r = inject_policy_pod(pod, err);
 	if (r == 0)
 		r = inject_volumes(pod, err);
 	if (r == 0)

@@ -8,11 +8,11 @@
 
 #include "rot/inject/inject_internal.h"
 
-/* inbound, outbound, public and proxy-config leave the output: they describe who speaks with whom. */
+/* inbound, outbound, public, proxy-config and verify leave the output: they are in what is sealed. */
 static const char *const known[] = {
 	"allow-loader-env", "env-exempt",   "exempt", "file-access",   "hostnames",
 	"inbound",          "outbound",     "peer",   "plain-objects", "probes",
-	"public",           "proxy-config", "verify",
+	"public",           "proxy-config", "verify", "verify-policy",
 };
 
 void
@@ -144,10 +144,15 @@ read_texts(struct inject_rules *rules, const struct inject_item *item,
 		const char *name;
 		const char **text;
 	} texts[] = {
-		{ "inbound", &rules->inbound },     { "outbound", &rules->outbound },
-		{ "public", &rules->public },       { "proxy-config", &rules->proxy_config },
-		{ "hostnames", &rules->hostnames }, { "probes", &rules->probes },
+		{ "inbound", &rules->inbound },
+		{ "outbound", &rules->outbound },
+		{ "public", &rules->public },
+		{ "proxy-config", &rules->proxy_config },
+		{ "hostnames", &rules->hostnames },
+		{ "probes", &rules->probes },
 		{ "file-access", &access },
+		{ "verify", &rules->verify },
+		{ "verify-policy", &rules->verify_policy },
 	};
 	int r = 0;
 
@@ -162,6 +167,11 @@ read_texts(struct inject_rules *rules, const struct inject_item *item,
 		return inject_fail(item, item->root, err, SEAL_E_FORMAT,
 				   "annotation " INJECT_ANNOTATION
 				   "file-access is \"owner\" or \"all\"");
+	if (r == 0 && rules->verify != NULL && strcmp(rules->verify, "enforce") != 0 &&
+	    strcmp(rules->verify, "audit") != 0)
+		return inject_fail(item, item->root, err, SEAL_E_FORMAT,
+				   "annotation " INJECT_ANNOTATION
+				   "verify is \"enforce\" or \"audit\"");
 	rules->shared = r == 0 && access != NULL && strcmp(access, "all") == 0;
 	return r;
 }

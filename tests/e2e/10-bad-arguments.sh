@@ -237,7 +237,7 @@ proxy() { on web "$SEAL_BUILD/seal-proxy" "$@"; }
 proxy_refused() {
 	local pattern=$1 got=0
 	shift
-	timeout 30 nsenter --target "${PODS[web]}" --mount --net -- "$SEAL_BUILD/seal-proxy" "$@" \
+	timeout 30 nsenter --target "${PODS[web]}" --mount --net --uts -- "$SEAL_BUILD/seal-proxy" "$@" \
 		>"$WORK/out" 2>"$WORK/err" </dev/null || got=$?
 	[ "$got" = 1 ] || fail "seal-proxy $* ended with $got instead of 1: $(tail -n 3 "$WORK/err")"
 	tail -n 1 "$WORK/err" >"$WORK/last"
@@ -304,7 +304,7 @@ for words in '--inbound x=8080' '--inbound 8443' '--inbound 8443=' '--inbound =8
 	'--outbound 5432=db' '--outbound 5432=db:8443/' '--inbound 8443=8080 --inbound 8443=8081' '--health nowhere'; do
 	got=0
 	# shellcheck disable=SC2086
-	timeout 30 nsenter --target "${PODS[web]}" --mount --net -- "$SEAL_BUILD/seal-proxy" --check $words \
+	timeout 30 nsenter --target "${PODS[web]}" --mount --net --uts -- "$SEAL_BUILD/seal-proxy" --check $words \
 		>"$WORK/out" 2>"$WORK/err" </dev/null || got=$?
 	[ "$got" = 1 ] || [ "$got" = 2 ] || fail "seal-proxy --check $words ended with $got"
 	[ -s "$WORK/err" ] || fail "seal-proxy --check $words says nothing"

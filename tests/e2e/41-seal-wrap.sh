@@ -6,8 +6,8 @@
 #
 # shellcheck disable=SC2016 # what stands in single quotes is for the shell under seal-wrap
 . "$(dirname "$0")/lib.sh"
-need python3 readelf
-WRAP=$SEAL_BUILD/seal-wrap
+need python3 readelf jq
+WRAP=/usr/bin/seal-wrap
 AGENT=$SEAL_BUILD/tests/support/test-agent
 [ -x "$AGENT" ] || skip "no test-agent was built"
 SOCKET=/run/seal/agent.sock
@@ -21,8 +21,16 @@ agent_up() {
 }
 # sealed KIND NAME KEY CONTAINER GEN OF [SEED]: standard input, sealed
 sealed() { "$AGENT" seal "${7:-seed}" "$1" "$2" "$3" "$4" "$5" "$6"; }
+# What may be mounted in this pod, which is a container's world with the test's own folders in it.
+POLICY=$(jq -n --args '{version: 1, mode: "enforce", hosts: {others: true}, resolv: {nameservers: ["127.0.0.53"]}, account: {mounted: "any"},
+	mounts: ([$ARGS.positional[] | {path: ., source: "volume"}] + [{path: "/run", source: "memory"}] +
+		[("/run/target", "/run/other", "/run/seal-place/0") | {path: ., source: "memory", optional: true}])}' -- \
+	$(printf '%s\n' "$TOP" "$SEAL_BUILD" "$WORK" | sort -u))
 # spec_of JSON [KEY] [CONTAINER] [SEED]: into $SPEC
-spec_of() { SPEC=$(printf '%s' "$1" | sealed Pod web "${2:-spec}" "${3:-web}" 1 1 "${4:-seed}"); }
+spec_of() {
+	SPEC=$(jq -c --argjson policy "$POLICY" 'if has("exec") or has("place") or has("verify") then . else . + {verify: $policy} end' <<<"$1" |
+		sealed Pod web "${2:-spec}" "${3:-web}" 1 1 "${4:-seed}")
+}
 # runs SCRIPT [MEMBERS [MORE]]: $SPEC for an application that is a shell script; its results go to /out
 runs() {
 	spec_of "$(jq -n --arg script "$1" --argjson members "{${2:-}}" --argjson more "{${3:-}}" \
@@ -48,8 +56,8 @@ refused() {
 	[ ! -e "$OUT/ran" ] || fail "$what: the application ran"
 }
 
-need jq
 pod_new app
+install -m 0755 "$SEAL_BUILD/seal-wrap" "$(pod_path app "$WRAP")"
 on app mkdir -p /etc/seal /out
 OUT=$(pod_path app /out)
 TOKEN=$(pod_path app /etc/seal/token)
@@ -58,10 +66,10 @@ chmod 0444 "$TOKEN"
 
 say "one file that needs no other, under 4 MiB"
 if grep -q '^S\["STATIC_WRAP_TRUE"\]=""$' "$SEAL_BUILD/config.status"; then
-	size=$(stat -c %s "$WRAP")
+	size=$(stat -c %s "$SEAL_BUILD/seal-wrap")
 	[ "$size" -lt 4194304 ] || fail "$size bytes"
-	! readelf -lW "$WRAP" | grep -qE 'INTERP|DYNAMIC' || fail "it is not static"
-	! readelf -lW "$WRAP" | grep 'GNU_STACK' | grep -q 'E' || fail "its stack can be executed"
+	! readelf -lW "$SEAL_BUILD/seal-wrap" | grep -qE 'INTERP|DYNAMIC' || fail "it is not static"
+	! readelf -lW "$SEAL_BUILD/seal-wrap" | grep 'GNU_STACK' | grep -q 'E' || fail "its stack can be executed"
 	say "$size bytes"
 	IS_STATIC=1
 else
@@ -70,12 +78,12 @@ else
 fi
 
 say "the command line"
-expect_exit 2 "$WRAP"
-expect_exit 2 "$WRAP" a b
-expect_exit 2 "$WRAP" --verbose
-expect_exit 0 "$WRAP" --help
+expect_exit 2 "$SEAL_BUILD/seal-wrap"
+expect_exit 2 "$SEAL_BUILD/seal-wrap" a b
+expect_exit 2 "$SEAL_BUILD/seal-wrap" --verbose
+expect_exit 0 "$SEAL_BUILD/seal-wrap" --help
 expect_line "$WORK/out" '^usage: seal-wrap SPEC'
-expect_exit 0 "$WRAP" --version
+expect_exit 0 "$SEAL_BUILD/seal-wrap" --version
 expect_line "$WORK/out" '^seal-wrap [0-9]'
 SPEC=plain
 refused "what is not sealed" 'no sealed value'
@@ -117,11 +125,15 @@ refused "no such directory" 'working directory'
 say "the environment is the spec's alone"
 runs 'env | sort >/out/env' '"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)2"}],
 	"workingDir": "/usr/lib/"' '"exempt": ["HERE"]'
-wrap PATH=/evil HOME=/evil LD_PRELOAD=/evil.so A=evil EVIL=1 HERE=there TERM=evil
+wrap PATH=/evil HOME=/evil A=evil EVIL=1 HERE=there TERM=evil
 ends_with 0 environment
-printf '%s\n' A=1 B=12 HERE=there "HOME=$(getent passwd "$(id -u)" | cut -d: -f6)" "HOSTNAME=$(uname -n)" \
+printf '%s\n' A=1 B=12 HERE=there "HOME=$(getent passwd "$(id -u)" | cut -d: -f6)" HOSTNAME=app \
 	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PWD=/usr/lib >"$WORK/want"
 cmp "$OUT/env" "$WORK/want" || fail "the environment is: $(tr '\n' ' ' <"$OUT/env")"
+runs 'echo ran >/out/ran'
+for variable in LD_PRELOAD=/evil.so LD_AUDIT=/evil.so GLIBC_TUNABLES=glibc.malloc.check=3 BASH_ENV=/evil NODE_OPTIONS=-r/evil; do
+	refused "$variable" 'rule="?env.loader"?.*found="?'"${variable%%=*}" "$variable"
+done
 
 say "sealed variables, one by one and whole objects"
 runs 'echo "$K/$a/$P_b" >/out/env; echo ran >/out/ran' '"env": [{"name": "K", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
@@ -187,7 +199,8 @@ orphans
 wait_for 10 "orphans of ${PIDS[wrapped]} to be reaped" no_zombies "${PIDS[wrapped]}"
 stop wrapped
 [ "$STATUS" = 143 ] || fail "ended with $STATUS instead of 143"
-orphans unshare --pid --fork --kill-child
+orphans PATH="$PATH" unshare --mount --pid --fork --kill-child sh -c \
+	'umount -R /proc && mount -t proc -o nosuid,nodev,noexec proc /proc && exec env -i "$@"' sh
 first=$(pgrep -P "${PIDS[wrapped]}")
 wait_for 10 "orphans of process 1 to be reaped" no_zombies "$first"
 kill -TERM "$first"
@@ -332,7 +345,7 @@ runs 'echo ran >/out/ran' '' '"files": [
 	{"source": "/src", "target": "/run/target", "objects": [{"kind": "ConfigMap", "name": "m"}]},
 	{"source": "/src2", "target": "/run/other", "objects": [{"kind": "ConfigMap", "name": "m"}]}]'
 on app mount --bind /run/target /run/other
-refused "one memory for two volumes" 'one memory'
+refused "one memory for two volumes" 'rule="?mount.kind"?.*the same tmpfs'
 on app umount /run/other
 on app mount -t tmpfs tmpfs /run/other
 wrap
@@ -415,14 +428,34 @@ runs 'echo "$(id -u) $HOME" >/out/user'
 chmod 1777 "$OUT"
 on app env -i setpriv --reuid 65534 --regid 65534 --clear-groups "$WRAP" "$SPEC"
 expect_line "$OUT/user" '^65534 /nonexistent$'
+printf '#!/bin/sh\necho "$0 $1 $(cat /proc/$$/comm)" >/out/script-ran\n' >"$OUT/script"
+chmod 0755 "$OUT/script"
+runs_command ./script word
+SPEC_OF_SCRIPT=$SPEC
+on app env -i setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'cd /out && exec "$@"' sh "$WRAP" "$SPEC_OF_SCRIPT" >"$WORK/said" 2>&1 &&
+	fail "a relative command was looked for where we were started"
+runs_command /out/script word
+on app env -i setpriv --reuid 65534 --regid 65534 --clear-groups "$WRAP" "$SPEC"
+expect_line "$OUT/script-ran" '^/out/script word '
 
 if [ -n "$IS_STATIC" ]; then
 	say "in an image that holds nothing else"
-	on app mkdir -p /scratch/etc/seal /scratch/run/seal
-	cp "$TOKEN" "$(pod_path app /scratch/etc/seal/token)"
-	cp "$WRAP" "$(pod_path app /scratch/seal-wrap)"
-	on app mount --bind /run/seal /scratch/run/seal
-	runs_command /seal-wrap --version
-	on app env -i PATH="$PATH" chroot /scratch /seal-wrap "$SPEC" >"$WORK/stdout"
+	runs_command /usr/bin/seal-wrap --version
+	SPEC=$SPEC PYTHONPATH=$SUPPORT on app unshare --mount --propagation private python3 - >"$WORK/stdout" 2>"$WORK/said" <<-'END' ||
+		import os, subprocess, container
+		root = "/run/image"
+		os.makedirs(root)
+		container.mount("-t", "tmpfs", "tmpfs", root)
+		for name in ("proc", "sys", "dev", "etc/seal", "usr/bin", "run/seal"):
+		    os.makedirs(f"{root}/{name}")
+		subprocess.run(["cp", "/usr/bin/seal-wrap", f"{root}/usr/bin/"], check=True)
+		for name in ("seal/token", "hosts", "hostname", "resolv.conf"):
+		    subprocess.run(["cp", f"/etc/{name}", f"{root}/etc/{name}"], check=True)
+		container.make_system(root)
+		container.mount("--bind", "/run/seal", f"{root}/run/seal")
+		container.enter(root)
+		os.execve("/usr/bin/seal-wrap", ["seal-wrap", os.environ["SPEC"]], {})
+	END
+		fail "$(tail -n 3 "$WORK/said")"
 	expect_line "$WORK/stdout" '^seal-wrap [0-9]'
 fi

@@ -39,7 +39,7 @@ seal_object() {
 
 CONFIG='{"outbound":[{"listen":"127.0.0.1:6379","connect":"db:8443","peers":["db"]}],
 	"health":"9901","metrics":"9902","limits":{"sessions":77}}'
-SPEC='{"version":1,"container":{"name":"app","command":["/app"],"env":[{"name":"A","value":"marker-variable"}]},
+SPEC='{"version":1,"verify":{"version":1},"container":{"name":"app","command":["/app"],"env":[{"name":"A","value":"marker-variable"}]},
 	"files":[{"source":"/run/seal-source/0","target":"/etc/app","objects":[{"kind":"ConfigMap","name":"app"}]}]}'
 PROBE='{"version":1,"exec":["/probe","marker-probe"],"container":{"name":"app"}}'
 
@@ -173,7 +173,7 @@ expect_agent "a spec is no data" 'unauth' token-app "decrypt=$WORK/one/spec-app"
 
 say "one application at a time, and probes while it runs"
 mkfifo "$WORK/hold"
-start home holder bash -c "exec nsenter --target ${PODS[web]} --mount --net -- $PYTHON $SUPPORT/agent.py \
+start home holder bash -c "exec nsenter --target ${PODS[web]} --mount --net --uts -- $PYTHON $SUPPORT/agent.py \
 	--hold $WORK/held $WORK/eggs/token-app spec=$WORK/one/spec-app <$WORK/hold >$WORK/holder"
 exec 7>"$WORK/hold"
 wait_for 10 "the application" test -e "$WORK/held"

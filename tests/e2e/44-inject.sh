@@ -116,6 +116,34 @@ sed 's/name: app$/name: other/' "$WORK/kept" >"$WORK/changed"
 expect_exit 1 "$CLI" unseal -f "$WORK/changed" --dir "$ROT_DIR"
 expect_line "$WORK/err" 'does not belong here'
 
+say "what the host may hand in: pinned by a file and by annotations, explained, and gone on the way back"
+cat >"$WORK/pins.yaml" <<-'EOF_YAML'
+	hosts: {names: [{name: marked-db.example, networks: [10.0.0.0/8]}]}
+	resolv: {nameservers: [10.96.0.10]}
+EOF_YAML
+sed 's|{seal-control.io/inbound|{seal-control.io/verify: audit, seal-control.io/verify-policy: "root: {layers: 3}", seal-control.io/inbound|' \
+	"$WORK/app.yaml" >"$WORK/pinned.yaml"
+P=(inject -w shop -p web --dir "$ROT_DIR" --image-config "$WORK/image.json" --policy "$WORK/pins.yaml")
+expect_exit 0 "$CLI" "${P[@]}" -f "$WORK/pinned.yaml" -o "$WORK/policed" --explain
+expect_line "$WORK/out" 'policy \(audit\): pinned: .*number of its layers.*name servers'
+expect_line "$WORK/out" 'policy: left to the host: .*search domains'
+expect_no_line "$WORK/policed" 'marked-|seal-control.io/verify'
+expect_exit 0 "$CLI" "${P[@]}" -f "$WORK/policed" -o "$WORK/again"
+expect_same "$WORK/policed" "$WORK/again"
+seal unseal -f "$WORK/policed" --out "$WORK/back" 2>/dev/null
+same "$WORK/pinned.yaml" "$WORK/back"
+expect_exit 0 "$CLI" "${P[@]}" -f "$WORK/app.yaml" -o "$WORK/policed"
+echo 'root: {layers: 4}' >>"$WORK/pins.yaml"
+expect_exit 1 "$CLI" "${P[@]}" -f "$WORK/pinned.yaml" -o "$WORK/none.yaml"
+expect_line "$WORK/err" 'root.layers is pinned twice'
+echo 'mounts: []' >>"$WORK/pins.yaml"
+expect_exit 1 "$CLI" "${P[@]}" -f "$WORK/app.yaml" -o "$WORK/none.yaml"
+expect_line "$WORK/err" "pins.yaml:4:9: .*'mounts' is nothing that can be pinned"
+expect_exit 1 "$CLI" inject -w shop --dir "$ROT_DIR" -f "$WORK/app.yaml" --policy "$WORK/nowhere" -o "$WORK/none.yaml"
+expect_line "$WORK/err" '--policy: '
+expect_exit 2 "$CLI" inject -w shop --dir "$ROT_DIR" -f - --policy - </dev/null
+nothing_came "$WORK/none.yaml"
+
 say "standard input, folders, kubectl's name, a dry run without a root of trust"
 seal inject -w shop -f - --image-config "$WORK/image.json" <"$WORK/app.yaml" 2>/dev/null | grep -q eyJ || fail "no output"
 seal inject -w shop -f <(cat "$WORK/app.yaml") --image-config "$WORK/image.json" 2>/dev/null | grep -q eyJ || fail "no pipe"

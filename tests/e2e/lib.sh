@@ -134,7 +134,7 @@ on() {
 	if [ "$pod" = home ]; then
 		"$@"
 	else
-		nsenter --target "${PODS[$pod]}" --mount --net -- "$@"
+		nsenter --target "${PODS[$pod]}" --mount --net --uts -- "$@"
 	fi
 }
 
@@ -143,7 +143,7 @@ start() {
 	local pod=$1 name=$2
 	shift 2
 	if [ "$pod" != home ]; then
-		set -- nsenter --target "${PODS[$pod]}" --mount --net -- "$@"
+		set -- nsenter --target "${PODS[$pod]}" --mount --net --uts -- "$@"
 	fi
 	"$@" >>"$LOGS/$name.log" 2>&1 </dev/null &
 	PIDS[$name]=$!
@@ -228,7 +228,7 @@ pod_new() {
 	POD_COUNT=$((POD_COUNT + 1))
 	home_addr=10.77.$POD_COUNT.1 pod_addr=10.77.$POD_COUNT.2
 	mkdir "$dir"
-	unshare --net --mount --propagation private -- \
+	unshare --net --mount --uts --propagation private -- \
 		"$BASH" "$SUPPORT/pod-root.sh" "$dir" "$TOP" "$SEAL_BUILD" "$WORK" >"$LOGS/pod-$name.log" 2>&1 </dev/null &
 	PODS[$name]=$!
 	wait_for 10 "pod $name" test -s "$dir/ready"

@@ -8,13 +8,17 @@ need curl
 small_up
 
 say "the host's variables do not arrive"
-small_starts "with additions" "$WORK/sealed.yaml" app --env LD_PRELOAD=/tmp/evil.so --env PLAIN=evil --env EXTRA=evil \
-	--env BASH_ENV=/tmp/evil --env PATH=/tmp/evil --env S_one=evil
+small_starts "with additions" "$WORK/sealed.yaml" app --env PLAIN=evil --env EXTRA=evil --env PATH=/tmp/evil --env S_one=evil
 expect_no_line "$SCRATCH/env" 'evil'
 expect_line "$SCRATCH/env" '^PLAIN=marker-plain$'
 expect_line "$SCRATCH/env" '^HOSTED=web$'
 printf 'S_one=marker-one\n' >"$WORK/wanted"
 grep '^S_one' "$SCRATCH/env" | cmp - "$WORK/wanted" || fail "S_one is $(grep '^S_one' "$SCRATCH/env")"
+
+say "those that would choose code are refused, and not let fall"
+for variable in LD_PRELOAD LD_AUDIT GLIBC_TUNABLES BASH_ENV PYTHONPATH; do
+	small_refused "$variable of the host" 'rule="?env.loader"?' "$WORK/sealed.yaml" app --env "$variable=/tmp/evil"
+done
 
 say "a sealed variable is the one it was sealed as, or nothing starts"
 tamper clear Secret/settings/one evil

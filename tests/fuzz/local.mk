@@ -9,7 +9,8 @@ FUZZ_MAIN = %D%/replay.c
 FUZZ_LINK =
 endif
 
-FUZZ_TARGETS = json yaml tree names http answer certs egg jwe wire signer proxy_config hello spec agent token inject mountinfo
+FUZZ_TARGETS = json yaml tree names http answer certs egg jwe wire signer proxy_config hello spec agent token inject policy \
+	hosts resolv account mountinfo learn
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -101,6 +102,12 @@ check_PROGRAMS += %D%/fuzz_agent
 %C%_fuzz_agent_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_agent_LDADD = $(VERIFY_LIBS)
 
+check_PROGRAMS += %D%/fuzz_learn
+%C%_fuzz_learn_SOURCES = %D%/fuzz_learn.c $(FUZZ_MAIN)
+%C%_fuzz_learn_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_learn_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_learn_LDADD = $(VERIFY_LIBS)
+
 check_PROGRAMS += %D%/fuzz_token
 %C%_fuzz_token_SOURCES = %D%/fuzz_token.c $(FUZZ_MAIN)
 %C%_fuzz_token_CFLAGS = $(AM_CFLAGS) -UNDEBUG
@@ -113,6 +120,28 @@ check_PROGRAMS += %D%/fuzz_inject
 %C%_fuzz_inject_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_inject_LDADD = $(ROT_INJECT_LIBS)
 
+check_PROGRAMS += %D%/fuzz_policy
+%C%_fuzz_policy_SOURCES = %D%/fuzz_policy.c $(FUZZ_MAIN)
+%C%_fuzz_policy_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_policy_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_policy_LDADD = $(VERIFY_LIBS)
+check_PROGRAMS += %D%/fuzz_hosts
+%C%_fuzz_hosts_SOURCES = %D%/fuzz_hosts.c $(FUZZ_MAIN)
+%C%_fuzz_hosts_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_hosts_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_hosts_LDADD = $(VERIFY_LIBS)
+
+check_PROGRAMS += %D%/fuzz_resolv
+%C%_fuzz_resolv_SOURCES = %D%/fuzz_resolv.c $(FUZZ_MAIN)
+%C%_fuzz_resolv_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_resolv_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_resolv_LDADD = $(VERIFY_LIBS)
+
+check_PROGRAMS += %D%/fuzz_account
+%C%_fuzz_account_SOURCES = %D%/fuzz_account.c $(FUZZ_MAIN)
+%C%_fuzz_account_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_account_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_account_LDADD = $(VERIFY_LIBS)
 check_PROGRAMS += %D%/fuzz_mountinfo
 %C%_fuzz_mountinfo_SOURCES = %D%/fuzz_mountinfo.c $(FUZZ_MAIN)
 %C%_fuzz_mountinfo_CFLAGS = $(AM_CFLAGS) -UNDEBUG

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The kubelet's and the runtime's part of a pod's life, for a manifest whose pod runs on this very root.
+"""The kubelet's and the runtime's part of a pod's life, for a manifest whose pod's image is this very root.
 
   kubelet.py volumes MANIFEST POD DIR           make or update the pod's volumes below DIR
   kubelet.py run MANIFEST POD CONTAINER DIR [--probe NAME] [--program PATH] [-- EXTRA...]
-                                                become that container (in a mount namespace of its own); --time N measures
+                                                become that container: mounts, host name, the files of kubelet (container.py)
+                                                around a root that all containers share; --time N measures
 
 Volumes of ConfigMaps and Secrets are written as the kubelet writes them: a directory for each version, ..data a
 link to it, names links through ..data; an update turns ..data with one rename.  Memory volumes are tmpfs.
@@ -23,6 +24,8 @@ import time
 
 import yaml
 
+import container as runtime
+
 POD_KINDS = {"Pod": (), "Deployment": ("template",), "StatefulSet": ("template",), "DaemonSet": ("template",), "Job": ("template",)}
 
 
@@ -34,11 +37,12 @@ def load(path):
     return [d for d in documents if d]
 
 
-def pod_spec(documents, name):
+def pod_of(documents, name):
+    """Its spec and its namespace."""
     for document in documents:
         if document["kind"] in POD_KINDS and document["metadata"]["name"] == name:
             inside = document if document["kind"] == "Pod" else document["spec"]["template"]
-            return inside["spec"]
+            return inside["spec"], document["metadata"].get("namespace", "default")
     sys.exit(f"no pod {name} in the manifest")
 
 
@@ -136,7 +140,7 @@ def make_volumes(documents, spec, base):
                 os.chmod(directory, 0o777)
 
 
-def mount_all(spec, container, base):
+def mount_all(spec, container, base, root):
     made = {v["name"]: v for v in spec.get("volumes") or []}
     for mount in sorted(container.get("volumeMounts") or [], key=lambda m: m["mountPath"].count("/")):
         if mount["name"] not in made:
@@ -146,16 +150,29 @@ def mount_all(spec, container, base):
             source = os.path.join(source, mount["subPath"])
             if not os.path.exists(source):
                 os.makedirs(source)  # what a kubelet does: a directory
-        target = mount["mountPath"]
-        if os.path.isfile(source):
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            if not os.path.exists(target):
-                open(target, "w", encoding="utf-8").close()
-        else:
-            os.makedirs(target, exist_ok=True)
-        subprocess.run(["mount", "--bind", source, target], check=True)
-        if mount.get("readOnly"):
-            subprocess.run(["mount", "-o", "remount,bind,ro", target], check=True)
+        runtime.bind(source, root + mount["mountPath"], mount.get("readOnly", False))
+
+
+def mount_account(spec, container, pod, namespace, base, root):
+    if spec.get("automountServiceAccountToken") is False or any(m["mountPath"] == runtime.ACCOUNT for m in container.get("volumeMounts") or []):
+        return
+    directory = os.path.join(base, ".account")
+    publish(directory, runtime.account_files(spec, pod, namespace, base))
+    runtime.bind(directory, root + os.path.realpath(runtime.ACCOUNT), True)
+
+
+def make_container(spec, container, args, namespace):
+    """A root around it; a sidecar finds others by the hosts file of the test."""
+    hostname = spec.get("hostname", args.pod)
+    root = runtime.make_root()
+    subprocess.run(["hostname", hostname], check=True)
+    if container["name"] != "seal-proxy":
+        runtime.lay_runtime_files(root, spec, hostname, namespace, os.path.join(args.dir, ".files"))
+    mount_account(spec, container, args.pod, namespace, args.dir, root)
+    mount_all(spec, container, args.dir, root)
+    for words in args.hostile:
+        subprocess.run(["sh", "-c", words, "sh", root], check=True)
+    runtime.enter(root)
 
 
 def expand(text, known):
@@ -205,14 +222,14 @@ def measure(command, env, rounds):
 
 def run(args):
     documents = load(args.manifest)
-    spec = pod_spec(documents, args.pod)
+    spec, namespace = pod_of(documents, args.pod)
     every = (spec.get("initContainers") or []) + spec["containers"]
     container = next((c for c in every if c["name"] == args.container), None)
     if container is None:
         sys.exit(f"no container {args.container}")
-    mount_all(spec, container, args.dir)
     env = environment(documents, container, args.pod)
-    host = {"PATH": os.environ["PATH"], "HOSTNAME": args.pod, "HOME": "/", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    make_container(spec, container, args, namespace)
+    host = {"PATH": os.environ["PATH"], "HOSTNAME": spec.get("hostname", args.pod), "HOME": "/"} | runtime.SERVICE
     host.update(e.split("=", 1) for e in args.env)
     command = [expand(word, env) for word in container.get("command") or ([args.program] if args.program else [])]
     command += [expand(word, env) for word in container.get("args") or []]
@@ -245,6 +262,7 @@ def main():
             sub.add_argument("--probe")
             sub.add_argument("--program")
             sub.add_argument("--env", action="append", default=[], help="NAME=VALUE a hostile host adds")
+            sub.add_argument("--hostile", action="append", default=[], help="what a hostile host's shell does to the root, $1, before the start")
             sub.add_argument("--inside", action="store_true")
             sub.add_argument("--time", type=int, help="run it so often, beside /bin/true, and print how long it took")
     words = sys.argv[1:]
@@ -253,12 +271,12 @@ def main():
     args.extra = extra
     if args.verb == "volumes":
         documents = load(args.manifest)
-        make_volumes(documents, pod_spec(documents, args.pod), args.dir)
+        make_volumes(documents, pod_of(documents, args.pod)[0], args.dir)
     elif args.inside:
         run(args)
     else:
         again = [sys.executable, os.path.abspath(__file__), *sys.argv[1:2], "--inside", *sys.argv[2:]]
-        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", "--", *again])
+        os.execvp("unshare", ["unshare", "--mount", "--uts", "--propagation", "private", "--", *again])
 
 
 main()

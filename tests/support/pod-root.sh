@@ -44,9 +44,13 @@ root=$dir/root
 rm -f "$root/etc/resolv.conf" "$root/etc/hosts"
 printf 'nameserver 127.0.0.53\n' >"$root/etc/resolv.conf"
 printf '127.0.0.1 localhost\n' >"$root/etc/hosts"
-mount --rbind /proc "$root/proc"
-mount --rbind /dev "$root/dev"
-mount -t sysfs sysfs "$root/sys"
+# As a runtime does it, for what runs in here looks at its mounts.
+python3 -c 'import sys
+sys.path.insert(0, sys.argv[1])
+import container
+container.make_system(sys.argv[2])' "$(dirname "$0")" "$root"
+hostname "$(basename "$dir")"
+basename "$dir" >"$root/etc/hostname"
 mount -t tmpfs -o mode=0755 tmpfs "$root/run"
 for shared in "$@"; do
 	mkdir -p "$root$shared"

@@ -40,6 +40,7 @@ lay_sidecar_egg() {
 enclave_new() {
 	local pod=$1
 	pod_new "$pod"
+	! grep -q 'no overlay here' "$LOGS/pod-$pod.log" || skip "containers need a root file system of their own: no overlay here"
 	lay_sidecar_egg "$pod" "$2"
 	install -D -m 0755 "$SEAL_BUILD/seal-wrap" "$(pod_path "$pod" "$WRAP")"
 	install -D -m 0755 "$SEAL_BUILD/seal-proxy" "$(pod_path "$pod" "$PROXY")"

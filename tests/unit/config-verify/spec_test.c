@@ -45,14 +45,17 @@ expect_words(const struct seal_strv *list, size_t count, const char *const *word
 
 /* A spec whose container, image or files are as given. */
 #define CONTAINER(members)                                                                         \
-	"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/app\"]," members "}}"
+	"{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"web\",\"command\":["  \
+	"\"/app\"]," members "}}"
 #define ENV(list)  CONTAINER("\"env\":[" list "]")
 #define FROM(list) CONTAINER("\"envFrom\":[" list "]")
 #define TOP(member)                                                                                \
-	"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/app\"]}," member "}"
+	"{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"web\",\"command\":["  \
+	"\"/app\"]}," member "}"
 #define FILES(list) TOP("\"files\":[" list "]")
 #define RUN(command, args, image)                                                                  \
-	"{\"version\":1,\"container\":{\"name\":\"web\"" command args "},\"image\":{" image "}}"
+	"{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"web\"" command args   \
+	"},\"image\":{" image "}}"
 
 /* ---- What is run ---- */
 
@@ -90,7 +93,9 @@ Test(verify_spec, without_a_word_of_the_owner_the_image_decides)
 
 Test(verify_spec, nothing_to_run_is_refused)
 {
-	expect_refused("{\"version\":1,\"container\":{\"name\":\"web\"}}", SEAL_E_FORMAT);
+	expect_refused(
+		"{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"web\"}}",
+		SEAL_E_FORMAT);
 	expect_refused(RUN("", "", "\"Env\":[]"), SEAL_E_FORMAT);
 	expect_refused(RUN(",\"command\":[\"\"]", "", ""), SEAL_E_FORMAT);
 	expect_refused(RUN(",\"command\":\"/c\"", "", ""), SEAL_E_FORMAT);
@@ -100,16 +105,72 @@ Test(verify_spec, nothing_to_run_is_refused)
 	expect_refused(RUN("", "", "\"Entrypoint\":\"/e\""), SEAL_E_FORMAT);
 }
 
+#define PROBE(member)                                                                              \
+	"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/app\"]}," member "}"
+
 Test(verify_spec, a_probe_runs_its_own_command)
 {
-	SPEC spec = parse(TOP("\"exec\":[\"/probe\",\"x\"]"));
+	SPEC spec = parse(PROBE("\"exec\":[\"/probe\",\"x\"]"));
 
 	cr_expect(verify_spec_is_exec(spec));
 	EXPECT_WORDS(verify_spec_argv(spec), "/probe", "x");
 	cr_expect_eq(verify_spec_argv_literals(spec), 0);
-	expect_refused(TOP("\"exec\":[]"), SEAL_E_FORMAT);
-	expect_refused(TOP("\"exec\":[\"\"]"), SEAL_E_FORMAT);
-	expect_refused(TOP("\"exec\":\"/probe\""), SEAL_E_FORMAT);
+	expect_refused(PROBE("\"exec\":[]"), SEAL_E_FORMAT);
+	expect_refused(PROBE("\"exec\":[\"\"]"), SEAL_E_FORMAT);
+	expect_refused(PROBE("\"exec\":\"/probe\""), SEAL_E_FORMAT);
+}
+
+/* ---- What the host may hand in ---- */
+
+#define POLICY                                                                                     \
+	"\"verify\":{\"version\":1,\"mode\":\"audit\",\"mounts\":[{\"path\":\"/cache\","           \
+	"\"source\":\"memory\"}]}"
+
+Test(verify_spec, who_starts_a_container_knows_what_it_may_be_handed)
+{
+	SPEC spec = parse(
+		"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/a\"]}," POLICY "}");
+	const struct verify_policy *policy = verify_spec_policy(spec);
+
+	cr_assert_not_null(policy);
+	cr_expect_eq(policy->mode, VERIFY_AUDIT);
+	cr_assert_eq(policy->mount_count, 1);
+	cr_expect_str_eq(policy->mounts[0].path, "/cache");
+}
+
+Test(verify_spec, without_a_policy_no_container_starts)
+{
+	expect_refused("{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/a\"]}}",
+		       SEAL_E_FORMAT);
+	expect_refused("{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/a\"]},"
+		       "\"verify\":null}",
+		       SEAL_E_FORMAT);
+	expect_refused("{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/a\"]},"
+		       "\"verify\":{\"version\":1,\"mode\":\"off\"}}",
+		       SEAL_E_FORMAT);
+}
+
+Test(verify_spec, probes_and_places_have_no_policy)
+{
+	SPEC probe = parse(PROBE("\"exec\":[\"/probe\"]"));
+	SPEC place = parse("{\"version\":1,\"place\":[\"/p/0/a\"]}");
+
+	cr_expect_null(verify_spec_policy(probe));
+	cr_expect_null(verify_spec_policy(place));
+	expect_refused(PROBE("\"exec\":[\"/probe\"]," POLICY), SEAL_E_FORMAT);
+	expect_refused("{\"version\":1,\"place\":[\"/p/0/a\"]," POLICY "}", SEAL_E_FORMAT);
+}
+
+Test(verify_spec, what_is_forgotten_is_not_the_policy)
+{
+	SPEC spec = parse(
+		"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/a\"]}," POLICY "}");
+
+	cr_assert_eq(verify_spec_forget(&spec, NULL), 0);
+	cr_assert_not_null(verify_spec_policy(spec));
+	cr_expect_eq(verify_spec_policy(spec)->mode, VERIFY_AUDIT);
+	cr_expect_str_eq(verify_spec_policy(spec)->mounts[0].path, "/cache");
+	cr_expect_str_eq(verify_spec_argv(spec)->items[0], "/");
 }
 
 Test(verify_spec, the_working_directory_is_the_owners_or_the_images_or_the_root)
@@ -151,7 +212,7 @@ Test(verify_spec, the_working_directory_has_one_spelling)
 Test(verify_spec, variables_come_in_the_order_in_which_kubernetes_evaluates_them)
 {
 	SPEC spec = parse(
-		"{\"version\":1,\"image\":{\"Env\":[\"PATH=/"
+		"{\"version\":1,\"verify\":{\"version\":1},\"image\":{\"Env\":[\"PATH=/"
 		"bin\",\"E=a=b\"]},\"container\":{\"name\":\"web\","
 		"\"command\":[\"/app\"],"
 		"\"env\":[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"B\"},"
@@ -262,7 +323,8 @@ Test(verify_spec, a_refusal_repeats_no_value)
 		TOP("\"image\":{\"Env\":[\"MARKED\"]}"),
 		CONTAINER("\"args\":[\"MARKED\",7]"),
 		CONTAINER("\"env\":[\"MARKED\"]"),
-		"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"MARKED\"]}",
+		("{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"web\","
+		 "\"command\":[\"MARKED\"]}"),
 	};
 
 	for (size_t i = 0; i < SEAL_COUNT(bad); i++) {
@@ -385,11 +447,11 @@ Test(verify_spec, more_objects_than_there_can_be_are_refused)
 {
 	BYTES text = SEAL_BYTES(VERIFY_SPEC_MAX);
 
-	cr_assert_eq(seal_bytes_append_str(
-			     &text,
-			     "{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/a\"],"
-			     "\"envFrom\":[{\"configMapRef\":{\"name\":\"m\"}}",
-			     NULL),
+	cr_assert_eq(seal_bytes_append_str(&text,
+					   "{\"version\":1,\"verify\":{\"version\":1},"
+					   "\"container\":{\"name\":\"web\",\"command\":[\"/a\"],"
+					   "\"envFrom\":[{\"configMapRef\":{\"name\":\"m\"}}",
+					   NULL),
 		     0);
 	for (int i = 1; i < VERIFY_MAX_OBJECTS; i++)
 		cr_assert_eq(seal_bytes_append_fmt(&text, NULL,
@@ -442,15 +504,17 @@ Test(verify_spec, what_is_not_understood_is_refused)
 		"{}",
 		"[]",
 		"{\"version\":1}",
-		"{\"version\":1,\"container\":null}",
-		"{\"version\":1,\"container\":[]}",
-		"{\"version\":1,\"container\":{\"command\":[\"/a\"]}}",
-		"{\"version\":1,\"container\":{\"name\":\"\",\"command\":[\"/a\"]}}",
+		"{\"version\":1,\"verify\":{\"version\":1},\"container\":null}",
+		"{\"version\":1,\"verify\":{\"version\":1},\"container\":[]}",
+		"{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"command\":[\"/a\"]}}",
+		"{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"\","
+		"\"command\":[\"/a\"]}}",
 		"{\"container\":{\"name\":\"web\",\"command\":[\"/a\"]}}",
 		"{\"version\":0,\"container\":{\"name\":\"web\",\"command\":[\"/a\"]}}",
 		"{\"version\":2,\"container\":{\"name\":\"web\",\"command\":[\"/a\"]}}",
 		"{\"version\":\"1\",\"container\":{\"name\":\"web\",\"command\":[\"/a\"]}}",
-		"{\"version\":1,\"container\":{\"name\":\"web\",\"command\":[\"/a\"]}} ,",
+		"{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"web\","
+		"\"command\":[\"/a\"]}} ,",
 		TOP("\"mounts\":[]"),
 		TOP("\"image\":{\"User\":\"0\"}"),
 		TOP("\"image\":[]"),

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "config-verify/supervise.h"
@@ -130,4 +131,52 @@ Test(verify_supervise, signals_that_were_ignored_or_blocked_are_not_for_the_prog
 	cr_assert_eq(sigprocmask(SIG_BLOCK, &blocked, NULL), 0);
 	expect_end("kill -TERM $$; exit 3", 128 + SIGTERM);
 	expect_end("kill -USR1 $$; exit 3", 128 + SIGUSR1);
+}
+
+/* Start it, stop it with code 77 and wait for its end. */
+static int
+stop_it(const char *script)
+{
+	struct verify_supervisor *supervisor = NULL;
+	int code = -1;
+
+	cr_assert_eq(verify_supervisor_new(&supervisor, NULL), 0);
+	cr_assert_eq(start(supervisor, "/bin/sh", script, "/", &code), 0);
+	cr_expect_not(verify_supervisor_is_stopping(supervisor));
+	verify_supervisor_stop(supervisor, 77);
+	cr_expect(verify_supervisor_is_stopping(supervisor));
+	code = await_end(supervisor);
+	verify_supervisor_free(supervisor);
+	return code;
+}
+
+Test(verify_supervise, what_is_stopped_ends_with_the_code_it_is_stopped_with)
+{
+	cr_expect_eq(stop_it("exec sleep 60"), 77);
+	cr_expect_eq(stop_it("kill -STOP $$; sleep 60"), 77, "a stopped one is woken to hear it");
+}
+
+Test(verify_supervise, what_does_not_heed_is_killed_in_time)
+{
+	struct timespec begin, end;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
+	cr_expect_eq(stop_it("trap '' TERM; echo >/dev/null; while :; do sleep 1; done"), 77);
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	cr_expect_leq(end.tv_sec - begin.tv_sec, VERIFY_STOP_S + 2);
+}
+
+Test(verify_supervise, what_is_over_is_not_stopped)
+{
+	struct verify_supervisor *supervisor = NULL;
+	int code = -1;
+
+	cr_assert_eq(verify_supervisor_new(&supervisor, NULL), 0);
+	verify_supervisor_stop(supervisor, 77);
+	cr_expect_not(verify_supervisor_is_stopping(supervisor), "nothing was started");
+	cr_assert_eq(start(supervisor, "/bin/sh", "exit 5", "/", &code), 0);
+	cr_expect_eq(await_end(supervisor), 5);
+	verify_supervisor_stop(supervisor, 77);
+	cr_expect_eq(verify_supervisor_exit(supervisor), 5);
+	verify_supervisor_free(supervisor);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config-verify/spec.h"
 #include "tests/support/vectors.h"
 #include "tests/unit/inject/rig.h"
 
@@ -39,6 +40,7 @@ struct tally {
 	size_t seen;
 	size_t accepted;
 	size_t refused;
+	size_t policies; /* of containers, accepted by the parser */
 };
 
 /* A value and the two texts it is looked for in. */
@@ -134,12 +136,44 @@ walk(const struct look *look, const struct seal_json *json)
 	}
 }
 
+/* What seal-wrap will be started with: understood, and with a policy where a container starts. */
+static size_t
+check_specs(struct rig *rig, const char *name, const struct seal_json *json)
+{
+	const struct seal_json *command = NULL;
+	size_t count = 0;
+
+	if (seal_json_kind(json) == SEAL_JSON_ARRAY)
+		for (size_t i = 0; i < seal_json_count(json); i++)
+			count += check_specs(rig, name, seal_json_at(json, i));
+	if (seal_json_kind(json) != SEAL_JSON_OBJECT)
+		return count;
+	command = seal_json_member(json, "command");
+	if (command != NULL && seal_json_kind(command) == SEAL_JSON_ARRAY &&
+	    seal_json_count(command) == 2 && seal_json_str(seal_json_at(command, 0)) != NULL &&
+	    strcmp(seal_json_str(seal_json_at(command, 0)), "/seal-wrap") == 0) {
+		SEAL_SCOPED(verify_spec_freep) struct verify_spec *spec = NULL;
+		char *text = rig_open(rig, seal_json_str(seal_json_at(command, 1)));
+		struct seal_err err = { 0 };
+
+		cr_assert_eq(verify_spec_parse(&spec, text, strlen(text), &err), 0, "%s: %s", name,
+			     err.text);
+		free(text);
+		count += verify_spec_policy(spec) != NULL;
+	}
+	for (const char *member = seal_json_next(json, NULL); member != NULL;
+	     member = seal_json_next(json, member))
+		count += check_specs(rig, name, seal_json_member(json, member));
+	return count;
+}
+
 static void
 each(void *arg, const char *name, const char *text, size_t len)
 {
 	struct tally *tally = arg;
 	SEAL_SCOPED(rig_release) struct rig rig;
 	SEAL_SCOPED(seal_json_freep) struct seal_json *before = NULL;
+	SEAL_SCOPED(seal_json_freep) struct seal_json *after = NULL;
 	struct look look = { .name = name };
 
 	tally->seen++;
@@ -159,6 +193,8 @@ each(void *arg, const char *name, const char *text, size_t len)
 	look.after = seal_strndup(seal_bytes_str(&rig.out), rig.out.len);
 	cr_assert(look.before != NULL && look.after != NULL);
 	walk(&look, before);
+	after = rig_json(look.after, strlen(look.after));
+	tally->policies += check_specs(&rig, name, after);
 	free((void *)(uintptr_t)look.before);
 	free((void *)(uintptr_t)look.after);
 	rig_round(&rig, text, len);
@@ -173,6 +209,8 @@ Test(manifests, of_public_projects_come_back_as_they_were, .timeout = 120)
 	cr_expect_gt(vectors_each(FOLDER, ".yml", each, &tally), 0);
 	cr_expect_gt(vectors_each(FOLDER, ".json", each, &tally), 0);
 	cr_expect_eq(tally.seen, COUNT);
-	(void)fprintf(stderr, "accepted %zu, refused %zu\n", tally.accepted, tally.refused);
+	(void)fprintf(stderr, "accepted %zu, refused %zu, policies %zu\n", tally.accepted,
+		      tally.refused, tally.policies);
+	cr_expect_gt(tally.policies, 100);
 	cr_expect_eq(tally.refused, 9);
 }

@@ -34,6 +34,9 @@ struct rig {
 	struct proxy_agent_view view;
 	struct seal_err second; /* why there is no other agent */
 	atomic_bool is_ready;
+	char why[PROXY_AGENT_SENTENCE_MAX]; /* it was suspended for */
+	unsigned suspended;                 /* and resumed: how often */
+	unsigned resumed;
 	atomic_bool called;
 	pthread_t thread;
 };
@@ -44,6 +47,18 @@ static bool
 is_ready(void *arg)
 {
 	return atomic_load(&((struct rig *)arg)->is_ready);
+}
+
+/* In the loop's thread; read when that has answered. */
+static void
+suspend(void *arg, const char *why)
+{
+	struct rig *of = arg;
+
+	(void)snprintf(of->why, sizeof(of->why), "%s", why != NULL ? why : "");
+	of->suspended += why != NULL;
+	of->resumed += why == NULL;
+	atomic_store(&of->is_ready, why == NULL);
 }
 
 static void *
@@ -78,6 +93,14 @@ look(struct rig *of)
 }
 
 static void
+look_at_sentence(struct rig *of)
+{
+	const char *why = proxy_agent_suspicion(of->agent);
+
+	(void)snprintf(of->why, sizeof(of->why), "%s", why != NULL ? why : "");
+}
+
+static void
 halt(struct rig *of)
 {
 	proxy_agent_free(SEAL_TAKE(of->agent));
@@ -93,6 +116,7 @@ open_agent(struct seal_err *err)
 		.keys = rig.keys,
 		.own = &rig.own,
 		.is_ready = is_ready,
+		.suspend = suspend,
 		.arg = &rig,
 	};
 
@@ -360,7 +384,8 @@ ask_plain(struct caller *caller, enum verify_request_kind kind, uint32_t wait_ms
 /* ---- Specs ---- */
 
 #define SPEC                                                                                       \
-	"{\"version\":1,\"container\":{\"name\":\"@\",\"command\":[\"/app\"]},"                    \
+	"{\"version\":1,\"verify\":{\"version\":1},\"container\":{\"name\":\"@\",\"command\":[\"/" \
+	"app\"]},"                                                                                 \
 	"\"files\":[{\"source\":\"/run/seal-source/0\",\"target\":\"/etc/app\",\"objects\":"       \
 	"[{\"kind\":\"ConfigMap\",\"name\":\"app\"},{\"kind\":\"Secret\",\"name\":\"db\"}]}]}"
 #define PROBE "{\"version\":1,\"exec\":[\"/probe\"],\"container\":{\"name\":\"@\"}}"
@@ -962,6 +987,182 @@ Test(agent, tells_when_the_proxy_is_ready)
 	cr_expect_eq(ask_plain(&other, VERIFY_ASK_READY, 30000), 0);
 	leave(&app);
 	leave(&other);
+}
+
+/* ---- Suspicions ---- */
+
+static int
+ask_suspect(struct caller *caller, const char *reason, uint32_t how)
+{
+	const struct verify_request request = { .kind = VERIFY_ASK_SUSPECT,
+						.wait_ms = how,
+						.data = (const uint8_t *)reason,
+						.data_len = strlen(reason) };
+
+	return ask(caller, &request);
+}
+
+static const struct proxy_agent_suspect *
+suspect_of(const char *container)
+{
+	call(look);
+	for (size_t i = 0; i < rig.view.suspect_count; i++)
+		if (strcmp(rig.view.suspects[i].name, container) == 0)
+			return &rig.view.suspects[i];
+	return NULL;
+}
+
+static void
+expect_suspended(unsigned suspended, unsigned resumed)
+{
+	call(look);
+	cr_expect_eq(rig.suspended, suspended, "suspended %u times", rig.suspended);
+	cr_expect_eq(rig.resumed, resumed, "resumed %u times", rig.resumed);
+	cr_expect_eq(rig.view.is_suspended, suspended > resumed);
+}
+
+Test(agent, suspends_until_the_container_is_back_on_a_connection_of_its_own)
+{
+	struct caller app = start("app");
+	struct caller other = start("other");
+
+	atomic_store(&rig.is_ready, true);
+	cr_assert_eq(ask_suspect(&app, "/etc/hosts line 3: another name", VERIFY_SUSPECT_SUSPEND),
+		     0);
+	cr_expect_eq(app.answer.data_len, 0);
+	expect_suspended(1, 0);
+	cr_expect_str_eq(rig.why, "a container is not what it should be: app");
+	cr_expect_str_eq(suspect_of("app")->reason, "/etc/hosts line 3: another name");
+	cr_expect(suspect_of("app")->suspends);
+	/* Itself, another of its connections, and another container do not bring it back. */
+	cr_expect_eq(ask_plain(&app, VERIFY_ASK_READY, 0), SEAL_E_TIMEOUT);
+	cr_expect_eq(ask_plain(&other, VERIFY_ASK_READY, 0), SEAL_E_TIMEOUT);
+	leave(&other);
+	other = come("app");
+	cr_expect_eq(ask_plain(&other, VERIFY_ASK_READY, 30), SEAL_E_TIMEOUT);
+	cr_expect_eq(ask_spec(&other, "spec", "app", SPEC), SEAL_E_REFUSED);
+	cr_expect_eq(ask_plain(&other, VERIFY_ASK_READY, 0), SEAL_E_TIMEOUT);
+	expect_suspended(1, 0);
+	leave(&other);
+	leave(&app);
+	wait_for_callers(0);
+	expect_suspended(1, 0);
+	app = start("app");
+	expect_suspended(1, 0);
+	cr_expect_eq(ask_plain(&app, VERIFY_ASK_READY, 0), 0);
+	expect_suspended(1, 1);
+	cr_expect_not(suspect_of("app")->suspends);
+	cr_expect_eq(suspect_of("app")->reports, 1);
+	leave(&app);
+}
+
+/* It was there before the report came, by another connection. */
+Test(agent, takes_nobody_for_back_who_was_there_before)
+{
+	struct caller witness = come("app");
+	struct caller app = start("app");
+
+	cr_assert_eq(ask_suspect(&witness, "x", VERIFY_SUSPECT_SUSPEND), 0);
+	cr_expect_eq(ask_plain(&app, VERIFY_ASK_READY, 0), SEAL_E_TIMEOUT);
+	expect_suspended(1, 0);
+	leave(&app);
+	wait_for_callers(1);
+	app = start("app");
+	cr_expect_eq(ask_suspect(&app, "again", VERIFY_SUSPECT_SUSPEND), 0);
+	cr_expect_eq(ask_plain(&app, VERIFY_ASK_READY, 0), SEAL_E_TIMEOUT);
+	expect_suspended(1, 0);
+	cr_expect_str_eq(suspect_of("app")->reason, "again");
+	leave(&app);
+	wait_for_callers(1);
+	app = start("app");
+	cr_expect_eq(ask_plain(&app, VERIFY_ASK_READY, 0), 0);
+	leave(&app);
+	leave(&witness);
+}
+
+Test(agent, waits_for_all_that_are_suspected)
+{
+	struct caller app = start("app");
+	struct caller other = start("other");
+
+	cr_assert_eq(ask_suspect(&app, "x", VERIFY_SUSPECT_SUSPEND), 0);
+	cr_assert_eq(ask_suspect(&other, "y", VERIFY_SUSPECT_SUSPEND), 0);
+	expect_suspended(1, 0);
+	leave(&app);
+	leave(&other);
+	wait_for_callers(0);
+	app = start("app");
+	say(&app, &(struct verify_request){ .kind = VERIFY_ASK_READY, .wait_ms = 30000 });
+	other = start("other");
+	expect_suspended(1, 0);
+	cr_expect_eq(ask_plain(&other, VERIFY_ASK_READY, 0), 0);
+	cr_expect_eq(hear(&app), 0);
+	expect_suspended(1, 1);
+	leave(&app);
+	leave(&other);
+}
+
+Test(agent, only_notes_what_is_only_reported)
+{
+	struct caller app = start("app");
+
+	atomic_store(&rig.is_ready, true);
+	for (unsigned i = 0; i < 100; i++)
+		cr_assert_eq(ask_suspect(&app, "a mount", VERIFY_SUSPECT_REPORT), 0);
+	expect_suspended(0, 0);
+	cr_expect_eq(suspect_of("app")->reports, 100);
+	cr_expect_not(suspect_of("app")->suspends);
+	cr_expect_eq(ask_plain(&app, VERIFY_ASK_READY, 0), 0);
+	/* Nor does a report afterwards end a suspension, or take its reason. */
+	cr_assert_eq(ask_suspect(&app, "worse", VERIFY_SUSPECT_SUSPEND), 0);
+	cr_assert_eq(ask_suspect(&app, "a mount", VERIFY_SUSPECT_REPORT), 0);
+	expect_suspended(1, 0);
+	cr_expect_str_eq(suspect_of("app")->reason, "worse");
+	cr_expect_eq(suspect_of("app")->reports, 102);
+	leave(&app);
+}
+
+Test(agent, knows_no_suspicion_without_the_token)
+{
+	struct verify_token token = token_of("shop", "web", "other", 2);
+	struct caller thief;
+	struct caller app = start("app");
+
+	cr_expect_not(greet(&thief, &token, "app"));
+	say(&thief, &(struct verify_request){ .kind = VERIFY_ASK_SUSPECT,
+					      .wait_ms = VERIFY_SUSPECT_SUSPEND,
+					      .data = (const uint8_t *)"x",
+					      .data_len = 1 });
+	cr_expect(is_closed(&thief));
+	expect_suspended(0, 0);
+	cr_expect_null(suspect_of("app"));
+	leave(&thief);
+	leave(&app);
+	verify_token_release(&token);
+}
+
+/* The sentence has an end, the list too; what suspends is never dropped from it. */
+Test(agent, knows_so_many_suspects_at_a_time)
+{
+	char name[VERIFY_CONTAINER_MAX + 1];
+
+	for (unsigned i = 0; i < PROXY_AGENT_SUSPECTS_MAX + 2; i++) {
+		struct caller caller;
+		int r;
+
+		(void)snprintf(name, sizeof(name), "a-container-with-a-rather-long-name-%u", i);
+		caller = come(name);
+		r = ask_suspect(&caller, "x",
+				i == 7 ? VERIFY_SUSPECT_REPORT : VERIFY_SUSPECT_SUSPEND);
+		cr_expect_eq(r, i <= PROXY_AGENT_SUSPECTS_MAX ? 0 : SEAL_E_LIMIT, "%u", i);
+		leave(&caller);
+	}
+	expect_suspended(1, 0);
+	cr_expect_eq(rig.view.suspect_count, PROXY_AGENT_SUSPECTS_MAX);
+	cr_expect_null(suspect_of("a-container-with-a-rather-long-name-7"));
+	cr_expect_not_null(suspect_of("a-container-with-a-rather-long-name-64"));
+	call(look_at_sentence);
+	cr_expect_str_eq(rig.why + strlen(rig.why) - 5, ", ...", "%s", rig.why);
 }
 
 Test(agent, forgets_who_waited_and_left_or_talks_while_it_waits)

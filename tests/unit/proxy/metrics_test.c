@@ -326,6 +326,9 @@ Test(metrics, of_the_agent_are_there_with_one_only)
 		{ "seal_unseal_total{result=\"opened\"}", 14 },
 		{ "seal_unseal_total{result=\"refused\"}", 15 },
 		{ "seal_sealed_config_generation", 7 },
+		{ "seal_suspended", 1 },
+		{ "seal_suspicions_total{container=\"app\"}", 2 },
+		{ "seal_suspicions_total{container=\"db\"}", 1 },
 	};
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = { 0 };
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes without = SEAL_BYTES(PROXY_STATUS_MAX);

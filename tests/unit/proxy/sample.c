@@ -120,6 +120,13 @@ const struct proxy_agent_view sample_agent = {
 	.containers = { { .name = "app", .callers = 2, .is_running = true },
 			{ .name = "place", .callers = 1 } },
 	.container_count = 2,
+	.is_suspended = true,
+	.suspects = { { .name = "app",
+			.reason = "/etc/hosts changed",
+			.reports = 2,
+			.suspends = true },
+		      { .name = "db", .reason = "a mount", .reports = 1 } },
+	.suspect_count = 2,
 };
 
 void

@@ -281,6 +281,14 @@ Test(status_table, tells_of_what_was_sealed_and_who_runs)
 			   "%s", page);
 	cr_expect_not_null(strstr(page, "\ncontainer     app, running, 2 connections\n"));
 	cr_expect_not_null(strstr(page, "\ncontainer     place, not running, 1 connections\n"));
+	cr_expect_not_null(strstr(page, "\nsuspicion     app, SUSPENDS ALL, 2 times: /etc/hosts "
+					"changed\nsuspicion     db, reported, 1 times: a mount\n"),
+			   "%s", page);
+	cr_expect_null(strstr(page, "SUSPENDED"));
+	free(page);
+	view.is_ready = false;
+	page = print_view(&view, false);
+	cr_expect_not_null(strstr(page, "SUSPENDED, up "));
 	free(page);
 	proxy_view_release(&view);
 }

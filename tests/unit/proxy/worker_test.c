@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fs/fs.h"
@@ -1108,6 +1109,280 @@ Test(proxy_worker, drains_at_once_when_there_is_nothing)
 	rig_call(&rig, drain_in);
 	cr_expect(is_drained(&rig, 20));
 	rig_stop(&rig);
+}
+
+/* ---- Suspended ---- */
+
+static void
+suspend_in(struct rig *rig)
+{
+	proxy_worker_suspend(rig->workers[RIG_IN], "a test");
+}
+
+static void
+resume_in(struct rig *rig)
+{
+	proxy_worker_resume(rig->workers[RIG_IN]);
+}
+
+static void
+reload_in(struct rig *rig)
+{
+	struct seal_err err = { 0 };
+
+	cr_expect_eq(proxy_worker_reload(rig->workers[RIG_IN], rig->configs[RIG_IN], &err), 0, "%s",
+		     err.text);
+}
+
+/* A real port: one that the kernel chose is lost when nobody listens. */
+static void
+listen_on_real_port(struct rig *rig)
+{
+	struct seal_endpoint *listen = &rig->configs[RIG_IN]->listeners[0].listen;
+	int fd = seal_bind(listen, 0, NULL);
+
+	cr_assert_geq(fd, 0);
+	listen->port = seal_listen_port(fd);
+	close(fd);
+}
+
+Test(proxy_worker, serves_nobody_while_it_is_suspended_and_everybody_afterwards)
+{
+	struct rig rig;
+	struct pair pair;
+	uint16_t port;
+
+	rig_start(&rig, listen_on_real_port);
+	for (int i = 0; i < 3; i++) {
+		pair = join(&rig);
+		port = proxy_worker_port(rig.workers[RIG_IN], 0);
+		rig_call(&rig, suspend_in);
+		cr_expect_eq(rig_dial(port), -1, "still listening");
+		cr_expect_leq(rig_next(pair.server), 0);
+		cr_expect_leq(rig_next(pair.client), 0);
+		cr_expect_eq(rig_wait_open(&rig, RIG_IN, 0), 0);
+		cr_expect_eq(rig_counters(&rig, RIG_IN).withdrawn, (uint64_t)i + 1);
+		cr_expect_not(proxy_worker_is_ready(rig.workers[RIG_IN]));
+		cr_expect(proxy_worker_is_live(rig.workers[RIG_IN]));
+		rig_call(&rig, suspend_in); /* again changes nothing */
+		close_pair(&pair);
+		rig_call(&rig, resume_in);
+		cr_expect(proxy_worker_is_ready(rig.workers[RIG_IN]));
+		cr_expect_eq(proxy_worker_port(rig.workers[RIG_IN], 0), port);
+	}
+	pair = join(&rig);
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, opens_nothing_by_a_reload_or_a_renewal_while_it_is_suspended)
+{
+	struct rig rig;
+	struct pair pair;
+	uint16_t port;
+	uint64_t before;
+
+	rig_start(&rig, listen_on_real_port);
+	port = proxy_worker_port(rig.workers[RIG_IN], 0);
+	rig_call(&rig, suspend_in);
+	for (int i = 0; i < 3; i++) {
+		rig_call(&rig, reload_in);
+		rig_identify(&rig, RIG_IN, "db", "web");
+		cr_expect_eq(rig_dial(port), -1, "listening again");
+		cr_expect_not(proxy_worker_is_ready(rig.workers[RIG_IN]));
+	}
+	before = cpu_ms();
+	usleep(200000);
+	cr_expect_lt(cpu_ms() - before, 100, "it looks at what cannot be accepted from");
+	rig_call(&rig, resume_in);
+	cr_expect(proxy_worker_is_ready(rig.workers[RIG_IN]));
+	pair = join(&rig);
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, drains_at_once_while_it_is_suspended_and_opens_nothing_then)
+{
+	struct rig rig;
+	uint16_t port;
+
+	rig_start(&rig, listen_on_real_port);
+	port = proxy_worker_port(rig.workers[RIG_IN], 0);
+	rig_call(&rig, suspend_in);
+	rig_call(&rig, drain_in);
+	cr_expect(is_drained(&rig, 1000));
+	cr_expect_not(proxy_worker_is_live(rig.workers[RIG_IN]));
+	rig_call(&rig, resume_in);
+	cr_expect_eq(rig_dial(port), -1);
+	rig_stop(&rig);
+}
+
+Test(proxy_worker, ends_what_it_was_draining_when_it_is_suspended)
+{
+	struct rig rig;
+	struct pair pair;
+
+	rig_start(&rig, listen_on_real_port);
+	pair = join(&rig);
+	rig_call(&rig, drain_in);
+	cr_expect_not(is_drained(&rig, 50));
+	rig_call(&rig, suspend_in);
+	cr_expect(is_drained(&rig, 1000));
+	cr_expect_leq(rig_next(pair.server), 0);
+	close_pair(&pair);
+	rig_stop(&rig);
+}
+
+/* A worker of the test's own thread, whose loop runs when it is told to. */
+struct lone {
+	struct rig rig; /* its certificates */
+	struct proxy_config *config;
+	struct proxy_worker *worker;
+	struct seal_loop *loop;
+	struct seal_timer *stop;
+};
+
+static void
+stop_lone(void *arg)
+{
+	seal_loop_stop(((struct lone *)arg)->loop);
+}
+
+static void
+lone_begin(struct lone *lone, struct proxy_config *config)
+{
+	struct seal_err err = { 0 };
+
+	*lone = (struct lone){ .rig = { .ca = pki_ca("workload shop") }, .config = config };
+	cr_assert_eq(seal_loop_new(&lone->loop, &err), 0);
+	cr_assert_eq(seal_timer_new(&lone->stop, lone->loop, stop_lone, lone, &err), 0);
+	cr_assert_eq(proxy_worker_new(&lone->worker, lone->loop, config, NULL, NULL, &err), 0, "%s",
+		     err.text);
+}
+
+static void
+lone_identify(struct lone *lone)
+{
+	struct pki_id id = pki_pod(&lone->rig.ca, "shop", "db", NULL);
+
+	proxy_worker_publish(lone->worker, rig_state(&lone->rig, &id, "web"));
+	pki_id_release(&id);
+}
+
+static void
+lone_run(struct lone *lone, unsigned ms)
+{
+	seal_timer_arm(lone->stop, ms);
+	cr_assert_eq(seal_loop_run(lone->loop, NULL), 0);
+}
+
+static void
+lone_end(struct lone *lone)
+{
+	proxy_worker_free(lone->worker);
+	proxy_config_free(lone->config);
+	seal_timer_free(lone->stop);
+	seal_loop_free(lone->loop);
+	pki_id_release(&lone->rig.ca);
+}
+
+Test(proxy_worker, is_not_opened_by_its_first_identity_while_it_is_suspended)
+{
+	struct proxy_config *config = NULL;
+	struct lone lone;
+	uint16_t port;
+
+	cr_assert_eq(proxy_config_new(&config, NULL), 0);
+	cr_assert_eq(proxy_config_add_inbound(config, "127.0.0.1:1=8080", NULL), 0);
+	config->listeners[0].listen.port = 0;
+	lone_begin(&lone, config);
+	port = proxy_worker_port(lone.worker, 0);
+	proxy_worker_suspend(lone.worker, "a test");
+	lone_identify(&lone);
+	lone_run(&lone, 50);
+	cr_expect_eq(rig_dial(port), -1);
+	cr_expect_not(proxy_worker_is_ready(lone.worker));
+	proxy_worker_resume(lone.worker);
+	cr_expect(proxy_worker_is_ready(lone.worker));
+	close(rig_dial(port)); /* it never listened: the port is the same */
+	lone_end(&lone);
+
+	/* And the other way round: resumed before there is anybody to be. */
+	cr_assert_eq(proxy_config_new(&config, NULL), 0);
+	cr_assert_eq(proxy_config_add_inbound(config, "127.0.0.1:1=8080", NULL), 0);
+	config->listeners[0].listen.port = 0;
+	lone_begin(&lone, config);
+	proxy_worker_suspend(lone.worker, "a test");
+	proxy_worker_resume(lone.worker);
+	cr_expect_eq(rig_dial(proxy_worker_port(lone.worker, 0)), -1);
+	lone_identify(&lone);
+	lone_run(&lone, 50);
+	cr_expect(proxy_worker_is_ready(lone.worker));
+	lone_end(&lone);
+}
+
+static bool
+answers(const char *path)
+{
+	const struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un to = addr;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	bool is_open;
+
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	is_open = connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0;
+	cr_expect(is_open || errno == ECONNREFUSED || errno == ENOENT, "%s", strerror(errno));
+	close(fd);
+	return is_open;
+}
+
+Test(proxy_worker, takes_its_unix_sockets_back_when_it_is_resumed)
+{
+	struct lone lone;
+
+	lone_begin(&lone, unix_config("unix:" ONE, "unix:" TWO));
+	lone_identify(&lone);
+	lone_run(&lone, 50);
+	for (int i = 0; i < 3; i++) {
+		cr_expect(answers(ONE) && answers(TWO));
+		proxy_worker_suspend(lone.worker, "a test");
+		cr_expect_not(answers(ONE) || answers(TWO));
+		lone_run(&lone, 10);
+		proxy_worker_resume(lone.worker);
+	}
+	cr_expect(proxy_worker_is_ready(lone.worker));
+	proxy_worker_suspend(lone.worker, "a test");
+	lone_end(&lone);
+	cr_expect_not(is_there(ONE) || is_there(TWO));
+}
+
+#define PLACE "/tmp/seal-test-place"
+
+/* All or none, and again and again. */
+Test(proxy_worker, opens_none_again_until_all_can_be)
+{
+	struct lone lone;
+
+	(void)rmdir(PLACE);
+	cr_assert_eq(mkdir(PLACE, 0700), 0);
+	lone_begin(&lone, unix_config("unix:" ONE, "unix:" PLACE "/two"));
+	lone_identify(&lone);
+	lone_run(&lone, 50);
+	cr_assert(answers(PLACE "/two"));
+	cr_assert_eq(rename(PLACE, PLACE ".away"), 0);
+	proxy_worker_suspend(lone.worker, "a test");
+	proxy_worker_resume(lone.worker);
+	cr_expect_not(proxy_worker_is_ready(lone.worker));
+	cr_expect_not(proxy_worker_is_live(lone.worker), "starting it anew may help");
+	cr_expect_not(answers(ONE), "one is open without the other");
+	cr_assert_eq(rename(PLACE ".away", PLACE), 0);
+	for (int i = 0; i < 50 && !proxy_worker_is_ready(lone.worker); i++)
+		lone_run(&lone, 100);
+	cr_expect(proxy_worker_is_ready(lone.worker));
+	cr_expect(answers(ONE) && answers(PLACE "/two"));
+	lone_end(&lone);
+	(void)unlink(PLACE "/two");
+	cr_expect_eq(rmdir(PLACE), 0);
 }
 
 Test(proxy_worker, closes_only_connections_a_new_state_no_longer_allows)

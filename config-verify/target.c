@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opens a container from outside.  Judges nothing.
+ */
+
+#include "config-verify/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fs/fs.h"
+#include "config-verify/mountinfo.h"
+#include "config-verify/namespace.h"
+
+#define ENVIRONMENT_MAX (8u * 1024 * 1024) /* more than the kernel takes */
+#define SAVED_MOUNTINFO "/proc/self/mountinfo"
+
+struct verify_target {
+	struct verify_scene scene;
+	struct verify_kernel_view view;
+	struct seal_bytes environment;
+	const char **variables;
+	char note[SEAL_ERR_TEXT_LEN];
+};
+
+void
+verify_target_free(struct verify_target *target)
+{
+	if (target == NULL)
+		return;
+	seal_close(target->scene.root);
+	seal_close(target->scene.proc);
+	verify_kernel_view_release(&target->view);
+	seal_bytes_release(&target->environment);
+	free(target->variables);
+	free(target);
+}
+
+void
+verify_target_freep(struct verify_target **target)
+{
+	verify_target_free(SEAL_TAKE(*target));
+}
+
+const struct verify_scene *
+verify_target_scene(const struct verify_target *target)
+{
+	return &target->scene;
+}
+
+const char *
+verify_target_note(const struct verify_target *target)
+{
+	return target->note[0] != '\0' ? target->note : NULL;
+}
+
+static struct verify_target *
+new_target(void)
+{
+	struct verify_target *target = calloc(1, sizeof(*target));
+
+	if (target == NULL)
+		return NULL;
+	target->scene.root = -1;
+	target->scene.proc = -1;
+	seal_bytes_init(&target->environment, ENVIRONMENT_MAX);
+	return target;
+}
+
+/* ---- A process ---- */
+
+static int
+open_process(struct verify_target *target, pid_t pid, struct seal_err *err)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld", (long)pid);
+	target->scene.proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (target->scene.proc < 0 && errno == ENOENT)
+		return seal_fail(err, SEAL_E_MISSING, "there is no process %ld", (long)pid);
+	if (target->scene.proc < 0)
+		return seal_fail_errno(err, errno, "process %ld", (long)pid);
+	target->scene.root = openat(target->scene.proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (target->scene.root < 0)
+		return seal_fail_errno(err, errno, "cannot look into process %ld", (long)pid);
+	return 0;
+}
+
+/* The process may have written over it: a last variable without its end is one, and no text is none. */
+static int
+split_environment(struct verify_target *target, struct seal_err *err)
+{
+	const char *text = seal_bytes_str(&target->environment);
+	const char *end = text + target->environment.len;
+	size_t count = 0;
+
+	for (const char *at = text; at < end; at += strlen(at) + 1)
+		count++;
+	target->variables = calloc(count + 1, sizeof(*target->variables));
+	if (target->variables == NULL)
+		return seal_fail_memory(err);
+	count = 0;
+	for (const char *at = text; at < end; at += strlen(at) + 1)
+		target->variables[count++] = at;
+	target->scene.environment = target->variables;
+	return 0;
+}
+
+static int
+read_environment(struct verify_target *target, struct seal_err *err)
+{
+	int r = seal_fs_read(&target->environment, target->scene.proc, "environ", ENVIRONMENT_MAX,
+			     err);
+
+	return r < 0 ? seal_note(err, r, "the environment (--no-env leaves it out)")
+		     : split_environment(target, err);
+}
+
+static void
+ask_kernel(struct verify_target *target)
+{
+	struct seal_err err = { 0 };
+
+	if (verify_kernel_view_ask(&target->view, target->scene.proc, &err) < 0) {
+		(void)snprintf(target->note, sizeof(target->note),
+			       "its host name and addresses are not known: %.400s", err.text);
+		return;
+	}
+	target->scene.self.hostname = target->view.hostname;
+	target->scene.self.addresses = target->view.addresses;
+	target->scene.self.address_count = target->view.address_count;
+}
+
+int
+verify_target_of_process(struct verify_target **ret_target, pid_t pid, bool has_environment,
+			 struct seal_err *err)
+{
+	SEAL_SCOPED(verify_target_freep) struct verify_target *target = new_target();
+	int r;
+
+	if (target == NULL)
+		return seal_fail_memory(err);
+	r = open_process(target, pid, err);
+	if (r == 0 && has_environment)
+		r = read_environment(target, err);
+	if (r < 0)
+		return r;
+	ask_kernel(target);
+	target->scene.self.now = (uint64_t)time(NULL);
+	*ret_target = SEAL_TAKE(target);
+	return 0;
+}
+
+/* ---- A directory ---- */
+
+int
+verify_target_of_directory(struct verify_target **ret_target, const char *path,
+			   struct seal_err *err)
+{
+	SEAL_SCOPED(verify_target_freep) struct verify_target *target = new_target();
+
+	if (target == NULL)
+		return seal_fail_memory(err);
+	target->scene.root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (target->scene.root < 0)
+		return seal_fail_errno(err, errno, "cannot open the directory '%s'", path);
+	*ret_target = SEAL_TAKE(target);
+	return 0;
+}
+
+/* ---- Files ---- */
+
+static int
+open_within(int root, const char *path)
+{
+	struct open_how how = { .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
+
+	how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+int
+verify_target_read(const struct verify_target *target, const char *path, size_t max,
+		   struct seal_bytes *out, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_closep) int fd = open_within(target->scene.root, path);
+	char name[32];
+	int r;
+
+	if (fd < 0)
+		return seal_fail_errno(err, errno, "'%s'", path);
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	r = seal_fs_read(out, AT_FDCWD, name, max, err);
+	return r < 0 ? seal_note(err, r, "'%s'", path) : 0;
+}
+
+int
+verify_target_mountinfo(const struct verify_target *target, struct seal_bytes *out,
+			struct seal_err *err)
+{
+	if (target->scene.proc >= 0)
+		return seal_fs_read(out, target->scene.proc, "mountinfo", VERIFY_MOUNTINFO_MAX,
+				    err);
+	return verify_target_read(target, SAVED_MOUNTINFO, VERIFY_MOUNTINFO_MAX, out, err);
+}

@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What seal-wrap does when the world changes around a running application: a mount, a file, a link; with an agent and
+# without one; enforced and in audit mode; and what kubelet may do at any time.
+. "$(dirname "$0")/lib.sh"
+need python3 jq
+WRAP=/usr/bin/seal-wrap
+AGENT=$SEAL_BUILD/tests/support/test-agent
+[ -x "$AGENT" ] || skip "no test-agent was built"
+SOCKET=/run/seal/agent.sock
+
+agent_up() {
+	on app rm -f "$SOCKET"
+	start app agent "$AGENT" serve seed "$SOCKET" good
+	wait_for 10 "the agent" on app test -S "$SOCKET"
+}
+# running MODE SCRIPT: an application under seal-wrap whose policy is of that mode
+running() {
+	local policy spec
+	# shellcheck disable=SC2016,SC2046 # jq's variables; paths of ours have no blanks
+	policy=$(jq -n --arg mode "$1" --args '{version: 1, mode: $mode, hosts: {others: true}, resolv: {nameservers: ["127.0.0.53"]},
+		mounts: ([$ARGS.positional[] | {path: ., source: "volume"}] + [{path: "/run", source: "memory"}])}' -- \
+		$(printf '%s\n' "$TOP" "$SEAL_BUILD" "$WORK" | sort -u))
+	# shellcheck disable=SC2016
+	spec=$(jq -nc --argjson verify "$policy" --arg script "echo up >/out/up; $2" \
+		'{version: 1, verify: $verify, container: {name: "web", command: ["/bin/sh", "-c", $script]}}' |
+		"$AGENT" seal seed Pod web spec web 1 1)
+	rm -f "$OUT"/*
+	: >"$LOGS/wrapped.log"
+	start app wrapped env -i "$WRAP" "$spec"
+	wait_for 20 "the application" test -e "$OUT/up"
+}
+# stopped WHAT RULE FILE [SECONDS]: it ends with 1, and says why
+stopped() {
+	local begin
+	begin=$(date +%s%3N)
+	wait_exit "${4:-8}" wrapped
+	[ "$STATUS" = 1 ] || fail "$1: ended with $STATUS instead of 1"
+	expect_line "$LOGS/wrapped.log" "level=error event=\"?finding\"? file=\"$3\" line=[0-9]+ rule=\"$2\""
+	say "  $1: over after $(($(date +%s%3N) - begin)) ms"
+}
+asked() { count_lines "$LOGS/agent.log" '^asked 7 '; }
+
+pod_new app
+on app mkdir -p /etc/seal /out /run/seal /srv
+install -m 0755 "$SEAL_BUILD/seal-wrap" "$(pod_path app "$WRAP")"
+"$AGENT" token seed web >"$(pod_path app /etc/seal/token)"
+OUT=$(pod_path app /out)
+ETC=$(pod_path app /etc)
+agent_up
+
+say "a change stops the application, and the agent is told"
+running enforce 'exec sleep 60'
+on app mount -t tmpfs tmpfs /srv
+stopped "a mount" mount.unexplained /proc/self/mountinfo
+[ "$(asked)" = 1 ] || fail "the agent was asked $(asked) times"
+on app umount /srv
+cp "$ETC/hosts" "$WORK/good-hosts"
+running enforce 'exec sleep 60'
+echo '10.0.0.66 localhost' >>"$ETC/hosts"
+stopped "localhost elsewhere" hosts.localhost /etc/hosts
+cp "$WORK/good-hosts" "$ETC/hosts"
+cp "$ETC/resolv.conf" "$WORK/good-resolv"
+running enforce 'exec sleep 60'
+echo 'nameserver 192.0.2.66' >"$ETC/resolv.conf"
+stopped "another name server" resolv.server /etc/resolv.conf
+cp "$WORK/good-resolv" "$ETC/resolv.conf"
+running enforce 'exec sleep 60'
+on app sh -c 'rm /etc/resolv.conf; mkfifo /etc/resolv.conf'
+stopped "a FIFO" file.type /etc/resolv.conf
+on app rm /etc/resolv.conf
+cp "$WORK/good-resolv" "$ETC/resolv.conf"
+running enforce 'exec sleep 60'
+on app sh -c 'mv /etc/hosts /etc/hosts.away; ln -s hosts.away /etc/hosts'
+stopped "a link" file.type /etc/hosts
+on app mv /etc/hosts.away /etc/hosts
+running enforce 'exec sleep 60'
+on app rm /etc/hostname
+stopped "a file that is gone" file.missing /etc/hostname
+echo app >"$ETC/hostname"
+
+say "who does not heed SIGTERM is killed, with all it started"
+running enforce 'trap "" TERM; sleep 77 & while :; do sleep 1; done'
+on app mount -t tmpfs tmpfs /srv
+stopped "a stubborn one" mount.unexplained /proc/self/mountinfo 20
+! pgrep -fx 'sleep 77' >/dev/null || fail "a child of it goes on"
+on app umount /srv
+
+say "what kubelet does passes: files written anew, for a moment empty, and much of it"
+running enforce 'exec sleep 60'
+for ((i = 0; i < 8; i++)); do
+	: >"$ETC/hosts"
+	cat "$WORK/good-hosts" >"$ETC/hosts"
+	cp "$WORK/good-resolv" "$ETC/resolv.conf"
+	sleep 0.3
+done
+on app mv /etc/hostname /etc/hostname.away
+sleep 1
+on app mv /etc/hostname.away /etc/hostname
+sleep 1
+is_alive wrapped || fail "it was stopped: $(tail -n 3 "$LOGS/wrapped.log")"
+expect_no_line "$LOGS/wrapped.log" finding
+
+say "without an agent it is stopped all the same"
+stop agent
+wait_for 10 "that it is gone to be noticed" has_line "$LOGS/wrapped.log" 'event="?agent_lost'
+on app mount -t tmpfs tmpfs /srv
+stopped "a mount" mount.unexplained /proc/self/mountinfo
+on app umount /srv
+agent_up
+
+say "in audit mode each change is reported once, and the application goes on"
+running audit 'exec sleep 60'
+before=$(asked)
+on app mount -t tmpfs tmpfs /srv
+wait_for 10 "a report" has_line "$LOGS/wrapped.log" 'level=warn event="?finding"? file="/proc/self/mountinfo".*rule="mount.unexplained"'
+echo '10.0.0.66 localhost' >>"$ETC/hosts"
+wait_for 10 "another" has_line "$LOGS/wrapped.log" 'level=warn event="?finding"? file="/etc/hosts".*rule="hosts.localhost"'
+touch "$ETC/hosts"
+sleep 0.5
+[ "$(count_lines "$LOGS/wrapped.log" 'event="?finding')" = 2 ] || fail "$(cat "$LOGS/wrapped.log")"
+[ "$(asked)" = $((before + 2)) ] || fail "the agent was asked $(asked) times, not $((before + 2))"
+is_alive wrapped || fail "it was stopped"
+stop wrapped
+[ "$STATUS" = 143 ] || fail "ended with $STATUS"
+on app umount /srv

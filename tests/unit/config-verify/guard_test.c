@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config-verify/guard: when it looks, and what of a look it tells. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config-verify/guard.h"
+
+/* What the looks find: a rule for each file; NULL ends. */
+struct found {
+	enum verify_rule rule;
+	const char *file;
+};
+
+struct eye {
+	const struct found *found;
+	unsigned looks;
+	int fails;
+};
+
+static int
+look(void *arg, struct verify_findings *findings, struct seal_err *err)
+{
+	struct eye *eye = arg;
+
+	eye->looks++;
+	for (const struct found *at = eye->found; at != NULL && at->file != NULL; at++)
+		verify_suspect(findings, at->rule, at->file, 0, "another", "this");
+	return eye->fails == 0 ? 0 : seal_fail(err, eye->fails, "no look");
+}
+
+static const struct found clean[] = { { 0, NULL } };
+static const struct found hosts[] = { { VERIFY_RULE_HOSTS_LOCALHOST, "hosts" }, { 0, NULL } };
+static const struct found missing[] = { { VERIFY_RULE_FILE_MISSING, "hosts" }, { 0, NULL } };
+static const struct found mounted[] = { { VERIFY_RULE_MOUNT_UNEXPLAINED, "table" }, { 0, NULL } };
+static const struct found both[] = { { VERIFY_RULE_HOSTS_LOCALHOST, "hosts" },
+				     { VERIFY_RULE_RESOLV_SERVER, "resolv" },
+				     { 0, NULL } };
+static const struct found missing_and_mounted[] = { { VERIFY_RULE_FILE_MISSING, "hosts" },
+						    { VERIFY_RULE_MOUNT_HIDDEN, "table" },
+						    { 0, NULL } };
+
+static struct verify_guard *
+new_guard(struct eye *eye)
+{
+	const struct verify_guard_setup setup = { .look = look, .arg = eye };
+	struct verify_guard *guard = NULL;
+
+	cr_assert_eq(verify_guard_new(&guard, &setup, NULL), 0);
+	return guard;
+}
+
+/* The number told by a step at that time. */
+static int
+step(struct verify_guard *guard, uint64_t now)
+{
+	SEAL_SCOPED(verify_findings_freep) struct verify_findings *fresh = NULL;
+	int r;
+
+	cr_assert_eq(verify_findings_new(&fresh, NULL), 0);
+	r = verify_guard_step(guard, now, fresh, NULL);
+	cr_expect(r < 0 || verify_findings_count(fresh) == (size_t)r);
+	return r;
+}
+
+TestSuite(verify_guard, .timeout = 60);
+
+Test(verify_guard, it_looks_at_once_and_then_in_periods)
+{
+	struct eye eye = { .found = clean };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+
+	cr_expect_eq(verify_guard_patience(guard, 1000), 0);
+	cr_expect_eq(step(guard, 1000), 0);
+	cr_expect_eq(eye.looks, 1);
+	cr_expect_eq(verify_guard_patience(guard, 1000), VERIFY_GUARD_PERIOD_MS);
+	cr_expect_eq(step(guard, 1000 + VERIFY_GUARD_PERIOD_MS - 1), 0);
+	cr_expect_eq(eye.looks, 1);
+	cr_expect_eq(step(guard, 1000 + VERIFY_GUARD_PERIOD_MS), 0);
+	cr_expect_eq(eye.looks, 2);
+}
+
+Test(verify_guard, what_is_told_is_looked_at_soon_and_telling_without_end_does_not_put_it_off)
+{
+	struct eye eye = { .found = clean };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+
+	cr_expect_eq(step(guard, 1000), 0);
+	for (uint64_t now = 5000; now < 5000 + VERIFY_GUARD_SETTLE_MS; now += 10) {
+		verify_guard_nudge(guard, now);
+		cr_expect_eq(step(guard, now), 0);
+		cr_expect_eq(eye.looks, 1);
+	}
+	cr_expect_eq(step(guard, 5000 + VERIFY_GUARD_SETTLE_MS), 0);
+	cr_expect_eq(eye.looks, 2);
+}
+
+Test(verify_guard, a_mount_counts_at_once)
+{
+	struct eye eye = { .found = mounted };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+
+	cr_expect_eq(step(guard, 1000), 1);
+	eye.found = missing_and_mounted;
+	cr_expect_eq(step(guard, 1000 + VERIFY_GUARD_PERIOD_MS), 2);
+}
+
+Test(verify_guard, what_a_file_says_counts_when_it_is_said_twice)
+{
+	struct eye eye = { .found = hosts };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+
+	cr_expect_eq(step(guard, 1000), 0);
+	cr_expect_eq(verify_guard_patience(guard, 1000), VERIFY_GUARD_SETTLE_MS);
+	cr_expect_eq(step(guard, 1000 + VERIFY_GUARD_SETTLE_MS), 1);
+}
+
+Test(verify_guard, kubelet_rewriting_a_file_is_no_finding)
+{
+	struct eye eye = { .found = hosts };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+
+	cr_expect_eq(step(guard, 1000), 0);
+	eye.found = clean;
+	cr_expect_eq(step(guard, 1100), 0);
+	cr_expect_eq(verify_guard_patience(guard, 1100), VERIFY_GUARD_PERIOD_MS);
+}
+
+Test(verify_guard, a_file_may_be_missing_for_as_long_as_a_rotation_takes)
+{
+	struct eye eye = { .found = missing };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+	uint64_t now = 1000;
+
+	for (; now < 1000 + VERIFY_GUARD_ROTATE_MS; now += VERIFY_GUARD_SETTLE_MS)
+		cr_expect_eq(step(guard, now), 0);
+	cr_expect_eq(step(guard, now), 1);
+}
+
+Test(verify_guard, who_changes_things_to_and_fro_is_found)
+{
+	struct eye eye = { .found = hosts };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+	uint64_t now = 1000;
+	int told = 0;
+
+	for (unsigned i = 0; i < 40 && told == 0; i++) {
+		eye.found = i % 2 == 0 ? hosts : clean;
+		told = step(guard, now);
+		verify_guard_nudge(guard, now);
+		now += VERIFY_GUARD_SETTLE_MS;
+	}
+	cr_expect_eq(told, 1);
+	cr_expect_lt(now, 1000 + VERIFY_GUARD_PERIOD_MS);
+}
+
+Test(verify_guard, what_was_told_is_told_again_only_after_it_was_gone)
+{
+	struct eye eye = { .found = mounted };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+	uint64_t now = 1000;
+
+	cr_expect_eq(step(guard, now), 1);
+	cr_expect_eq(step(guard, now += VERIFY_GUARD_PERIOD_MS), 0);
+	eye.found = both;
+	cr_expect_eq(step(guard, now += VERIFY_GUARD_PERIOD_MS), 0);
+	cr_expect_eq(step(guard, now += VERIFY_GUARD_SETTLE_MS), 2);
+	eye.found = clean;
+	cr_expect_eq(step(guard, now += VERIFY_GUARD_PERIOD_MS), 0);
+	eye.found = mounted;
+	cr_expect_eq(step(guard, now += VERIFY_GUARD_PERIOD_MS), 1);
+}
+
+Test(verify_guard, what_is_known_before_is_not_told)
+{
+	struct eye eye = { .found = both };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+	SEAL_SCOPED(verify_findings_freep) struct verify_findings *known = NULL;
+
+	cr_assert_eq(verify_findings_new(&known, NULL), 0);
+	verify_suspect(known, hosts[0].rule, hosts[0].file, 0, "another", "this");
+	verify_guard_know(guard, known);
+	cr_expect_eq(step(guard, 1000), 0);
+	cr_expect_eq(step(guard, 1100), 1);
+}
+
+Test(verify_guard, who_cannot_look_for_a_whole_period_says_so)
+{
+	struct eye eye = { .found = clean, .fails = SEAL_E_SYSTEM };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+
+	cr_expect_eq(step(guard, 1000), 0);
+	cr_expect_leq(verify_guard_patience(guard, 1000), 1000);
+	cr_expect_eq(step(guard, 2000), 0);
+	eye.fails = 0;
+	cr_expect_eq(step(guard, 3000), 0);
+	eye.fails = SEAL_E_SYSTEM;
+	cr_expect_eq(step(guard, 3000 + VERIFY_GUARD_PERIOD_MS), 0);
+	cr_expect_lt(step(guard, 3000 + 2 * VERIFY_GUARD_PERIOD_MS), 0);
+}
+
+/* ---- With the kernel ---- */
+
+static short
+await(const struct verify_guard *guard, int ms)
+{
+	struct pollfd polled[VERIFY_GUARD_FDS];
+
+	verify_guard_prepare(guard, polled);
+	return poll(polled, VERIFY_GUARD_FDS, ms) > 0 ? polled[0].revents | polled[1].revents : 0;
+}
+
+static void
+write_file(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "w");
+
+	cr_assert_not_null(out);
+	cr_assert_geq(fputs(text, out), 0);
+	cr_assert_eq(fclose(out), 0);
+}
+
+Test(verify_guard, files_written_in_place_and_links_turned_are_told)
+{
+	char dir[] = "/tmp/guard-test-XXXXXX";
+	char file[64], link[64], fresh[64], command[64];
+	const char *paths[] = { file, dir };
+	struct eye eye = { .found = clean };
+	const struct verify_guard_setup setup = {
+		.look = look, .arg = &eye, .paths = paths, .path_count = 2
+	};
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = NULL;
+
+	cr_assert_not_null(mkdtemp(dir));
+	(void)snprintf(file, sizeof(file), "%s/hosts", dir);
+	(void)snprintf(link, sizeof(link), "%s/..data", dir);
+	(void)snprintf(fresh, sizeof(fresh), "%s/..data_tmp", dir);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+	write_file(file, "one");
+	cr_assert_eq(verify_guard_new(&guard, &setup, NULL), 0);
+	cr_expect_eq(await(guard, 0), 0);
+	write_file(file, "two");
+	cr_expect_neq(await(guard, 10000), 0);
+	verify_guard_nudge(guard, 1000);
+	cr_expect_eq(await(guard, 0), 0);
+	cr_assert_eq(symlink("new", fresh), 0);
+	verify_guard_nudge(guard, 1000);
+	cr_assert_eq(rename(fresh, link), 0);
+	cr_expect_neq(await(guard, 10000), 0);
+	/* Another file of the name is watched from the next look on. */
+	cr_assert_eq(unlink(file), 0);
+	write_file(file, "three");
+	verify_guard_nudge(guard, 1000);
+	cr_expect_eq(step(guard, 2000), 0);
+	cr_expect_eq(eye.looks, 1);
+	write_file(file, "four");
+	cr_expect_neq(await(guard, 10000), 0);
+	cr_expect_eq(system(command), 0);
+}
+
+Test(verify_guard, a_mount_is_told)
+{
+	struct eye eye = { .found = clean };
+	const struct verify_guard_setup setup = { .look = look,
+						  .arg = &eye,
+						  .mountinfo = "/proc/self/mountinfo" };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = NULL;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		cr_skip_test("needs root, to mount");
+	cr_assert_eq(verify_guard_new(&guard, &setup, NULL), 0);
+	(void)await(guard, 0);
+	cr_expect_eq(await(guard, 0), 0);
+	cr_assert_eq(mount("tmpfs", "/mnt", "tmpfs", 0, NULL), 0);
+	cr_expect_neq(await(guard, 10000), 0);
+	cr_assert_eq(umount("/mnt"), 0);
+	cr_expect_neq(await(guard, 10000), 0);
+}
