@@ -118,7 +118,7 @@ def account_files(spec, pod, namespace, base):
         "sub": f"system:serviceaccount:{namespace}:{name}",
     }
     token = ".".join([encode(json.dumps({"alg": "RS256", "kid": "test"}).encode()), encode(json.dumps(claims).encode()), encode(os.urandom(256))])
-    authority = os.path.join(base, ".ca.crt")
+    authority = os.path.join(base, "..ca.crt")
     if not os.path.exists(authority):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj",
                         "/CN=kubernetes", "-keyout", "/dev/null", "-out", authority], check=True, stderr=subprocess.DEVNULL)

@@ -156,7 +156,7 @@ def mount_all(spec, container, base, root):
 def mount_account(spec, container, pod, namespace, base, root):
     if spec.get("automountServiceAccountToken") is False or any(m["mountPath"] == runtime.ACCOUNT for m in container.get("volumeMounts") or []):
         return
-    directory = os.path.join(base, ".account")
+    directory = os.path.join(base, "..account")
     publish(directory, runtime.account_files(spec, pod, namespace, base))
     runtime.bind(directory, root + os.path.realpath(runtime.ACCOUNT), True)
 
@@ -167,7 +167,7 @@ def make_container(spec, container, args, namespace):
     root = runtime.make_root()
     subprocess.run(["hostname", hostname], check=True)
     if container["name"] != "seal-proxy":
-        runtime.lay_runtime_files(root, spec, hostname, namespace, os.path.join(args.dir, ".files"))
+        runtime.lay_runtime_files(root, spec, hostname, namespace, os.path.join(args.dir, "..runtime"))
     mount_account(spec, container, args.pod, namespace, args.dir, root)
     mount_all(spec, container, args.dir, root)
     for words in args.hostile:
