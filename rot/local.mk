@@ -22,20 +22,21 @@ noinst_HEADERS += %D%/wire/wire.h %D%/wire/wire_internal.h %D%/client/client.h %
 	%D%/server/api.c %D%/server/status.c %D%/server/workloads.c %D%/server/peers.c \
 	%D%/server/eggs.c %D%/server/keys.c %D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c %D%/server/hatch.c %D%/server/server.c %D%/server/options.c
 
-noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h
+noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h %D%/inject/kata.h %D%/inject/kata_internal.h
 %C%_librotinject_a_SOURCES = %D%/inject/manifest.c %D%/inject/item.c %D%/inject/rules.c %D%/inject/report.c \
 	%D%/inject/plan.c %D%/inject/seen.c %D%/inject/base64.c %D%/inject/again.c \
 	%D%/inject/object.c %D%/inject/restore.c %D%/inject/restore_object.c %D%/inject/shape.c %D%/inject/unknown.c \
 	%D%/inject/pod.c %D%/inject/container.c %D%/inject/env.c %D%/inject/mounts.c %D%/inject/volumes.c %D%/inject/contents.c \
 	%D%/inject/probes.c %D%/inject/images.c %D%/inject/listeners.c %D%/inject/public.c %D%/inject/sidecar.c \
 	%D%/inject/pins.c %D%/inject/policy.c %D%/inject/policy_pod.c %D%/inject/policy_report.c \
-	%D%/inject/restore_pod.c
+	%D%/inject/restore_pod.c %D%/inject/kata.c %D%/inject/kata_rego.c %D%/inject/kata_initdata.c
 
 noinst_HEADERS += %D%/cli/cli.h %D%/cli/inject.h
 %C%_librotcli_a_SOURCES = %D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c \
 	%D%/cli/output.c %D%/cli/yaml.c %D%/cli/files.c %D%/cli/subject.c \
 	%D%/cli/init.c %D%/cli/workload.c %D%/cli/egg.c %D%/cli/token.c %D%/cli/sealing.c %D%/cli/cert.c \
-	%D%/cli/inject.c %D%/cli/inject_files.c %D%/cli/inject_images.c %D%/cli/inject_rot.c %D%/cli/inject_report.c
+	%D%/cli/inject.c %D%/cli/inject_files.c %D%/cli/inject_images.c %D%/cli/inject_rot.c %D%/cli/inject_report.c \
+	%D%/cli/policy.c
 
 bin_PROGRAMS += seal
 sbin_PROGRAMS += seal-rot

@@ -27,6 +27,7 @@ EXTRA_DIST += \
 	tests/support/jose.js \
 	tests/support/k8s-validate \
 	tests/support/k8s-validate.js \
+	tests/support/kata_requests.py \
 	tests/support/kill_rot.py \
 	tests/support/knock.py \
 	tests/support/kubelet.py \
@@ -43,6 +44,7 @@ EXTRA_DIST += \
 	tests/support/podman.sh \
 	tests/support/proxied.py \
 	tests/support/record.py \
+	tests/support/rego.py \
 	tests/support/renew.py \
 	tests/support/sealed.sh \
 	tests/support/soak.py \

@@ -61,6 +61,20 @@ seal_sha256(uint8_t ret_hash[static SEAL_HASH_LEN], const void *data, size_t len
 }
 
 int
+seal_sha384(uint8_t ret_hash[static SEAL_SHA384_LEN], const void *data, size_t len,
+	    struct seal_err *err)
+{
+	uint8_t hash[SEAL_SHA384_LEN];
+	size_t hash_len = sizeof(hash);
+
+	if (EVP_Q_digest(NULL, "SHA384", NULL, data, len, hash, &hash_len) != 1 ||
+	    hash_len != sizeof(hash))
+		return seal_fail_ssl(err, "SHA-384 failed");
+	memcpy(ret_hash, hash, sizeof(hash));
+	return 0;
+}
+
+int
 seal_hmac_sha256(uint8_t ret_mac[static SEAL_HASH_LEN], const struct seal_secret *key,
 		 const void *data, size_t len, struct seal_err *err)
 {

@@ -15,16 +15,19 @@
 #include "base/err/err.h"
 #include "base/secret/secret.h"
 
-#define SEAL_KEY_LEN   32 /* a symmetric key */
-#define SEAL_NONCE_LEN 12 /* AES-GCM */
-#define SEAL_TAG_LEN   16
-#define SEAL_HASH_LEN  32 /* SHA-256 */
+#define SEAL_KEY_LEN    32 /* a symmetric key */
+#define SEAL_NONCE_LEN  12 /* AES-GCM */
+#define SEAL_TAG_LEN    16
+#define SEAL_HASH_LEN   32 /* SHA-256 */
+#define SEAL_SHA384_LEN 48
 
 /* Record a failure of the crypto library, draining its error queue into the sentence. */
 #define seal_fail_ssl(err, ...) seal_negative(seal_err_set_ssl((err), __VA_ARGS__))
 int seal_err_set_ssl(struct seal_err *err, const char *fmt, ...) SEAL_PRINTF(2, 3);
 
 SEAL_CHECKED int seal_random(void *out, size_t len, struct seal_err *err);
+SEAL_CHECKED int seal_sha384(uint8_t ret_hash[static SEAL_SHA384_LEN], const void *data, size_t len,
+			     struct seal_err *err);
 SEAL_CHECKED int seal_sha256(uint8_t ret_hash[static SEAL_HASH_LEN], const void *data, size_t len,
 			     struct seal_err *err);
 SEAL_CHECKED int seal_hmac_sha256(uint8_t ret_mac[static SEAL_HASH_LEN],

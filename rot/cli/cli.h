@@ -28,6 +28,7 @@ enum cli_format { CLI_TABLE, CLI_JSON, CLI_YAML };
 
 /* Where every option of every verb puts its value; all zero is "not given". */
 struct cli_options {
+	bool allow_logs;
 	bool dry_run;
 	bool explain;
 	bool force;
@@ -36,6 +37,7 @@ struct cli_options {
 	bool plain_config;
 	bool recursive;
 	bool yes;
+	const char *algorithm;
 	const char *container;
 	const char *credentials;
 	const char *dir;
@@ -52,7 +54,9 @@ struct cli_options {
 	const char *p12_password_file;
 	const char *peer;
 	const char *policy; /* of inject: a file of pins */
+	const char *policy_format; /* rego, initdata, json */
 	const char *proxy_image;
+	const char *proxy_path;
 	const char *trust_domain;
 	const char *workload;
 	const char *wrap_path;
@@ -226,6 +230,7 @@ SEAL_CHECKED int cli_tokens_read(const struct cli *cli, const struct seal_json *
 /* ---- the handlers ---- */
 
 SEAL_CHECKED int cli_inject(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_policy_kata(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_unseal_manifests(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_init(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_status(struct cli *cli, struct seal_err *err);

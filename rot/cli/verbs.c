@@ -139,6 +139,21 @@ static const struct seal_option unseal_options[] = {
 	ROW_WRAP_PATH,
 };
 
+static const struct seal_option kata_options[] = {
+	{ "algorithm", 0, SEAL_OPT_STR, OPTION(algorithm), "NAME",
+	  "of the document's digest: sha256 (default) or sha384", 0, 0 },
+	{ "allow-logs", 0, SEAL_OPT_FLAG, OPTION(allow_logs), NULL,
+	  "let the host read what containers print", 0, 0 },
+	ROW_FILENAME("an injected manifest, a folder of them, or -; may be repeated"),
+	{ "namespace", 'n', SEAL_OPT_STR, OPTION(ns), "NAMESPACE",
+	  "of objects that name none; default: default", 0, 0 },
+	{ "output", 'o', SEAL_OPT_STR, OPTION(policy_format), "FORMAT",
+	  "rego (default), initdata or json", 0, 0 },
+	{ "proxy-path", 0, SEAL_OPT_STR, OPTION(proxy_path), "PATH",
+	  "of seal-proxy in its image; default: /usr/bin/seal-proxy", 0, 0 },
+	ROW_RECURSIVE,
+};
+
 #define OPTIONS(table) table, SEAL_COUNT(table)
 #define NO_OPTIONS     NULL, 0
 
@@ -180,6 +195,10 @@ const struct cli_verb cli_verbs[] = {
 	  "Removes exactly the pair that 'seal peer list' shows; * is quoted." },
 	{ "peer", "list", "WORKLOAD", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_peer_list,
 	  "List who may call whom; what is not listed is denied", NULL },
+	{ "policy", "kata", "[FILE]", 0, 1, OPTIONS(kata_options), 0, cli_policy_kata,
+	  "Write what Kata Containers' agent may do, from an injected manifest",
+	  "Reads FILE, what -f names, or standard input; calls nobody. Exactly the containers of\n"
+	  "one pod can be created, and their probes and hooks executed: see docs/kata.md." },
 	{ "seal", NULL, "WORKLOAD [FILE]", 1, 2, OPTIONS(seal_options), CLI_CALLS | CLI_SHOWS,
 	  cli_seal, "Seal one value for its place in an object",
 	  "Reads FILE, or standard input. The object then has this one value: pods refuse values\n"

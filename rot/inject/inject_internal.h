@@ -90,6 +90,8 @@ void inject_opened_release(struct inject_opened *opened);
 
 /* ---- The run over a stream, and one object in it ---- */
 
+struct inject_item;
+
 struct inject_run {
 	const struct inject_options *options;
 	const char *name;
@@ -100,6 +102,9 @@ struct inject_run {
 	struct inject_seen seen;     /* objects sealed so far: none may come twice */
 	struct seal_json *pins;      /* of the options; NULL: none */
 	bool restore;
+	/* NULL, or: objects are looked at alone, by this, for that. */
+	int (*visit)(struct inject_item *item, struct seal_err *err);
+	struct kata_reader *reader;
 };
 
 struct inject_item {

@@ -27,6 +27,8 @@ work_on(struct inject_item *item, struct seal_err *err)
 	bool restore = item->run->restore;
 	int r = 0;
 
+	if (item->run->visit != NULL)
+		return item->run->visit(item, err);
 	switch (family_of(item->kind, item->api)) {
 	case FAMILY_OBJECT:
 		r = restore ? inject_restore_object(item, err) : inject_object(item, err);

@@ -295,6 +295,104 @@ stop proxy-web
 [ "$STATUS" = 0 ] || fail "it ended with $STATUS"
 rot_start
 
+say "a container that is not what it should be suspends its pod: nobody can connect, nothing goes on"
+new_site three.example.com
+seal_pod "$WORK/doubt" '{"inbound":[{"listen":"0.0.0.0:8443","forward":"127.0.0.1:8080","peers":["db"]}],
+	"outbound":[{"listen":"127.0.0.1:6379","connect":"db:8443","peers":["db"]},
+	{"listen":"unix:/run/seal/out.sock","connect":"db:8443","peers":["db"]}],
+	"public":[{"listen":"127.0.0.1:8444","forward":"127.0.0.1:8080","secret":"site",
+	"certificate":"/run/seal-source/site/tls.crt","key":"/run/seal-source/site/tls.key"}],
+	"health":"9901","metrics":"9902"}'
+DOORS=(inet:8443 inet:6379 inet:8444 unix:/run/seal/out.sock)
+knock() { on web "$PYTHON" "$SUPPORT/agent.py" --knock "$@"; }
+answers_all() { [ "$(knock "${DOORS[@]}" | sort -u)" = open ]; }
+refuses_all() { [ "$(knock "${DOORS[@]}" | sort -u)" = refused ]; }
+readyz() { on web curl -sS -o /dev/null -w '%{http_code}' "http://$HEALTH/$1"; }
+passes() { [ "$(on web "$PYTHON" "$SUPPORT/halfclose.py" 127.0.0.1 6379 <<<"over the wire")" = "over the wire" ]; }
+# hold_app QUESTION...: a container that has asked these things and stays.
+hold_app() {
+	rm -f "$WORK/held"
+	# shellcheck disable=SC2016
+	start home holder bash -c 'fifo=$1 pod=$2; shift 2; exec nsenter --target "$pod" --mount --net -- "$@" <"$fifo" >"$fifo.said"' - \
+		"$WORK/hold" "${PODS[web]}" "$PYTHON" "$SUPPORT/agent.py" --hold "$WORK/held" \
+		"$WORK/eggs/token-app" "spec=$WORK/doubt/spec-app" "$@"
+	exec 7>"$WORK/hold"
+	wait_for 10 "the application" test -e "$WORK/held"
+}
+let_app_go() {
+	exec 7>&-
+	wait_exit 10 holder
+}
+sealed_up "$WORK/doubt/proxy-seal-proxy"
+answers_all || fail "not everything is open: $(knock "${DOORS[@]}")"
+start web live "$PYTHON" "$SUPPORT/agent.py" --live "$WORK/live" 127.0.0.1:6379
+wait_for 10 "a live connection" test -e "$WORK/live"
+began=$(date +%s%N)
+hold_app ready=5000 "suspect=1:/etc/hosts line 3: another name"
+refuses_all || fail "somebody can connect: $(knock "${DOORS[@]}")"
+wait_exit 2 live
+[ $((($(date +%s%N) - began) / 1000000)) -lt 3000 ] || fail "it took too long"
+[ "$STATUS" = 0 ] || fail "the live connection was not closed"
+[ "$(readyz readyz)" = 503 ] || fail "/readyz says $(readyz readyz)"
+[ "$(on web curl -sS "http://$HEALTH/readyz")" = "a container is not what it should be: app" ] || fail "/readyz does not say why"
+[ "$(readyz healthz)" = 200 ] || fail "it would be started anew, and forget"
+expect_line "$LOG" 'level=error event=suspicion container="app" mode="enforce" reason="/etc/hosts line 3: another name"'
+[ "$(metric seal_suspended)" = 1 ] || fail "it is not measured"
+[ "$(metric 'seal_suspicions_total{container="app"}')" = 1 ] || fail "it is not counted"
+[ "$(metric seal_ready)" = 0 ] || fail "it says it is ready"
+on web "$PROXY" status >"$WORK/status"
+expect_line "$WORK/status" '^seal-proxy +SUSPENDED'
+expect_line "$WORK/status" '^suspicion +app, SUSPENDS ALL, 1 times: /etc/hosts line 3: another name$'
+[ "$(on web "$PROXY" status -o json | jq -c '[.ready, .sealed.suspended, .sealed.suspicions]')" = \
+	'[false,true,[{"container":"app","reason":"/etc/hosts line 3: another name","reports":1,"suspends":true}]]' ] ||
+	fail "status: $(on web "$PROXY" status -o json | jq -c .sealed)"
+
+say "nothing but its return ends that: no signal, no other container, no squatter takes the addresses"
+reload proxy-web reload_ignored
+expect_agent "another container" $'done\ntimeout' token-other "spec=$WORK/doubt/spec-other" ready=200
+expect_agent "itself beside the one that was suspected" $'timeout\nrefused' token-app ready=0 "spec=$WORK/doubt/spec-app"
+expect_agent "somebody without the token" $'not proved\nclosed' token-other --as app ready=0
+[ "$(knock --squat "${DOORS[@]:0:3}" | sort -u)" = taken ] || fail "an address can be taken: $(knock --squat "${DOORS[@]:0:3}")"
+refuses_all || fail "somebody can connect: $(knock "${DOORS[@]}")"
+expect_agent "a second suspect" $'done\ndone' token-other "spec=$WORK/doubt/spec-other" "suspect=1:a mount"
+let_app_go
+refuses_all || fail "the end of a suspect opened the doors"
+expect_agent "the first is back, the second is not" $'done\ntimeout' token-app "spec=$WORK/doubt/spec-app" ready=200
+refuses_all || fail "one of two was enough"
+[ "$(on web curl -sS "http://$HEALTH/readyz")" = "a container is not what it should be: other" ] || fail "/readyz says another"
+expect_agent "both are back" $'done\ndone' token-other "spec=$WORK/doubt/spec-other" ready=5000
+answers_all || fail "ready, and not open: $(knock "${DOORS[@]}")"
+passes || fail "no traffic afterwards"
+[ "$(readyz readyz)" = 200 ] || fail "it is not ready"
+[ "$(metric seal_suspended)" = 0 ] || fail "it is still measured"
+expect_line "$LOG" 'event=suspicion_over container="other" still_suspected=0'
+
+say "a report alone is written down, once a second, and changes nothing"
+hold_app ready=5000
+lines=$(count_lines "$LOG" 'event=suspicion container="app"')
+before=$(date +%s)
+# shellcheck disable=SC2046
+agent token-app $(for ((i = 0; i < 200; i++)); do echo suspect=0:a-mount-changed; done) >/dev/null
+seconds=$(($(date +%s) - before + 1))
+answers_all || fail "not everything is open: $(knock "${DOORS[@]}")"
+[ "$(readyz readyz)" = 200 ] || fail "it is not ready"
+[ "$(metric 'seal_suspicions_total{container="app"}')" = 201 ] || fail "not all are counted"
+more=$(($(count_lines "$LOG" 'event=suspicion container="app"') - lines))
+((more >= 1 && more <= seconds + 1)) || fail "$more lines in $seconds seconds"
+expect_line "$LOG" 'level=warn event=suspicion container="app" mode="audit" reason="a-mount-changed"'
+expect_agent "more than a sentence" 'closed' token-app "suspect=1:$(printf '%481s' x)"
+expect_agent "another way" 'closed' token-app suspect=2:x
+expect_agent "no sentence" 'closed' token-app suspect=1:
+[ "$(metric seal_suspended)" = 0 ] || fail "it was suspended"
+let_app_go
+
+say "and it ends when it is told to while it is suspended"
+hold_app "suspect=1:a mount"
+stop proxy-web
+[ "$STATUS" = 0 ] || fail "it ended with $STATUS"
+let_app_go
+[ ! -e "$(pod_path web /run/seal/out.sock)" ] || fail "a socket is left"
+
 say "a pod without listeners has an agent all the same, and without the shared memory nothing starts"
 seal_pod "$WORK/six" '{"health":"9901"}'
 sealed_up "$WORK/six/proxy-seal-proxy"

@@ -40,6 +40,7 @@ E2E_TESTS = \
 	%D%/45-real-pods.sh \
 	%D%/46-seal-verify.sh \
 	%D%/46-watching.sh \
+	%D%/47-kata-policy.sh \
 	%D%/w01-every-name-comes-from-the-rot.sh \
 	%D%/w02-request-names-are-ignored.sh \
 	%D%/w03-a-statement-belongs-to-its-egg.sh \

@@ -6,6 +6,7 @@ Questions are asked in order over one connection, each answered by one line "COD
   spec=FILE            have a container spec opened
   open=KIND/NAME/KEY=FILE   have a value opened
   ready=MS  status  encrypt=TEXT  decrypt=FILE
+  suspect=HOW:TEXT     say of itself that it is not what it should be; HOW 0 reports, 1 suspends
   sleep=SECONDS        keep the connection that long
 The connection that is closed instead of an answer prints "closed", and ends it.
 
@@ -13,6 +14,10 @@ The connection that is closed instead of an answer prints "closed", and ends it.
   --raw HEX      send these bytes instead of a hello and print what comes back
   --flip N       turn one bit of the N-th byte of the first sealed frame
   --replay       send the first sealed frame twice
+  --knock        TOKEN and QUESTIONs are inet:PORT and unix:PATH instead: who answers there, a line each;
+                 with --squat whether the port can be taken
+  --live FILE    TOKEN is HOST:PORT instead: hold a connection, create FILE once it carries bytes, and end
+                 when the other side ends it
   --shown        TOKEN is HOST:PORT instead: print the common name of the certificate shown there
   --hold FILE    create FILE once all questions are answered, then wait until standard input ends
 
@@ -21,6 +26,7 @@ It speaks what config-verify/agent.h says and shares no code with it.
 
 import argparse
 import base64
+import errno
 import hashlib
 import hmac
 import json
@@ -35,7 +41,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-KINDS = {"spec": 1, "open": 2, "ready": 3, "status": 4, "encrypt": 5, "decrypt": 6}
+KINDS = {"spec": 1, "open": 2, "ready": 3, "status": 4, "encrypt": 5, "decrypt": 6, "suspect": 7}
 CODES = ["done", "format", "limit", "refused", "unauth", "missing", "conflict", "timeout", "closed"]
 
 
@@ -157,8 +163,36 @@ def request(question):
         data = rest.encode()
     elif word == "ready":
         wait = int(rest)
+    elif word == "suspect":
+        how, _, text = rest.partition(":")
+        wait, data = int(how), text.encode()
     return (bytes([KINDS[word]]) + block(kind.encode()) + block(name.encode()) + block(key.encode()) +
             struct.pack(">I", wait) + block(data))
+
+
+def knock(where, squat):
+    kind, _, place = where.partition(":")
+    sock = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    address = place if kind == "unix" else ("127.0.0.1", int(place))
+    with sock:
+        try:
+            (sock.bind if squat else sock.connect)(address)
+        except OSError as error:
+            return {errno.ECONNREFUSED: "refused", errno.EADDRINUSE: "taken"}.get(error.errno, str(error))
+        return "free" if squat else "open"
+
+
+def live(where, file):
+    host, _, port = where.rpartition(":")
+    with socket.create_connection((host, int(port)), 30) as sock:
+        sock.sendall(b"ping")
+        assert sock.recv(4) == b"ping", "no echo"
+        open(file, "w", encoding="ascii").close()
+        try:
+            assert sock.recv(1) == b"", "bytes nobody sent"
+        except ConnectionResetError:
+            pass
 
 
 def main():
@@ -171,9 +205,19 @@ def main():
     parser.add_argument("--replay", action="store_true")
     parser.add_argument("--hold")
     parser.add_argument("--shown", action="store_true")
+    parser.add_argument("--knock", action="store_true")
+    parser.add_argument("--squat", action="store_true")
+    parser.add_argument("--live")
     parser.add_argument("token")
     parser.add_argument("questions", nargs="*")
     args = parser.parse_intermixed_args()
+    if args.knock:
+        for where in [args.token] + args.questions:
+            print(knock(where, args.squat))
+        return
+    if args.live:
+        live(args.token, args.live)
+        return
     if args.shown:
         host, _, port = args.token.rpartition(":")
         pem = ssl.get_server_certificate((host, int(port)))

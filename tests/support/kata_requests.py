@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""kata_requests.py MANIFEST: what a runtime would ask of Kata Containers' agent to run the pod of an injected
+manifest, and what a hostile host might, as lines {"request", "input", "wanted", "why"}.
+
+Members have the names and shapes of the agent's protocol (agent.proto, oci.proto, types.proto), as the agent gives them
+to a policy.  Read from the manifest, not from the policy.
+"""
+
+import copy
+import json
+import sys
+
+import yaml
+
+ID = "4bae4a8e74302a8edfe17424aff0b632cae893687f4d9ad2f2115666899f9a12"
+SHARED = "/run/kata-containers/shared/containers/"
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SYSTEM = ["/proc", "/dev", "/dev/pts", "/dev/mqueue", "/sys", "/dev/shm", "/etc/resolv.conf"]
+OF_CONTAINERS = SYSTEM + ["/sys/fs/cgroup", "/etc/hosts", "/etc/hostname", "/dev/termination-log",
+                          "/var/run/secrets/kubernetes.io/serviceaccount", "/run/.containerenv", "/run/secrets",
+                          "/run/secrets/kubernetes.io/serviceaccount"]
+
+
+def pod_of(path):
+    for document in yaml.safe_load_all(open(path, encoding="utf-8")):
+        spec = (document or {}).get("spec", {})
+        template = spec.get("template", document)
+        if document["kind"] not in ("ConfigMap", "Secret") and "containers" in template.get("spec", {}):
+            return template["spec"]
+    raise SystemExit("no pod")
+
+
+def create(kind, args, mounts, env, uid, image):
+    return {
+        "container_id": ID, "exec_id": ID, "devices": [], "sandbox_pidns": False, "shared_mounts": [],
+        "string_user": None, "stdin_port": 0, "stdout_port": 0, "stderr_port": 0,
+        "storages": [{"driver": "image_guest_pull", "driver_options": [], "fs_group": None, "fstype": "overlay",
+                      "mount_point": "/run/kata-containers/%s/rootfs" % ID, "options": [], "source": image}],
+        "OCI": {
+            "Annotations": {
+                "io.katacontainers.pkg.oci.container_type": "pod_" + kind,
+                "io.kubernetes.cri.container-type": kind,
+                "io.kubernetes.cri.sandbox-id": ID,
+                "io.kubernetes.cri.sandbox-namespace": "shop",
+            },
+            "Hooks": None, "Hostname": "web", "Solaris": None, "Windows": None, "Version": "1.1.0",
+            "Linux": {"Devices": [], "MaskedPaths": ["/proc/kcore"], "Seccomp": None,
+                      "Namespaces": [{"Path": "", "Type": "mount"}]},
+            "Mounts": [{"destination": path, "options": ["rbind"], "source": "x", "type_": "bind"} for path in mounts],
+            "Process": {"Args": args, "Cwd": "/", "Env": env, "NoNewPrivileges": True, "Terminal": False,
+                        "User": {"UID": uid, "GID": uid, "AdditionalGids": [], "Username": ""}},
+            "Root": {"Path": "/run/kata-containers/%s/rootfs" % ID, "Readonly": True},
+        },
+    }
+
+
+def execute(args):
+    return {"container_id": ID, "exec_id": "1", "string_user": None,
+            "process": {"Args": args, "Cwd": "/", "Env": [PATH], "Terminal": False,
+                        "User": {"UID": 0, "GID": 0, "AdditionalGids": [], "Username": ""}}}
+
+
+def changed(request, path, value):
+    request = copy.deepcopy(request)
+    *steps, last = path.split("/")
+    at = request
+    for step in steps:
+        at = at[int(step) if isinstance(at, list) else step]
+    if isinstance(at, list):
+        at[int(last)] = value
+    else:
+        at[last] = value
+    return request
+
+
+def say(request, what, wanted, why):
+    print(json.dumps({"request": request, "input": what, "wanted": wanted, "why": why}))
+
+
+def containers(pod):
+    default = pod.get("securityContext", {}).get("runAsUser")
+    for container in pod.get("initContainers", []) + pod["containers"]:
+        mounts = [mount["mountPath"].rstrip("/") for mount in container.get("volumeMounts", [])]
+        uid = container.get("securityContext", {}).get("runAsUser", default)
+        env = [PATH, "HOSTNAME=web", "KUBERNETES_SERVICE_HOST=10.0.0.1", "KUBERNETES_PORT_443_TCP_PROTO=tcp",
+               "DB_SERVICE_PORT_SQL=5432"]
+        env += ["%s=%s" % (one["name"], one.get("value", "")) for one in container.get("env", [])]
+        command = container.get("command") or ["/usr/bin/seal-proxy"]
+        image = "docker.io/library/" + container["image"]
+        yield container, uid, create("container", command + container.get("args", []), OF_CONTAINERS + mounts, env,
+                                     1234 if uid is None else uid, image)
+
+
+def flip(text):
+    return text[:-1] + ("A" if text[-1] != "A" else "B")
+
+
+def about_containers(pod):
+    request = "CreateContainerRequest"
+    pause = create("sandbox", ["/pause"], SYSTEM, [PATH], 65535, "pause")
+    say(request, pause, True, "the pause container")
+    say(request, changed(pause, "OCI/Process/Args", ["/pause", "x"]), False, "pause with an argument")
+    container = changed(pause, "OCI/Annotations/io.kubernetes.cri.container-type", "container")
+    say(request, container, False, "pause as a container")
+    say(request, changed(pause, "OCI/Process/Args", ["/bin/sh"]), False, "another program as pause")
+    say(request, changed(pause, "storages/0/source", "evil/pause"), False, "another image as pause")
+    say(request, changed(pause, "OCI/Mounts/0/destination", "/pause"), False, "a mount over pause")
+    say(request, changed(pause, "OCI/Hooks", {"Prestart": [{"Path": "/bin/sh"}]}), False, "hooks of pause")
+    say(request, {}, False, "nothing")
+    for container, uid, asked in containers(pod):
+        name, args = container["name"], asked["OCI"]["Process"]["Args"]
+        say(request, asked, True, name)
+        crio = changed(asked, "OCI/Annotations", {"io.kubernetes.cri-o.ContainerType": "container"})
+        say(request, crio, True, name + " by CRI-O")
+        say(request, changed(asked, "OCI/Annotations", {}), False, name + " of no kind")
+        sandbox = changed(asked, "OCI/Annotations/io.kubernetes.cri.container-type", "sandbox")
+        say(request, sandbox, False, name + " as a sandbox")
+        for at in range(len(args)):
+            say(request, changed(asked, "OCI/Process/Args/%d" % at, flip(args[at])), False, "%s, word %d" % (name, at))
+            rest = args[:at] + args[at + 1:]
+            say(request, changed(asked, "OCI/Process/Args", rest), False, "%s without word %d" % (name, at))
+        say(request, changed(asked, "OCI/Process/Args", args + ["x"]), False, name + ", one word more")
+        say(request, changed(asked, "OCI/Process/Args", ["/bin/sh", "-c", " ".join(args)]), False, name + " by a shell")
+        say(request, changed(asked, "OCI/Process/Args", " ".join(args)), False, name + " as one word")
+        say(request, changed(asked, "OCI/Hooks", {"Prestart": []}), False, name + " with hooks")
+        say(request, changed(asked, "shared_mounts", [{"name": "x"}]), False, name + " with shared mounts")
+        say(request, changed(asked, "sandbox_pidns", True), False, name + " among all processes")
+        for path in ("/", "/usr/bin/seal-wrap", "/usr/bin", "/etc/seal", "/etc/seal/token", "/etc/hosts/", "/lib",
+                     "/etc/ld.so.preload", "/proc/1", "/sys/fs", "/run/seal/x"):
+            say(request, changed(asked, "OCI/Mounts/0/destination", path), False, "%s, a mount at %s" % (name, path))
+        if uid is not None:
+            say(request, changed(asked, "OCI/Process/User/UID", uid + 1), False, name + " as somebody else")
+        if "@sha256:" in container["image"]:
+            say(request, changed(asked, "storages/0/source", "x@sha256:" + 64 * "b"), False, name + ", another image")
+            say(request, changed(asked, "storages/0/source", container["image"].split("@")[0]), False, name + ", by tag")
+        for variable in ("LD_PRELOAD=/run/seal/x.so", "LD_LIBRARY_PATH=/x", "OPENSSL_CONF=/x", "GLIBC_TUNABLES=x",
+                         "XHOSTNAMES=a", "=PATH=", "path=x", "PATH"):
+            asked_so = changed(asked, "OCI/Process/Env/0", variable)
+            say(request, asked_so, name != "seal-proxy", "%s with %s" % (name, variable))
+    say(request, create("container", ["/bin/sh"], OF_CONTAINERS, [PATH], 0, "evil"), False, "a container more")
+
+
+def about_execs(pod):
+    request = "ExecProcessRequest"
+    for container, _, asked in containers(pod):
+        handlers = [container.get(key) for key in ("livenessProbe", "readinessProbe", "startupProbe")]
+        handlers += list(container.get("lifecycle", {}).values())
+        for handler in handlers:
+            command = (handler or {}).get("exec", {}).get("command")
+            if not command:
+                continue
+            say(request, execute(command), True, "a probe of " + container["name"])
+            say(request, changed(execute(command), "process/Terminal", True), False, "a probe at a terminal")
+            say(request, execute(command + ["x"]), False, "a probe with a word more")
+            say(request, execute([command[0], flip(command[1])]), False, "a probe with another value")
+            say(request, execute(["/bin/sh"] + command), False, "a probe by a shell")
+        say(request, execute(asked["OCI"]["Process"]["Args"]), False, container["name"] + " once more")
+    for command in (["/bin/sh"], ["sh", "-c", "cat /etc/seal/token"], [], ["/usr/bin/seal-wrap"]):
+        say(request, execute(command), False, "%r executed" % command)
+
+
+def about_files():
+    base = SHARED + ID + "-b3930b9af7125931-"
+    for path, wanted in ((base + "resolv.conf", True), (base + "app/..data/key", True),
+                         (SHARED + "passthrough/" + ID + "-b3930b9af7125931-hosts", True),
+                         (base + "app/../../../../etc/passwd", False), (base + "x/..", False),
+                         (SHARED + ID + "/rootfs/usr/bin/seal-wrap", False), ("/etc/passwd", False),
+                         ("/run/kata-containers/" + ID + "/rootfs/etc/seal/token", False), (SHARED, False),
+                         ("x" + base + "a", False), (base, False)):
+        say("CopyFileRequest", {"path": path, "symlink_src": ""}, wanted, "a file at " + path)
+        say("CopyFileRequest", {"path": path}, wanted, "a file at " + path)
+    for target, wanted in (("..data/key", True), ("..2025_01_01", True), (None, True), ("/etc/passwd", False),
+                           ("../../x", False), ("..", False), ("a/..", False)):
+        say("CopyFileRequest", {"path": base + "a", "symlink_src": target}, wanted, "a link to %s" % target)
+
+
+def about_the_rest():
+    for request in ("AddSwapRequest", "AddSwapPathRequest", "CloseStdinRequest", "GetIPTablesRequest", "GetMetricsRequest",
+                    "ListInterfacesRequest", "ListRoutesRequest", "MemAgentCompactConfig", "MemAgentMemcgConfig",
+                    "MemHotplugByProbeRequest", "PauseContainerRequest", "PullImageRequest", "ReadStreamRequest",
+                    "ReseedRandomDevRequest", "ResizeVolumeRequest", "ResumeContainerRequest", "SetGuestDateTimeRequest",
+                    "SetIPTablesRequest", "SetPolicyRequest", "StartTracingRequest", "StopTracingRequest",
+                    "TtyWinResizeRequest", "UpdateContainerRequest", "UpdateEphemeralMountsRequest", "VolumeStatsRequest",
+                    "WriteStreamRequest", "AllowRequestsFailingPolicy", "SomethingNobodyKnowsRequest"):
+        say(request, {}, False, "not needed")
+    for request in ("DestroySandboxRequest", "GetOOMEventRequest", "GuestDetailsRequest", "OnlineCPUMemRequest",
+                    "RemoveContainerRequest", "RemoveStaleVirtiofsShareMountsRequest", "SignalProcessRequest",
+                    "StartContainerRequest", "StatsContainerRequest", "WaitProcessRequest"):
+        say(request, {"container_id": ID}, True, "needed")
+    sandbox = {"hostname": "web", "dns": [], "guest_hook_path": "", "kernel_modules": [], "sandbox_pidns": False,
+               "storages": [{"driver": "ephemeral", "mount_point": "/run/kata-containers/sandbox/shm"}]}
+    say("CreateSandboxRequest", sandbox, True, "the sandbox")
+    say("CreateSandboxRequest", changed(sandbox, "guest_hook_path", "/x"), False, "hooks in the guest")
+    say("CreateSandboxRequest", changed(sandbox, "kernel_modules", [{"name": "x"}]), False, "kernel modules")
+    for path in ("/etc", "/run/kata-containers/../../etc", "/run/kata-containersx"):
+        say("CreateSandboxRequest", changed(sandbox, "storages/0/mount_point", path), False, "a mount at " + path)
+    for device, wanted in (("eth0", True), ("lo", False)):
+        say("UpdateInterfaceRequest", {"interface": {"name": device, "device": device}}, wanted, device)
+        say("UpdateInterfaceRequest", {"interface": {"name": "eth0", "device": device}}, wanted, device)
+        say("UpdateInterfaceRequest", {"interface": {"name": device, "device": "eth0"}}, wanted, device)
+        say("UpdateRoutesRequest", {"routes": {"Routes": [{"device": "eth0", "dest": ""}, {"device": device, "dest": ""}]}},
+            wanted, device)
+        say("AddARPNeighborsRequest", {"neighbors": {"ARPNeighbors": [{"device": device}]}}, wanted, device)
+    for dest in ("127.0.0.1/32", "::1/128"):
+        say("UpdateRoutesRequest", {"routes": {"Routes": [{"device": "eth0", "dest": dest}]}}, False, dest)
+
+
+def main():
+    pod = pod_of(sys.argv[1])
+    about_containers(pod)
+    about_execs(pod)
+    about_files()
+    about_the_rest()
+
+
+main()
