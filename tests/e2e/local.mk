@@ -41,6 +41,8 @@ E2E_TESTS = \
 	%D%/46-seal-verify.sh \
 	%D%/46-watching.sh \
 	%D%/47-kata-policy.sh \
+	%D%/48-hostile-host.sh \
+	%D%/49-legitimate-matrix.sh \
 	%D%/w01-every-name-comes-from-the-rot.sh \
 	%D%/w02-request-names-are-ignored.sh \
 	%D%/w03-a-statement-belongs-to-its-egg.sh \
@@ -51,6 +53,8 @@ E2E_TESTS = \
 	%D%/w08-values-stay-where-they-were-sealed-for.sh \
 	%D%/w09-the-environment-is-closed.sh \
 	%D%/w10-values-are-never-logged.sh \
+	%D%/w11-mounts-are-judged-and-watched.sh \
+	%D%/w12-system-files-are-read-whole.sh \
 	%D%/w13-files-land-in-memory-and-whole.sh \
 	%D%/w14-supervisors-see-what-happened.sh \
 	%D%/w15-eggs-end.sh \

@@ -279,4 +279,5 @@ def main():
         os.execvp("unshare", ["unshare", "--mount", "--uts", "--propagation", "private", "--", *again])
 
 
-main()
+if __name__ == "__main__":
+    main()
