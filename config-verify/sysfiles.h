@@ -16,11 +16,11 @@
 #include "config-verify/finding.h"
 #include "config-verify/policy.h"
 
-#define VERIFY_HOSTS_MAX     (1024u * 1024) /* bytes */
-#define VERIFY_RESOLV_MAX    (64u * 1024)
-#define VERIFY_HOSTNAME_MAX  256
-#define VERIFY_TOKEN_MAX     (16u * 1024)
-#define VERIFY_CA_MAX        (1024u * 1024)
+#define VERIFY_HOSTS_MAX      (1024u * 1024) /* bytes */
+#define VERIFY_RESOLV_MAX     (64u * 1024)
+#define VERIFY_HOSTNAME_MAX   256
+#define VERIFY_TOKEN_MAX      (16u * 1024)
+#define VERIFY_CA_MAX         (1024u * 1024)
 #define VERIFY_ACCOUNT_NS_MAX 64
 
 #define VERIFY_HOSTS_FILE    "/etc/hosts"
