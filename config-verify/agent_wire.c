@@ -138,11 +138,11 @@ verify_hello_parse(struct verify_hello *ret_hello, const void *data, size_t len,
 
 /* What each kind of request carries: everything else in it is empty. */
 static const struct request_rule {
-	bool has_object; /* kind and name, and maybe a key */
+	size_t data_max;
 	uint32_t wait_max;
+	bool has_object;   /* kind and name, and maybe a key */
 	bool may_be_empty; /* the data */
 	bool is_sentence;  /* likewise: printable */
-	size_t data_max;
 } request_rules[] = {
 	[VERIFY_ASK_SPEC] = { .data_max = VERIFY_SEALED_MAX },
 	[VERIFY_ASK_OPEN] = { .has_object = true, .data_max = VERIFY_SEALED_MAX },

@@ -47,7 +47,7 @@
 	X(ACCOUNT_UNEXPECTED, "account.unexpected", "no service account where none is wanted")     \
 	X(ACCOUNT_MISSING, "account.missing", "the service account is there when it is wanted")    \
 	X(ACCOUNT_NAMESPACE, "account.namespace", "the namespace is the pod's")                    \
-	X(ACCOUNT_CA, "account.ca", "ca.crt holds certificates, and none but pinned ones")        \
+	X(ACCOUNT_CA, "account.ca", "ca.crt holds certificates, and none but pinned ones")         \
 	X(TOKEN_FORMAT, "token.format", "the token is a signed JWT (RFC 7519)")                    \
 	X(TOKEN_ISSUER, "token.issuer", "the token is of the cluster's issuer")                    \
 	X(TOKEN_AUDIENCE, "token.audience", "the token is for the audience asked for")             \

@@ -52,7 +52,7 @@ judge_parent(struct judgement *judgement, const struct verify_mount *mount)
 		MOUNT_SUSPECT(judgement->findings, VERIFY_RULE_MOUNT_HIDDEN, mount,
 			      "one mount at one place", "a mount at %s over that of line %zu",
 			      mount->point, on->line);
-	else if (!is_same_point(on, mount->above))
+	else if (mount->above != NULL && !is_same_point(on, mount->above))
 		MOUNT_SUSPECT(judgement->findings, VERIFY_RULE_MOUNT_HIDDEN, mount,
 			      "no mount under another",
 			      "the mount at %s lies on that at %s, not on that at %s", mount->point,

@@ -44,11 +44,11 @@ verify_policy_room(struct verify_policy_store *store, size_t count, size_t size,
 char *
 verify_policy_copy(struct verify_policy_store *store, const char *text, struct seal_err *err)
 {
-	size_t len = strlen(text);
-	char *copy = verify_policy_room(store, len + 1, 1, err);
+	size_t size = strlen(text) + 1;
+	char *copy = verify_policy_room(store, size, 1, err);
 
 	if (copy != NULL)
-		memcpy(copy, text, len);
+		memcpy(copy, text, size);
 	return copy;
 }
 

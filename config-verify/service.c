@@ -4,6 +4,7 @@
  * one cannot be seen here; that its variables contradict each other can, and then somebody changed some.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,10 +103,9 @@ value_of(const struct variables *variables, struct verify_words name, const char
 	const struct variable wanted = { { text, name.len + more }, NULL };
 	const struct variable *found;
 
-	if (name.len + more > sizeof(text))
+	if (name.len + more >= sizeof(text))
 		return NULL; /* no service has so long a name */
-	memcpy(text, name.at, name.len);
-	memcpy(text + name.len, suffix, more);
+	(void)snprintf(text, sizeof(text), "%.*s%s", (int)name.len, name.at, suffix);
 	found = bsearch(&wanted, variables->list, variables->count, sizeof(wanted),
 			compare_variables);
 	return found == NULL ? NULL : found->value;

@@ -53,7 +53,7 @@ struct cli_options {
 	const char *output; /* table, json, yaml */
 	const char *p12_password_file;
 	const char *peer;
-	const char *policy; /* of inject: a file of pins */
+	const char *policy;        /* of inject: a file of pins */
 	const char *policy_format; /* rego, initdata, json */
 	const char *proxy_image;
 	const char *proxy_path;

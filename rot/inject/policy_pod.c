@@ -198,7 +198,7 @@ has_name(const struct seal_json *list, const char *member, const char *name)
 
 		if (is > 1 && text[is - 1] == '.')
 			is--;
-		if (is == len && strncasecmp(text, name, len) == 0)
+		if (text != NULL && is == len && strncasecmp(text, name, len) == 0)
 			return true;
 	}
 	return false;

@@ -95,7 +95,11 @@ say "inject: image configurations say what the manifest leaves out"
 expect_exit 1 inject "$WORK/site.yaml" "$WORK/none.yaml"
 expect_line "$WORK/err" 'nginx'
 [ ! -e "$WORK/none.yaml" ] || fail "an output in spite of an error"
-inject "$WORK/site.yaml" "$WORK/sealed.yaml" --proxy-image localhost/sidecar:test \
+# podman adds a name for the host to every pod's hosts.
+cat >"$WORK/pins.yaml" <<'EOF'
+hosts: {names: [{name: host.containers.internal, networks: [10.77.0.1]}]}
+EOF
+inject "$WORK/site.yaml" "$WORK/sealed.yaml" --policy "$WORK/pins.yaml" --proxy-image localhost/sidecar:test \
 	--image-config "nginx=$(image_config nginx)" --image-config "$(image_config shell)" 2>"$WORK/said"
 for marker in "${MARKERS[@]}"; do
 	expect_no_line "$WORK/sealed.yaml" "$marker"
