@@ -40,6 +40,7 @@ metadata:
         ca: [$(openssl x509 -in "$CLUSTER_CA" -outform DER | sha256sum | cut -d ' ' -f 1)]
 spec:
   serviceAccountName: web
+  automountServiceAccountToken: true
   hostAliases:
   - {ip: 10.77.0.1, hostnames: [rot.seal.test]}
   volumes:
@@ -51,7 +52,6 @@ spec:
     image: app
     command: ["/bin/sh", "-c", "echo marker-started in \$(pwd); exec httpd -f -p 127.0.0.1:8080 -h /etc/app"]
     workingDir: /work
-    livenessProbe: {exec: {command: ["/bin/sh", "-c", "echo marker-started by a probe"]}}
     volumeMounts:
     - {name: settings, mountPath: /etc/app}
     - {name: cache, mountPath: /cache}
@@ -80,6 +80,8 @@ fetch() {
 }
 FILES=$(pod_dir web)
 
+export BETWEEN
+
 say "the container as it should be"
 passes "nothing changed"
 
@@ -96,7 +98,7 @@ mkdir -p "$EVIL/empty" "$EVIL/lib"
 with_env() { edit '.process.env += [$e]' --arg e "$1"; }
 with_hosts() { printf '%s\n' "$1" >>"$FILES/etc-hosts"; }
 with_token() { host_py token "$MANIFEST" web "$FILES" "$@"; }
-inside() { nsenter --target "$PID" --mount -- "$@"; }
+inside() { nsenter --target "$PID" --mount --pid -- "$@"; }
 spec_of() { # the sealed argument of a container, or of its probe
 	python3 - "$MANIFEST" "$@" <<-'END'
 		import sys, yaml
@@ -183,6 +185,7 @@ proc_folder() {
 	prelude 'mkdir -p /cache/p/fd /cache/p/ns; cat /proc/self/mountinfo >/cache/p/mountinfo; mount -o bind /cache/p /proc/1'
 }
 sys_debug() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox mount -t tmpfs tmpfs /sys/kernel"; }
+dev_null_file() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox sh -c 'rm /dev/null; : >/dev/null'"; }
 dev_null() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox mount -o bind /etc/passwd /dev/null"; }
 refused "bind over /usr/bin" 'mount\.(unexplained|system)' over_usr_bin
 refused "bind over /etc/ssl" 'mount\.unexplained' over_ssl
@@ -219,6 +222,7 @@ refused "another /proc over the first" 'proc\.genuine|mount\.(hidden|system)' pr
 refused "our mountinfo is a file of the host's" 'proc\.genuine|mount\.(hidden|system|unexplained)' proc_self_files
 refused "our folder in /proc is one of the host's" 'proc\.genuine|mount\.(hidden|system|unexplained)' proc_folder
 refused "memory in /sys" 'mount\.(system|unexplained)' sys_debug
+refused "a file for /dev/null, and no mount" 'file\.|mount\.' dev_null_file
 refused "a file for /dev/null" 'mount\.(system|unexplained)' dev_null
 
 say "system files"
@@ -255,9 +259,14 @@ other_hostname_file() { echo evil >"$FILES/hostname"; }
 no_hostname() { printf 'we b\n' >"$FILES/hostname"; }
 account_namespace() { with_token --namespace evil; printf evil >"$FILES/account/..data/namespace"; }
 account_of_another() { with_token --account admin; }
-account_of_another_pod() { with_token --of-pod evil; }
 account_expired() { with_token --seconds -60; }
 account_two_parts() { with_token --text eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0; }
+account_huge() { with_token --text "$(printf 'e%0100000d' 0)"; }
+account_fifo() {
+	host_py token "$MANIFEST" web "$FILES"
+	rm "$FILES/account/..data/token"
+	mkfifo "$FILES/account/..data/token"
+}
 account_audience() { with_token --audience https://evil.example; }
 account_issuer() { with_token --issuer https://evil.example; }
 account_ca() {
@@ -289,9 +298,10 @@ refused "another name in /etc/hostname" 'hostname\.name' other_hostname_file
 refused "no name in /etc/hostname" 'hostname\.format' no_hostname
 refused "the service account of another namespace" 'account\.namespace|token\.subject' account_namespace
 refused "the token of another account" 'token\.subject' account_of_another
-refused "the token of another pod" 'token\.pod' account_of_another_pod
 refused "a token that has expired" 'token\.time' account_expired
 refused "a token of two parts" 'token\.format' account_two_parts
+refused "a huge token" 'file\.size|token\.format' account_huge
+refused "a token that is a FIFO" 'file\.type' account_fifo
 refused "a token for another audience" 'token\.audience' account_audience
 refused "a token of another issuer" 'token\.issuer' account_issuer
 refused "another cluster's certificate" 'account\.ca' account_ca
@@ -304,7 +314,6 @@ env_tunables() { with_env GLIBC_TUNABLES=glibc.malloc.check=3; }
 env_audit() { with_env LD_AUDIT=/cache/evil.so; }
 env_service() { with_env DB_PORT_5432_TCP_ADDR=6.6.6.6; }
 env_kubernetes() { edit '.process.env |= map(if startswith("KUBERNETES_SERVICE_HOST=") then "KUBERNETES_SERVICE_HOST=6.6.6.6" else . end)'; }
-of_the_probe() { edit '.process.args[1] = $s' --arg s "$(spec_of app livenessProbe exec)"; }
 of_the_sidecar() { edit '.process.args[1] = $s' --arg s "$(spec_of seal-proxy)"; }
 in_clear() { edit '.process.args[1] = "/bin/sh"'; }
 two_arguments() { edit '.process.args += ["--audit"]'; }
@@ -341,6 +350,7 @@ later_resolv() { printf 'nameserver 6.6.6.6\n' >"$FILES/resolv.conf"; }
 later_hostname() { echo evil >"$FILES/hostname"; }
 later_token() { with_token --account admin; }
 later_namespace() { account_namespace; }
+later_fifo() { account_fifo; }
 stopped "memory over /etc/ssl" 'mount\.unexplained' later_memory
 stopped "memory over the sealed files" 'mount\.(hidden|unexplained|missing)' later_over_file
 stopped "a file over the program" 'mount\.unexplained' later_over_program
@@ -352,6 +362,7 @@ stopped "localhost leads elsewhere" 'hosts\.localhost' later_hosts_localhost
 stopped "a name server outside" 'resolv\.server' later_resolv
 stopped "another hostname" 'hostname\.name' later_hostname
 stopped "the token of another account" 'token\.subject' later_token
+stopped "a FIFO for the token" 'file\.type' later_fifo
 stopped "the service account of another namespace" 'account\.namespace|token\.subject' later_namespace
 
 say "and after all that, the container as it should be"

@@ -50,10 +50,16 @@ pod = {
     "metadata": {"name": "web", "namespace": "shop", "annotations": {"seal-control.io/inbound": "8443=8080"}},
     "spec": {"volumes": [{"name": "settings", "configMap": {"name": "settings"}}], "containers": [app]},
 }
-patch = yaml.safe_load(sys.argv[1]) or {}
+patch = yaml.safe_load(sys.argv[1].replace("\t", " ")) or {}
+kind, more = patch.pop("kind", "Pod"), patch.pop("more", {})
 merge(app, patch.pop("app", {}))
 merge(pod["metadata"], patch.pop("metadata", {}))
 merge(pod["spec"], patch)
+if kind != "Pod":
+    template = {"metadata": {"labels": {"app": "web"}, "annotations": pod["metadata"].pop("annotations")}, "spec": pod["spec"]}
+    selector = {} if kind == "Job" else {"selector": {"matchLabels": {"app": "web"}}}
+    version = "batch/v1" if kind == "Job" else "apps/v1"
+    pod = {"apiVersion": version, "kind": kind, "metadata": pod["metadata"], "spec": {**selector, **more, "template": template}}
 yaml.safe_dump_all([settings, pod], sys.stdout, sort_keys=False)
 EOF
 }
@@ -64,12 +70,13 @@ sealed_pod() {
 	[ ! -d "$FILES" ] || { awk -v at="$FILES/" 'index($2, at) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l; rm -rf "$FILES"; }
 	pod "$@"
 	inject "$WORK/plain.yaml" "$WORK/sealed.yaml" 2>"$WORK/said" || fail "it cannot be injected: $(cat "$WORK/said")"
-	app_renew
+	pod_files web "$MANIFEST"
 	host_sidecar web "$MANIFEST"
+	place_files
+	app_renew
 }
 
 # what a row needs of the host besides its patch
-last_words() { with_bind /tmp/last-words "$BUNDLE/termination-log" rw && without_mount /dev/termination-log; }
 following() {
 	mountpoint -q "$FILES/volumes/data" || mount --bind "$FILES/volumes/data" "$FILES/volumes/data"
 	mount --make-shared "$FILES/volumes/data"
@@ -100,13 +107,12 @@ row "another user, nothing more to be got" '{securityContext: {runAsUser: 1000, 
 row "no service links" '{enableServiceLinks: false}'
 row "a program that is a script" '{app: {command: [/opt/serve]}}'
 row "shared memory of its own" '{volumes: [{name: shm, emptyDir: {medium: Memory}}], app: {volumeMounts: [{name: shm, mountPath: /dev/shm}]}}'
-row "another file for last words" '{app: {terminationMessagePath: /tmp/last-words}}' last_words
+row "another file for last words" '{app: {terminationMessagePath: /tmp/last-words}}'
 row "mounts in the image's folders" '{volumes: [{name: pages, emptyDir: {}}, {name: certs, configMap: {name: settings}}],
 	app: {volumeMounts: [{name: pages, mountPath: /usr/share/pages}, {name: certs, mountPath: /etc/ssl/certs}]}}'
 row "a mount within a mount" '{volumes: [{name: data, emptyDir: {}}, {name: fast, emptyDir: {medium: Memory}}],
 	app: {volumeMounts: [{name: data, mountPath: /data}, {name: fast, mountPath: /data/fast}]}}'
 row "one volume in two places" '{volumes: [{name: data, emptyDir: {}}], app: {volumeMounts: [{name: data, mountPath: /data}, {name: data, mountPath: /mirror, readOnly: true}]}}'
-row "one memory in two places, as declared" '{volumes: [{name: fast, emptyDir: {medium: Memory}}], app: {volumeMounts: [{name: fast, mountPath: /fast}, {name: fast, mountPath: /mirror}]}}'
 row "a part of a volume" '{volumes: [{name: data, emptyDir: {}}], app: {volumeMounts: [{name: data, mountPath: /data, subPath: a/b}]}}'
 row "a part of a memory" '{volumes: [{name: fast, emptyDir: {medium: Memory}}], app: {volumeMounts: [{name: fast, mountPath: /fast, subPath: a}]}}'
 row "one file of a ConfigMap" '{app: {volumeMounts: [{name: settings, mountPath: /opt/page.txt, subPath: page.txt}]}}'
@@ -114,6 +120,16 @@ row "a volume that follows the host" '{volumes: [{name: data, emptyDir: {}}], ap
 row "the working directory on a declared volume" '{volumes: [{name: data, emptyDir: {}}], app: {workingDir: /data, volumeMounts: [{name: data, mountPath: /data}]}}'
 row "the host's network" '{hostNetwork: true, dnsPolicy: ClusterFirstWithHostNet}' on_the_host
 row "the host's network and name servers" '{hostNetwork: true}' on_the_host
+
+say "pods of controllers"
+row "a Deployment's" '{kind: Deployment}'
+another_pod() { host_py token "$MANIFEST" web "$FILES" --of-pod other-6d4cf56db6-x7k2p; }
+refused "the token of another pod" 'token\.pod' another_pod
+another_name() { echo web >"$FILES/hostname" && edit '.hostname = "web"'; }
+refused "a name that none of its pods has" 'hostname\.name' another_name
+row "a StatefulSet's" '{kind: StatefulSet, more: {serviceName: nginx}}'
+row "a DaemonSet's, with its own name for them" '{kind: DaemonSet, hostname: front}'
+row "a Job's" '{kind: Job, restartPolicy: Never}'
 
 say "hosts of other kinds"
 crio_files() { # in /run, and two more
@@ -165,7 +181,19 @@ goes_on "resolv.conf is written again"
 cp "$FILES/etc-hosts" "$WORK/etc-hosts"
 cp "$WORK/etc-hosts" "$FILES/etc-hosts"
 goes_on "hosts is written again"
-echo done >"$BUNDLE/termination-log"
+python3 - "$FILES/etc-hosts" "$FILES/resolv.conf" <<'EOF'
+import sys, time
+for wait in (0, 0.002, 0.02):
+    for path in sys.argv[1:] * 6:
+        time.sleep(0.15)
+        with open(path, encoding="utf-8") as stream:
+            text = stream.read()
+        with open(path, "w", encoding="utf-8") as out:  # empty for a moment, as with the kubelet
+            time.sleep(wait)
+            out.write(text)
+EOF
+goes_on "both are written again and again"
+echo "all is done" >"$BUNDLE/termination-log"
 nsenter --target "$PID" --mount -- /bin/busybox touch /tmp/x /work/y
 goes_on "the application writes its files"
 sed 's/page.txt: marker-page/page.txt: marker-newer/' "$WORK/plain.yaml" | python3 -c 'import sys
@@ -189,7 +217,7 @@ expect_exit 0 "$VERIFY" -q --pid "$PID"
 expect_exit 0 "$VERIFY" --learn --pid "$PID"
 cp "$WORK/out" "$WORK/learned.yaml"
 expect_exit 0 "$VERIFY" -q --policy "$WORK/learned.yaml" --pid "$PID"
-nsenter --target "$PID" --mount -- /bin/busybox cat /proc/self/mountinfo >"$WORK/mountinfo"
+cat "/proc/$PID/mountinfo" >"$WORK/mountinfo"
 saved=$WORK/saved
 mkdir -p "$saved"/{etc,proc/self,var/run/secrets/kubernetes.io/serviceaccount}
 cp "$FILES/etc-hosts" "$saved/etc/hosts"

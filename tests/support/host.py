@@ -33,6 +33,9 @@ CAPABILITIES = """CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID S
 	SYS_CHROOT KILL AUDIT_WRITE""".split()
 
 
+SUFFIX = {"Pod": "", "Deployment": "-6d4cf56db6-x7k2p", "StatefulSet": "-0"}  # what controllers call their pods
+
+
 # ---- the pod's directory ----
 
 
@@ -68,12 +71,12 @@ class Pod:
         self.documents = kubelet.load(manifest)
         self.name, self.directory = name, directory
         self.spec, self.namespace = kubelet.pod_of(self.documents, name)
-        for document in self.documents:
-            if document["kind"] in kubelet.POD_KINDS and document["metadata"]["name"] == name:
-                self.is_bare = document["kind"] == "Pod"
+        owner = next(d for d in self.documents if d["kind"] in kubelet.POD_KINDS and d["metadata"]["name"] == name)
         self.account = self.spec.get("serviceAccountName", "default")
-        self.own = name if self.is_bare else name + "-6d4cf56db6-x7k2p"
+        self.own = name + SUFFIX.get(owner["kind"], "-x7k2p")
         self.hostname = self.spec.get("hostname", self.own)[:63]
+        if owner["kind"] == "StatefulSet":
+            self.hostname, self.spec["subdomain"] = self.own, owner["spec"]["serviceName"]
         self.volumes = os.path.join(directory, "volumes")
 
     def path(self, name):
@@ -212,15 +215,17 @@ def container_mounts(pod, container, bundle):
         pass
     os.chmod(log, 0o666)
     mounts = list(volume_mounts(pod, container))
-    mounts += [
+    declared = {mount["destination"] for mount in mounts}
+    usual = [
         bind("/etc/hosts", pod.path("etc-hosts"), "rw"),
-        bind("/dev/termination-log", log, "rw"),
+        bind(container.get("terminationMessagePath", "/dev/termination-log"), log, "rw"),
         bind("/etc/hostname", pod.path("hostname"), "rw"),
         bind("/etc/resolv.conf", pod.path("resolv.conf"), "rw"),
         bind("/dev/shm", pod.path("shm"), "rw"),
     ]
-    if pod.has_account() and not any(m["destination"] == ACCOUNT for m in mounts):
-        mounts.append(bind(ACCOUNT, pod.path("account"), "ro"))
+    if pod.has_account():
+        usual.append(bind(ACCOUNT, pod.path("account"), "ro"))
+    mounts += [mount for mount in usual if mount["destination"] not in declared]
     return system_mounts() + sorted(mounts, key=lambda m: m["destination"].count("/"))
 
 

@@ -10,7 +10,6 @@ need runc busybox python3 jq curl
 HOST=$WORK/pods/host # a tmpfs: overlays can be made on it
 RUNC_STATE=$HOST/state
 CLUSTER_CA=$HOST/ca.crt
-CONTAINERS=() # bundles, to be cleaned
 
 host_finish() {
 	local id
@@ -126,7 +125,7 @@ launch() {
 	start home "$name" python3 "$SUPPORT/host.py" run "$BUNDLE" "$(basename "$BUNDLE")" --state "$RUNC_STATE" "$@"
 }
 
-# The first process of a container, and that below it which is not seal-wrap.
+# The first process of a container.
 container_pid() { cat "$1/pid"; }
 
 drop_bundle() {
@@ -134,9 +133,12 @@ drop_bundle() {
 	rm -rf "$1"
 }
 
-# host_sidecar POD MANIFEST: the sidecar's container, until it is ready.
+# host_sidecar POD MANIFEST: the sidecar's container, until it is ready.  It finds the root of trust by a hosts file,
+# which stands for the cluster's name servers.
 host_sidecar() {
 	bundle "$1" "$2" seal-proxy "$HOST/images/sidecar" --entrypoint "$PROXY"
+	cp "$WORK/hosts" "$HOST/sidecar-hosts"
+	at_mount /etc/hosts ".source = \"$HOST/sidecar-hosts\""
 	launch "proxy-$1"
 	wait_for 30 "the sidecar of $1" is_sealed_settled "$1"
 	is_alive "proxy-$1" || fail "the sidecar of $1 ended: $(tail -n 1 "$LOGS/proxy-$1.log")"
@@ -150,7 +152,7 @@ host_sidecar() {
 
 STARTED='^marker-started' # what the application says first
 SERVED=8443               # where the sidecar listens for it
-BETWEEN=
+export BETWEEN=
 
 # app_good: what the host says is as it should be; app_renew MANIFEST: it is made anew.
 app_good() {
@@ -158,7 +160,24 @@ app_good() {
 	for file in etc-hosts resolv.conf hostname; do
 		[ -f "$(pod_dir web)/$file" ] && cmp -s "$(pod_dir web)/$file" "$HOST/good/$file" || return 1
 	done
-	diff -rq "$(pod_dir web)/account/..data/" "$HOST/good/account" >/dev/null
+	[ ! -e "$(pod_dir web)/account" ] || diff -rq "$(pod_dir web)/account/..data/" "$HOST/good/account" >/dev/null
+}
+
+# Init containers of ours, which make places for single files.
+place_files() {
+	local name
+	python3 -c 'import sys, yaml
+for d in yaml.safe_load_all(open(sys.argv[1])):
+    spec = d.get("spec", {}).get("template", d).get("spec", {})
+    print(*[c["name"] for c in spec.get("initContainers", []) if c["name"].startswith("seal-place")], sep="\n")' "$MANIFEST" |
+		grep . >"$WORK/places" || true
+	while read -r name; do
+		bundle web "$MANIFEST" "$name" "$LAYERS"
+		launch place
+		wait_exit 20 place
+		[ "$STATUS" = 0 ] || fail "$name ended with $STATUS: $(tail -n 2 "$LOGS/place.log")"
+		drop_bundle "$BUNDLE"
+	done <"$WORK/places"
 }
 
 app_renew() {
@@ -235,6 +254,7 @@ is_stopped() { is_gone app && is_refusing; }
 stopped() {
 	local what=$1 rules=$2 seconds=${4:-12} rule begin took
 	app_up
+	export PID
 	PID=$(container_pid "$BUNDLE")
 	begin=$(date +%s%N)
 	"$3"
