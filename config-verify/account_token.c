@@ -197,6 +197,8 @@ is_pod(const struct judge *judge, const char *pod)
 	const struct verify_policy *policy = judge->policy;
 	const char *own = judge->self == NULL ? NULL : judge->self->hostname;
 
+	if (policy != NULL && policy->pod.name != NULL)
+		return strcmp(pod, policy->pod.name) == 0;
 	if (policy == NULL || policy->pod.has_host_network || policy->pod.hostname != NULL)
 		return true;
 	if (policy->pod.hostname_prefix != NULL &&

@@ -27,6 +27,7 @@
 	X(MOUNT_PROPAGATION, "mount.propagation", "mounts made later by the host do not appear")   \
 	X(MOUNT_HIDDEN, "mount.hidden", "no mount lies over another")                              \
 	X(PROC_GENUINE, "proc.genuine", "/proc is the kernel's view of this container")            \
+	X(DEVICE_GENUINE, "device.genuine", "the devices in /dev are those of their names")        \
 	X(FILE_MISSING, "file.missing", "the file is there and can be read")                       \
 	X(FILE_TYPE, "file.type", "it is a regular file, reached through no foreign link")         \
 	X(FILE_SIZE, "file.size", "it is no larger than such a file can be")                       \

@@ -21,6 +21,7 @@
 
 #include "base/fs/fs.h"
 #include "config-verify/evidence.h"
+#include "config-verify/inspect_internal.h"
 #include "config-verify/mounts.h"
 
 #define TERMINATION_LOG "/dev/termination-log"
@@ -341,6 +342,8 @@ verify_inspect(const struct verify_scene *scene, const struct verify_policy *pol
 
 	if (r == 0)
 		r = inspect_runtime_files(&look, err);
+	if (r == 0 && scene->proc >= 0)
+		verify_inspect_devices(scene->root, findings);
 	if (r == 0 && policy != NULL)
 		r = inspect_account(&look, err);
 	if (r == 0 && scene->environment != NULL)

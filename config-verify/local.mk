@@ -18,7 +18,7 @@ noinst_HEADERS += %D%/client.h %D%/environment.h %D%/supervise.h %D%/wrap.h
 	%D%/supervise.c
 
 # Verification of what the host hands in.
-noinst_HEADERS += %D%/finding.h %D%/policy.h %D%/mountinfo.h %D%/mounts.h %D%/sysfiles.h %D%/inspect.h
+noinst_HEADERS += %D%/finding.h %D%/policy.h %D%/mountinfo.h %D%/mounts.h %D%/sysfiles.h %D%/inspect.h %D%/inspect_internal.h
 %C%_libverify_a_SOURCES += %D%/finding.c
 noinst_HEADERS += %D%/policy_internal.h
 # The mount table.
@@ -27,7 +27,7 @@ noinst_HEADERS += %D%/mounts_internal.h
 	%D%/mounts_root.c %D%/mounts_system.c
 # Looks at a container, a program, and looks while it runs.
 noinst_HEADERS += %D%/evidence.h %D%/program.h %D%/guard.h
-%C%_libverify_a_SOURCES += %D%/evidence.c %D%/inspect.c %D%/scene.c %D%/program.c %D%/shebang.c %D%/guard.c
+%C%_libverify_a_SOURCES += %D%/evidence.c %D%/inspect.c %D%/devices.c %D%/scene.c %D%/program.c %D%/shebang.c %D%/guard.c
 # What the system's files say.
 noinst_HEADERS += %D%/sysfiles_internal.h %D%/hosts_names.h %D%/resolv_options.h
 %C%_libverify_a_SOURCES += %D%/address.c %D%/sysfiles.c %D%/hosts.c %D%/hosts_names.c \

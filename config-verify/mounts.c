@@ -140,7 +140,7 @@ judge_mount(struct judgement *judgement, const struct verify_mount *mount)
 	enum verify_propagation tolerated = judgement->tolerated;
 
 	if (as != NULL) {
-		verify_declared_judge(judgement->info, mount, as, judgement->findings);
+		verify_declared_judge(judgement->declared, mount, as, judgement->findings);
 		return;
 	}
 	if (strcmp(mount->point, "/") == 0)

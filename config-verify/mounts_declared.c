@@ -140,51 +140,57 @@ verify_declared_propagation(const struct verify_declared *declared)
 
 /*
  * A tmpfs from its root on, or a file at its root: a file that is mounted alone.  Deeper down it would be
- * part of somebody's state directory, which others can reach.
+ * part of somebody's state directory, which others can reach; but of a volume its owner may mount parts.
  */
 static bool
-is_memory(const struct verify_mount *mount)
+is_memory(const struct verify_mount *mount, const struct verify_declared_mount *as)
 {
 	return strcmp(mount->type, "tmpfs") == 0 && mount->root[0] == '/' &&
-	       strchr(mount->root + 1, '/') == NULL;
+	       (as->volume != NULL || strchr(mount->root + 1, '/') == NULL);
 }
 
+/* One of the same memory, which is not another part of the same volume. */
 static const struct verify_mount *
-find_other(const struct verify_mountinfo *info, const struct verify_mount *mount)
+find_other(const struct verify_declared *declared, const struct verify_mount *mount,
+	   const struct verify_declared_mount *as)
 {
-	for (size_t i = 0; i < verify_mountinfo_count(info); i++) {
-		const struct verify_mount *other = verify_mountinfo_at(info, i);
+	for (size_t i = 0; i < verify_mountinfo_count(declared->info); i++) {
+		const struct verify_mount *other = verify_mountinfo_at(declared->info, i);
+		const struct verify_declared_mount *other_as = declared->by_line[i];
 
-		if (other != mount && verify_mount_is_same_device(other, mount))
+		if (other == mount || !verify_mount_is_same_device(other, mount))
+			continue;
+		if (as->volume == NULL || other_as == NULL || other_as->volume == NULL ||
+		    strcmp(as->volume, other_as->volume) != 0)
 			return other;
 	}
 	return NULL;
 }
 
 static void
-judge_memory(const struct verify_mountinfo *info, const struct verify_mount *mount,
-	     struct verify_findings *findings)
+judge_memory(const struct verify_declared *declared, const struct verify_mount *mount,
+	     const struct verify_declared_mount *as, struct verify_findings *findings)
 {
 	const struct verify_mount *other;
 
-	if (!is_memory(mount)) {
+	if (!is_memory(mount, as)) {
 		MOUNT_SUSPECT(findings, VERIFY_RULE_MOUNT_KIND, mount, "a tmpfs of its own",
 			      "%s %s at %s", mount->type, mount->root, mount->point);
 		return;
 	}
-	other = find_other(info, mount);
+	other = find_other(declared, mount, as);
 	if (other != NULL)
 		MOUNT_SUSPECT(findings, VERIFY_RULE_MOUNT_KIND, mount, "a tmpfs of its own",
 			      "at %s the same tmpfs as at %s", mount->point, other->point);
 }
 
 static void
-judge_kind(const struct verify_mountinfo *info, const struct verify_mount *mount,
-	   enum verify_mount_source source, struct verify_findings *findings)
+judge_kind(const struct verify_declared *declared, const struct verify_mount *mount,
+	   const struct verify_declared_mount *as, struct verify_findings *findings)
 {
-	switch (source) {
+	switch (as->source) {
 	case VERIFY_FROM_MEMORY:
-		judge_memory(info, mount, findings);
+		judge_memory(declared, mount, as, findings);
 		return;
 	case VERIFY_FROM_VOLUME:
 		if (verify_mount_is_kernel(mount))
@@ -224,12 +230,12 @@ verify_propagation_judge(const struct verify_mount *mount, enum verify_propagati
 }
 
 void
-verify_declared_judge(const struct verify_mountinfo *info, const struct verify_mount *mount,
+verify_declared_judge(const struct verify_declared *declared, const struct verify_mount *mount,
 		      const struct verify_declared_mount *as, struct verify_findings *findings)
 {
 	bool must_be_read_only = as->is_read_only || as->source == VERIFY_FROM_ACCOUNT;
 
-	judge_kind(info, mount, as->source, findings);
+	judge_kind(declared, mount, as, findings);
 	if (must_be_read_only && !verify_mount_is_read_only(mount))
 		MOUNT_SUSPECT(findings, VERIFY_RULE_MOUNT_ACCESS, mount, "a read-only mount",
 			      "a writable mount at %s", mount->point);

@@ -48,7 +48,7 @@ const struct verify_declared_mount *verify_declared_above(const struct verify_de
 /* The widest propagation any of them has. */
 enum verify_propagation verify_declared_propagation(const struct verify_declared *declared);
 /* A mount as it was declared, or findings. */
-void verify_declared_judge(const struct verify_mountinfo *info, const struct verify_mount *mount,
+void verify_declared_judge(const struct verify_declared *declared, const struct verify_mount *mount,
 			   const struct verify_declared_mount *as,
 			   struct verify_findings *findings);
 /* Those that are not there. */

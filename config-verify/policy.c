@@ -266,8 +266,9 @@ parse_root(struct verify_policy_store *store, const struct seal_json *json, stru
 static int
 parse_pod(struct verify_policy_store *store, const struct seal_json *json, struct seal_err *err)
 {
-	static const char *const known[] = { "namespace", "hostname",    "hostnamePrefix",
-					     "subdomain", "hostNetwork", NULL };
+	static const char *const known[] = {
+		"namespace", "name", "hostname", "hostnamePrefix", "subdomain", "hostNetwork", NULL
+	};
 	struct verify_policy *policy = &store->policy;
 	const struct seal_json *pod = NULL;
 	int r = verify_policy_object(json, "pod", known, &pod, err);
@@ -275,6 +276,9 @@ parse_pod(struct verify_policy_store *store, const struct seal_json *json, struc
 	if (r < 0 || pod == NULL)
 		return r;
 	r = verify_policy_text(store, pod, "namespace", check_label, &policy->pod.ns, err);
+	if (r == 0)
+		r = verify_policy_text(store, pod, "name", verify_policy_check_hostname,
+				       &policy->pod.name, err);
 	if (r == 0)
 		r = verify_policy_text(store, pod, "hostname", verify_policy_check_hostname,
 				       &policy->pod.hostname, err);
@@ -314,7 +318,7 @@ static int
 parse_mount(struct verify_policy_store *store, const struct seal_json *json,
 	    struct verify_declared_mount *mount, struct seal_err *err)
 {
-	static const char *const known[] = { "path",     "source",      "readOnly",
+	static const char *const known[] = { "path",     "source",      "volume", "readOnly",
 					     "optional", "propagation", NULL };
 	static const char *const sources[] = { "memory", "volume", "account" };
 	static const char *const propagations[] = { "None", "HostToContainer", "Bidirectional" };
@@ -329,6 +333,8 @@ parse_mount(struct verify_policy_store *store, const struct seal_json *json,
 	if (r == 0)
 		r = seal_json_get_str(json, "path", &path, err);
 	if (r == 0)
+		r = verify_policy_text(store, json, "volume", check_label, &mount->volume, err);
+	if (r == 0)
 		r = verify_policy_word(json, "source", sources, SEAL_COUNT(sources), &source, err);
 	if (r == 0)
 		r = verify_policy_word(json, "propagation", propagations, SEAL_COUNT(propagations),
@@ -341,6 +347,8 @@ parse_mount(struct verify_policy_store *store, const struct seal_json *json,
 		return r;
 	if (source == SEAL_COUNT(sources))
 		return seal_fail(err, SEAL_E_MISSING, "'source' is missing");
+	if (mount->volume != NULL && source != VERIFY_FROM_MEMORY)
+		return seal_fail(err, SEAL_E_REFUSED, "'volume' is for memory");
 	mount->source = (enum verify_mount_source)source;
 	mount->propagation = (enum verify_propagation)propagation;
 	mount->path = verify_policy_copy(store, path, err);

@@ -9,13 +9,13 @@
  *   "version"    1
  *   "mode"       "enforce" or "audit"
  *   "root"       {"types":["overlay"],"layers":3}: pins the root file system; both optional
- *   "mounts"     [{"path","source","readOnly","optional","propagation"}]: all that is mounted besides what the
+ *   "mounts"     [{"path","source","volume","readOnly","optional","propagation"}]: all that is mounted besides what the
  *                runtime always mounts.  source: "memory" (a tmpfs of its own), "volume" (whatever the
  *                host stores), "account" (a service account's volume); propagation: "None",
  *                "HostToContainer" or "Bidirectional" as in a volumeMount; members absent are false or None.
  *                The service account's volume where Kubernetes puts it is not among them, unless
  *                the pod itself says it
- *   "pod"        {"namespace","hostname","hostnamePrefix","subdomain","hostNetwork"}: hostname the whole
+ *   "pod"        {"namespace","name","hostname","hostnamePrefix","subdomain","hostNetwork"}: hostname the whole
  *                name, or hostnamePrefix what a generated one begins with
  *   "hosts"      {"aliases":[{"ip","hostnames":[]}], "names":[{"name","networks":[]}], "others":false}:
  *                names pins what a name may lead to; others: names that nothing explains may be there
@@ -80,6 +80,8 @@ enum verify_presence { VERIFY_ANY, VERIFY_YES, VERIFY_NO };
 
 struct verify_declared_mount {
 	const char *path; /* verify_path_check */
+	const char *
+		volume; /* whose memory it is, when it is mounted in parts or more than once; NULL */
 	enum verify_mount_source source;
 	enum verify_propagation propagation;
 	bool is_read_only; /* required; a read-only mount where false is said is allowed */
@@ -110,6 +112,7 @@ struct verify_policy {
 	size_t mount_count;
 	struct {
 		const char *ns;
+		const char *name; /* of the pod, when its owner chose it */
 		const char *hostname;
 		const char *hostname_prefix;
 		const char *subdomain;

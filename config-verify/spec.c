@@ -322,22 +322,25 @@ parse_container(struct verify_spec *spec, struct seal_err *err)
 	return r;
 }
 
-/* Whoever starts the application judges what the host handed in; nobody else does. */
+/*
+ * Whoever runs something judges what the host handed in: a probe's command finds the same secrets, and a
+ * host can run it in a container of its own.
+ */
 static int
 parse_policy(struct verify_spec *spec, struct seal_err *err)
 {
 	const struct seal_json *policy = NULL;
-	bool is_main = !spec->is_exec && spec->place.count == 0;
+	bool runs = spec->place.count == 0;
 	int r = verify_spec_get_object(spec->json, "verify", &policy, err);
 
 	if (r < 0)
 		return r;
-	if (is_main != (policy != NULL))
+	if (runs != (policy != NULL))
 		return seal_fail(
 			err, SEAL_E_FORMAT, "%s",
-			is_main ? "'verify' is missing: nothing says what the host may hand in"
-				: "'verify' is for the spec that starts a container");
-	return is_main ? verify_policy_parse(&spec->policy, policy, err) : 0;
+			runs ? "'verify' is missing: nothing says what the host may hand in"
+			     : "'verify' is for what is run, and a place is not");
+	return runs ? verify_policy_parse(&spec->policy, policy, err) : 0;
 }
 
 static int

@@ -22,8 +22,8 @@
  *       "shared"   true: every user of the container may read them
  *       "plain"    paths that come in clear from the cluster and are copied (downward API, tokens)
  *       "mode"     of the files, as the owner asked for all of them
- *   "verify"     what the host may hand in (policy.h); required, but in the specs of probes, hooks and
- *                places, which must not have it
+ *   "verify"     what the host may hand in (policy.h); required, but in the specs of places, which must not
+ *                have it
  *   "exempt"     names of variables that may come from the host in clear
  *   "loader"     names of loader variables that the owner allowed
  *

@@ -218,7 +218,7 @@ static const struct step {
 	{ FOR_ALL, load_token },
 	{ FOR_ALL, open_spec },
 	{ FOR_PLACE, place_files },
-	{ FOR_APPLICATION, wrap_look_at_all },
+	{ FOR_APPLICATION | FOR_EXEC, wrap_look_at_all },
 	/* 4. Files. */
 	{ FOR_APPLICATION, wrap_write_files },
 	/* 5. Environment and command. */

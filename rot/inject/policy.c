@@ -73,6 +73,25 @@ source_of(const struct inject_pod *pod, const char *name, bool *ret_read_only)
 	return !volume->is_sealed && has_token(volume->node) ? "account" : "volume";
 }
 
+/* Does the container mount the volume in parts, or more than once? */
+static bool
+is_in_parts(const struct inject_container *container, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < seal_json_count(container->mounts); i++) {
+		const struct seal_json *mount = seal_json_at(container->mounts, i);
+		const char *other = seal_json_str(seal_json_member(mount, "name"));
+
+		if (other == NULL || strcmp(other, name) != 0)
+			continue;
+		if (seal_json_has(mount, "subPath") || seal_json_has(mount, "subPathExpr"))
+			return true;
+		count++;
+	}
+	return count > 1;
+}
+
 static int
 add_mount(struct inject_container *container, const struct seal_json *mount,
 	  struct seal_json *mounts, struct seal_err *err)
@@ -80,6 +99,7 @@ add_mount(struct inject_container *container, const struct seal_json *mount,
 	const char *name = "";
 	const char *path = "";
 	const char *propagation = NULL;
+	const char *source;
 	const struct seal_json *said = seal_json_member(mount, "mountPropagation");
 	const struct seal_json *read_only = seal_json_member(mount, "readOnly");
 	struct seal_json *declared;
@@ -102,7 +122,12 @@ add_mount(struct inject_container *container, const struct seal_json *mount,
 			"it hides what the image or the kernel must say: seal-wrap will not start "
 			"there",
 			"%s %s: mount at %s", container->label, container->name, canonical);
-	declared = declare(mounts, canonical, source_of(container->pod, name, &is_read_only));
+	source = source_of(container->pod, name, &is_read_only);
+	declared = declare(mounts, canonical, source);
+	/* Our own memory is never shared. */
+	if (strcmp(source, "memory") == 0 && inject_volume_find(container->pod, name) != NULL &&
+	    is_in_parts(container, name))
+		seal_json_set_str(declared, "volume", name);
 	if (is_read_only || (read_only != NULL && seal_json_kind(read_only) == SEAL_JSON_BOOL &&
 			     seal_json_bool(read_only)))
 		seal_json_set_bool(declared, "readOnly", true);
@@ -237,6 +262,14 @@ check_audience(const struct inject_pod *pod, const struct seal_tree_node *volume
 	return 0;
 }
 
+static bool
+is_account_pinned(const struct inject_pod *pod)
+{
+	return inject_pin(pod->pins, "account", "issuer") != NULL ||
+	       inject_pin(pod->pins, "account", "audiences") != NULL ||
+	       inject_pin(pod->pins, "account", "ca") != NULL;
+}
+
 /*
  * What the pod does not say the ServiceAccount does, which only the cluster knows.  The mount that
  * Kubernetes adds is in no list: "mounted" says it all.  A volume of the pod's own in its place may hold
@@ -258,6 +291,8 @@ add_account(const struct inject_container *container, struct seal_json *account,
 		mounted = "yes";
 	else if (name == NULL && inject_get(pod->spec, "automountServiceAccountToken") != NULL)
 		mounted = inject_is_true(pod->spec, "automountServiceAccountToken") ? "yes" : "no";
+	else if (name == NULL && is_account_pinned(pod))
+		mounted = "yes"; /* who pins what it says wants it to be there */
 	if (mounted != NULL)
 		seal_json_set_str(account, "mounted", mounted);
 	return volume != NULL ? check_audience(pod, volume->node, err) : 0;

@@ -126,6 +126,9 @@ build_pod(struct inject_pod *pod, struct seal_err *err)
 	if (r < 0)
 		return r;
 	seal_json_set_str(to, "namespace", pod->item->binding.ns);
+	if (strcmp(pod->item->kind, "Pod") == 0 && !pod->item->is_generated &&
+	    pod->item->binding.name[0] != '\0')
+		seal_json_set_str(to, "name", pod->item->binding.name);
 	/* On the host's network the name is the host's. */
 	if (has_host_network)
 		seal_json_set_bool(to, "hostNetwork", true);

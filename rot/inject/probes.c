@@ -50,6 +50,7 @@ seal_exec(struct inject_container *container, struct seal_tree_node *exec, const
 		return r;
 	inject_container_base(container, spec);
 	seal_tree_set_in_json(command, spec, "exec");
+	seal_json_set_copy(spec, "verify", seal_json_member(container->spec, "verify"));
 	r = inject_plan_json(item, exec, key, container->name, spec, placeholder, err);
 	if (r < 0)
 		return r;
