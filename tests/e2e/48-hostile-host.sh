@@ -52,6 +52,8 @@ spec:
     image: app
     command: ["/bin/sh", "-c", "echo marker-started in \$(pwd); exec httpd -f -p 127.0.0.1:8080 -h /etc/app"]
     workingDir: /work
+    env: [{name: PASSWORD, value: marker-password}]
+    livenessProbe: {exec: {command: ["/bin/sh", "-c", "/opt/check"]}}
     volumeMounts:
     - {name: settings, mountPath: /etc/app}
     - {name: cache, mountPath: /cache}
@@ -65,7 +67,9 @@ inject "$WORK/plain.yaml" "$WORK/sealed.yaml"
 export MANIFEST=$WORK/sealed.yaml
 image_base
 APP=$(image_app app "$WORK/eggs/token-app")
-mkdir -p "$APP/work"
+mkdir -p "$APP/work" "$APP/opt"
+printf '#!/bin/sh\necho marker-probe\n' >"$APP/opt/check"
+chmod 0755 "$APP/opt/check"
 # shellcheck disable=SC2153 # of host.sh
 install -D -m 0755 "$HOST/images/base/bin/busybox" "$APP/opt/server"
 export LAYERS=$APP:$HOST/images/base
@@ -186,6 +190,7 @@ proc_folder() {
 }
 sys_debug() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox mount -t tmpfs tmpfs /sys/kernel"; }
 dev_null_file() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox sh -c 'rm /dev/null; : >/dev/null'"; }
+dev_urandom() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox sh -c 'rm /dev/urandom; mknod /dev/urandom c 1 5; chmod 666 /dev/urandom'"; }
 dev_null() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox mount -o bind /etc/passwd /dev/null"; }
 refused "bind over /usr/bin" 'mount\.(unexplained|system)' over_usr_bin
 refused "bind over /etc/ssl" 'mount\.unexplained' over_ssl
@@ -223,6 +228,7 @@ refused "our mountinfo is a file of the host's" 'proc\.genuine|mount\.(hidden|sy
 refused "our folder in /proc is one of the host's" 'proc\.genuine|mount\.(hidden|system|unexplained)' proc_folder
 refused "memory in /sys" 'mount\.(system|unexplained)' sys_debug
 refused "a file for /dev/null, and no mount" 'file\.|mount\.' dev_null_file
+refused "zeros for random numbers" 'mount\.system|file\.type' dev_urandom
 refused "a file for /dev/null" 'mount\.(system|unexplained)' dev_null
 
 say "system files"
@@ -261,6 +267,7 @@ account_namespace() { with_token --namespace evil; printf evil >"$FILES/account/
 account_of_another() { with_token --account admin; }
 account_expired() { with_token --seconds -60; }
 account_two_parts() { with_token --text eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0; }
+account_of_another_pod() { with_token --of-pod evil; }
 account_huge() { with_token --text "$(printf 'e%0100000d' 0)"; }
 account_fifo() {
 	host_py token "$MANIFEST" web "$FILES"
@@ -300,6 +307,7 @@ refused "the service account of another namespace" 'account\.namespace|token\.su
 refused "the token of another account" 'token\.subject' account_of_another
 refused "a token that has expired" 'token\.time' account_expired
 refused "a token of two parts" 'token\.format' account_two_parts
+refused "the token of another pod" 'token\.pod' account_of_another_pod
 refused "a huge token" 'file\.size|token\.format' account_huge
 refused "a token that is a FIFO" 'file\.type' account_fifo
 refused "a token for another audience" 'token\.audience' account_audience
@@ -335,6 +343,21 @@ other_env() { with_env "PATH=/cache"; }
 app_up other_env
 app_says "$STARTED_THERE" || fail "another PATH"
 attack_line 'no effect' "another PATH" "it has its own"
+app_end
+
+say "a probe's value in a container of the host's"
+app_up
+RUNNING=$BUNDLE
+printf '#!/bin/sh\necho stolen: $PASSWORD\n' >"$EVIL/check"
+chmod 0755 "$EVIL/check"
+bundle_again "$TEMPLATE"
+edit '.process.args[1] = $s' --arg s "$(spec_of app livenessProbe exec)"
+with_bind /opt "$EVIL"
+launch probe
+wait_exit 20 probe
+if has_line "$LOGS/probe.log" '^stolen: marker-password'; then missed "a program of the host's runs as a probe, with the secrets"; fi
+drop_bundle "$BUNDLE"
+BUNDLE=$RUNNING
 app_end
 
 say "while it runs"

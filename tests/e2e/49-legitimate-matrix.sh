@@ -113,6 +113,9 @@ row "mounts in the image's folders" '{volumes: [{name: pages, emptyDir: {}}, {na
 row "a mount within a mount" '{volumes: [{name: data, emptyDir: {}}, {name: fast, emptyDir: {medium: Memory}}],
 	app: {volumeMounts: [{name: data, mountPath: /data}, {name: fast, mountPath: /data/fast}]}}'
 row "one volume in two places" '{volumes: [{name: data, emptyDir: {}}], app: {volumeMounts: [{name: data, mountPath: /data}, {name: data, mountPath: /mirror, readOnly: true}]}}'
+row "one memory in two places, as declared" '{volumes: [{name: fast, emptyDir: {medium: Memory}}], app: {volumeMounts: [{name: fast, mountPath: /fast}, {name: fast, mountPath: /mirror}]}}'
+row "parts of one memory in two places" '{volumes: [{name: tmp, emptyDir: {medium: Memory}}],
+	app: {volumeMounts: [{name: tmp, mountPath: /tmp, subPath: tmp}, {name: tmp, mountPath: /var/cache, subPath: cache}]}}'
 row "a part of a volume" '{volumes: [{name: data, emptyDir: {}}], app: {volumeMounts: [{name: data, mountPath: /data, subPath: a/b}]}}'
 row "a part of a memory" '{volumes: [{name: fast, emptyDir: {medium: Memory}}], app: {volumeMounts: [{name: fast, mountPath: /fast, subPath: a}]}}'
 row "one file of a ConfigMap" '{app: {volumeMounts: [{name: settings, mountPath: /opt/page.txt, subPath: page.txt}]}}'
