@@ -11,6 +11,7 @@
 
 #include "base/names/names.h"
 #include "config-verify/policy_internal.h"
+#include "config-verify/sealed.h"
 #include "config-verify/spec.h"
 
 #define POLICY_VERSION 1
@@ -191,6 +192,18 @@ check_label(const char *text, struct seal_err *err)
 	return verify_policy_check_hostname(text, err);
 }
 
+/* A pod's own: of 253 letters, whose parts may be longer than those of a host name. */
+static int
+check_name(const char *text, struct seal_err *err)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && len <= VERIFY_NAME_MAX &&
+			       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.") == len
+		       ? 0
+		       : seal_fail(err, SEAL_E_FORMAT, "'%.64s' is no name of a pod", text);
+}
+
 /* What a name begins with: it may end with '-' or '.'. */
 static int
 check_prefix(const char *text, struct seal_err *err)
@@ -277,8 +290,7 @@ parse_pod(struct verify_policy_store *store, const struct seal_json *json, struc
 		return r;
 	r = verify_policy_text(store, pod, "namespace", check_label, &policy->pod.ns, err);
 	if (r == 0)
-		r = verify_policy_text(store, pod, "name", verify_policy_check_hostname,
-				       &policy->pod.name, err);
+		r = verify_policy_text(store, pod, "name", check_name, &policy->pod.name, err);
 	if (r == 0)
 		r = verify_policy_text(store, pod, "hostname", verify_policy_check_hostname,
 				       &policy->pod.hostname, err);

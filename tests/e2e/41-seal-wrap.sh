@@ -29,7 +29,7 @@ POLICY=$(jq -n --args '{version: 1, mode: "enforce", hosts: {others: true}, reso
 	$(printf '%s\n' "$TOP" "$SEAL_BUILD" "$WORK" | sort -u))
 # spec_of JSON [KEY] [CONTAINER] [SEED]: into $SPEC
 spec_of() {
-	SPEC=$(jq -c --argjson policy "$POLICY" 'if has("exec") or has("place") or has("verify") then . else . + {verify: $policy} end' <<<"$1" |
+	SPEC=$(jq -c --argjson policy "$POLICY" 'if has("place") or has("verify") then . else . + {verify: $policy} end' <<<"$1" |
 		sealed Pod web "${2:-spec}" "${3:-web}" 1 1 "${4:-seed}")
 }
 # runs SCRIPT [MEMBERS [MORE]]: $SPEC for an application that is a shell script; its results go to /out

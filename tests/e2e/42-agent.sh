@@ -41,7 +41,7 @@ CONFIG='{"outbound":[{"listen":"127.0.0.1:6379","connect":"db:8443","peers":["db
 	"health":"9901","metrics":"9902","limits":{"sessions":77}}'
 SPEC='{"version":1,"verify":{"version":1},"container":{"name":"app","command":["/app"],"env":[{"name":"A","value":"marker-variable"}]},
 	"files":[{"source":"/run/seal-source/0","target":"/etc/app","objects":[{"kind":"ConfigMap","name":"app"}]}]}'
-PROBE='{"version":1,"exec":["/probe","marker-probe"],"container":{"name":"app"}}'
+PROBE='{"version":1,"exec":["/probe","marker-probe"],"verify":{"version":1},"container":{"name":"app"}}'
 
 # seal_pod OUT [CONFIG]
 seal_pod() {

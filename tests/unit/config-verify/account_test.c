@@ -447,6 +447,12 @@ Test(verify_token, is_bound_to_this_pod)
 	refuses(CLAIMS, &policy, &other, VERIFY_RULE_TOKEN_POD);
 	policy.pod.hostname = "web-1"; /* perhaps spec.hostname: the pod's own name is not known */
 	accepts(CLAIMS, &policy, &other);
+	policy.pod.name = "web-0";
+	accepts(CLAIMS, &policy, &other);
+	policy.pod.name = "web-00";
+	refuses(CLAIMS, &policy, &other, VERIFY_RULE_TOKEN_POD);
+	policy.pod.name = "web-1"; /* another pod of this account */
+	refuses(CLAIMS, &policy, &other, VERIFY_RULE_TOKEN_POD);
 	refuses(WITH_BOUND(""), NULL, NULL, VERIFY_RULE_TOKEN_POD);
 	refuses(WITH_BOUND(",\"kubernetes.io\":[]"), NULL, NULL, VERIFY_RULE_TOKEN_POD);
 	refuses(KUBERNETES("\"shop\"", "null", NAMED("web")), NULL, NULL, VERIFY_RULE_TOKEN_POD);

@@ -451,7 +451,8 @@ Test(verify_command, words_of_the_image_are_left_as_they_are)
 Test(verify_command, a_probe_sees_what_was_written_and_a_hook_sees_nothing)
 {
 #define EXEC                                                                                       \
-	"{\"version\":1,\"exec\":[\"/p\",\"$(A)\",\"$(K)\",\"$(M)\",\"$$\"],"                      \
+	"{\"version\":1,\"verify\":{\"version\":1},\"exec\":[\"/"                                  \
+	"p\",\"$(A)\",\"$(K)\",\"$(M)\",\"$$\"],"                                                  \
 	"\"container\":{\"name\":\"web\",\"command\":[\"/c\"]," WORDS "}}"
 	EXPECT_COMMAND(EXEC, "livenessProbe", "/p", "$(M)a", "", "$(M)", "$");
 	EXPECT_COMMAND(EXEC, "readinessProbe", "/p", "$(M)a", "", "$(M)", "$");

@@ -20,6 +20,7 @@
 #include "base/fs/fs.h"
 #include "config-verify/evidence.h"
 #include "config-verify/inspect.h"
+#include "config-verify/inspect_internal.h"
 
 #define GOOD_HOSTS "127.0.0.1\tlocalhost\n::1\tlocalhost\n10.1.2.3\tweb\n"
 #define GOOD_TABLE                                                                                 \
@@ -455,4 +456,46 @@ Test(verify_inspect, a_hundred_mounts_and_a_thousand_names_cost_less_than_ten_mi
 	cr_log_warn("100 mounts and 1000 lines: %.2f ms", best);
 	/* Instrumented builds are slower by far; what the promise is about is the product. */
 	cr_expect_lt(best, getenv("SEAL_SLOW") == NULL ? 10.0 : 200.0);
+}
+
+/* ---- Devices ---- */
+
+static size_t
+look_at_devices(void)
+{
+	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
+
+	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
+	verify_inspect_devices(root, findings);
+	for (size_t i = 0; i < verify_findings_count(findings); i++)
+		cr_expect_eq(verify_findings_at(findings, i)->rule, VERIFY_RULE_DEVICE_GENUINE);
+	return verify_findings_count(findings);
+}
+
+Test(inspect, devices_are_those_of_their_names, .init = setup, .fini = clean)
+{
+	static const char *const wrong[] = {
+		"rm dev/urandom && mknod dev/urandom c 1 5",
+		"rm dev/urandom && mknod dev/urandom b 1 9",
+		"rm dev/null && : >dev/null",
+		"rm dev/random && ln -s zero dev/random",
+		"rm dev/fd && mkdir dev/fd",
+		"rm dev/stdin && ln -s /etc/hosts dev/stdin",
+		"rm dev/stdout && mknod dev/stdout c 1 3",
+	};
+
+	if (geteuid() != 0)
+		cr_skip_test("devices are made by root");
+	cr_expect_eq(look_at_devices(), 0, "none are there");
+	for (size_t i = 0; i < SEAL_COUNT(wrong); i++) {
+		shell("rm -rf dev && mkdir dev && mknod dev/null c 1 3 && mknod dev/zero c 1 5 &&"
+		      " mknod dev/full c 1 7 && mknod dev/random c 1 8 && mknod dev/urandom c 1 9 "
+		      "&&"
+		      " mknod dev/tty c 5 0 && ln -s /proc/self/fd dev/fd &&"
+		      " ln -s /proc/self/fd/0 dev/stdin && ln -s /proc/self/fd/1 dev/stdout &&"
+		      " ln -s /proc/self/fd/2 dev/stderr");
+		cr_expect_eq(look_at_devices(), 0);
+		shell(wrong[i]);
+		cr_expect_eq(look_at_devices(), 1, "%s", wrong[i]);
+	}
 }

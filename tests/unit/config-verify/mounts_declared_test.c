@@ -143,6 +143,27 @@ Test(mounts_declared, memory_is_not_part_of_another_directory)
 			&rig_policy, "a file at the root of a tmpfs");
 }
 
+Test(mounts_declared, parts_of_one_memory_are_those_that_say_so)
+{
+	struct verify_declared_mount mounts[] = {
+		{ .path = "/tmp", .volume = "scratch" },
+		{ .path = "/var/cache", .volume = "scratch" },
+	};
+	struct verify_policy policy = { .mounts = mounts, .mount_count = 2 };
+	const char *one = rig_with(rig_plain, "120 100 0:9 /a/b /tmp rw - tmpfs tmpfs rw");
+	const char *both = rig_with(one, "121 100 0:9 /c /var/cache rw - tmpfs tmpfs rw");
+
+	rig_expect_none(both, &policy, "two parts");
+	rig_expect(rig_with(one, "121 100 8:2 /c /var/cache rw - ext4 tmpfs rw"), &policy,
+		   VERIFY_RULE_MOUNT_KIND, "a part that is no memory");
+	mounts[1].volume = "other";
+	rig_expect(both, &policy, VERIFY_RULE_MOUNT_KIND, "parts of two volumes");
+	mounts[1].volume = NULL;
+	rig_expect(both, &policy, VERIFY_RULE_MOUNT_KIND, "a part of another's");
+	mounts[1].source = VERIFY_FROM_VOLUME;
+	rig_expect(both, &policy, VERIFY_RULE_MOUNT_KIND, "a volume that is part of it");
+}
+
 Test(mounts_declared, memory_is_mounted_in_one_place)
 {
 	expect_cache("0:54 / /cache rw - tmpfs tmpfs rw", VERIFY_RULE_MOUNT_KIND);

@@ -102,7 +102,7 @@ Test(verify_policy, what_is_no_policy_is_refused)
 	expect_refused(SEAL_E_FORMAT, "version", "{\"version\":\"1\"}");
 	expect_refused(SEAL_E_FORMAT, "another", WITH("\"another\":1"));
 	expect_refused(SEAL_E_FORMAT, "root", WITH("\"root\":{\"type\":[]}"));
-	expect_refused(SEAL_E_FORMAT, "pod", WITH("\"pod\":{\"name\":\"a\"}"));
+	expect_refused(SEAL_E_FORMAT, "pod", WITH("\"pod\":{\"nickname\":\"a\"}"));
 	expect_refused(SEAL_E_FORMAT, "hosts", WITH("\"hosts\":{\"other\":true}"));
 	expect_refused(SEAL_E_FORMAT, "resolv", WITH("\"resolv\":{\"search\":[]}"));
 	expect_refused(SEAL_E_FORMAT, "account", WITH("\"account\":{\"cas\":[]}"));
@@ -227,6 +227,9 @@ Test(verify_policy, a_pod_has_a_name_or_what_it_begins_with)
 	cr_expect_null(prefix->pod.hostname);
 	expect_refused(SEAL_E_REFUSED, "both",
 		       WITH("\"pod\":{\"hostname\":\"a\",\"hostnamePrefix\":\"b-\"}"));
+	expect_refused(SEAL_E_FORMAT, "name", WITH("\"pod\":{\"name\":\"Web\"}"));
+	expect_refused(SEAL_E_FORMAT, "name", WITH("\"pod\":{\"name\":\"\"}"));
+	expect_refused(SEAL_E_FORMAT, "name", WITH("\"pod\":{\"name\":\"a/b\"}"));
 	expect_refused(SEAL_E_FORMAT, "namespace", WITH("\"pod\":{\"namespace\":\"a.b\"}"));
 	expect_refused(SEAL_E_FORMAT, "namespace", WITH("\"pod\":{\"namespace\":\"\"}"));
 	expect_refused(SEAL_E_FORMAT, "hostname", WITH("\"pod\":{\"hostname\":\"Web\"}"));

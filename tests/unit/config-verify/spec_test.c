@@ -110,14 +110,14 @@ Test(verify_spec, nothing_to_run_is_refused)
 
 Test(verify_spec, a_probe_runs_its_own_command)
 {
-	SPEC spec = parse(PROBE("\"exec\":[\"/probe\",\"x\"]"));
+	SPEC spec = parse(PROBE("\"verify\":{\"version\":1},\"exec\":[\"/probe\",\"x\"]"));
 
 	cr_expect(verify_spec_is_exec(spec));
 	EXPECT_WORDS(verify_spec_argv(spec), "/probe", "x");
 	cr_expect_eq(verify_spec_argv_literals(spec), 0);
-	expect_refused(PROBE("\"exec\":[]"), SEAL_E_FORMAT);
-	expect_refused(PROBE("\"exec\":[\"\"]"), SEAL_E_FORMAT);
-	expect_refused(PROBE("\"exec\":\"/probe\""), SEAL_E_FORMAT);
+	expect_refused(PROBE("\"verify\":{\"version\":1},\"exec\":[]"), SEAL_E_FORMAT);
+	expect_refused(PROBE("\"verify\":{\"version\":1},\"exec\":[\"\"]"), SEAL_E_FORMAT);
+	expect_refused(PROBE("\"verify\":{\"version\":1},\"exec\":\"/probe\""), SEAL_E_FORMAT);
 }
 
 /* ---- What the host may hand in ---- */
@@ -150,14 +150,15 @@ Test(verify_spec, without_a_policy_no_container_starts)
 		       SEAL_E_FORMAT);
 }
 
-Test(verify_spec, probes_and_places_have_no_policy)
+Test(verify_spec, what_is_run_has_a_policy_and_places_have_none)
 {
-	SPEC probe = parse(PROBE("\"exec\":[\"/probe\"]"));
+	SPEC probe = parse(PROBE("\"exec\":[\"/probe\"]," POLICY));
 	SPEC place = parse("{\"version\":1,\"place\":[\"/p/0/a\"]}");
 
-	cr_expect_null(verify_spec_policy(probe));
+	cr_assert_not_null(verify_spec_policy(probe));
+	cr_expect_eq(verify_spec_policy(probe)->mode, VERIFY_AUDIT);
 	cr_expect_null(verify_spec_policy(place));
-	expect_refused(PROBE("\"exec\":[\"/probe\"]," POLICY), SEAL_E_FORMAT);
+	expect_refused(PROBE("\"exec\":[\"/probe\"]"), SEAL_E_FORMAT);
 	expect_refused("{\"version\":1,\"place\":[\"/p/0/a\"]," POLICY "}", SEAL_E_FORMAT);
 }
 
