@@ -232,13 +232,26 @@ be_blind(struct verify_guard *guard, uint64_t now_ms, int r, struct seal_err *er
 	return seal_note(err, r == SEAL_E_MEMORY ? r : SEAL_E_SYSTEM, "cannot look again");
 }
 
+/* What is known from now on: what was found, or, when a look came to no end, that besides. */
+static void
+remember(struct verify_guard *guard, struct verify_findings **found,
+	 const struct verify_findings *unknown, bool is_whole)
+{
+	if (!is_whole) {
+		verify_guard_know(guard, unknown);
+		return;
+	}
+	verify_findings_free(guard->known);
+	guard->known = SEAL_TAKE(*found);
+}
+
 int
 verify_guard_step(struct verify_guard *guard, uint64_t now_ms, struct verify_findings *fresh,
 		  struct seal_err *err)
 {
 	SEAL_SCOPED(verify_findings_freep) struct verify_findings *found = NULL;
 	SEAL_SCOPED(verify_findings_freep) struct verify_findings *unknown = NULL;
-	int r;
+	int r, blind;
 
 	if (guard->look_at > now_ms)
 		return 0;
@@ -246,20 +259,23 @@ verify_guard_step(struct verify_guard *guard, uint64_t now_ms, struct verify_fin
 	r = verify_findings_new(&found, err);
 	if (r == 0)
 		r = verify_findings_new(&unknown, err);
-	if (r == 0)
-		r = guard->setup.look(guard->setup.arg, found, err);
 	if (r < 0)
 		return be_blind(guard, now_ms, r, err);
-	guard->blind_since = 0;
+	r = guard->setup.look(guard->setup.arg, found, err);
+	if (r == 0)
+		guard->blind_since = 0;
+	blind = r < 0 ? be_blind(guard, now_ms, r, err) : 0;
 	subtract(found, guard->known, unknown);
+	if (verify_findings_count(unknown) == 0 && r < 0)
+		return blind;
 	if (verify_findings_count(unknown) > 0 && !has_lasted(guard, unknown, now_ms)) {
 		guard->look_at = now_ms + VERIFY_GUARD_SETTLE_MS;
-		return 0;
+		return blind;
 	}
 	guard->doubtful_since = 0;
-	guard->look_at = now_ms + VERIFY_GUARD_PERIOD_MS;
-	verify_findings_free(guard->known);
-	guard->known = SEAL_TAKE(found);
+	if (r == 0)
+		guard->look_at = now_ms + VERIFY_GUARD_PERIOD_MS;
+	remember(guard, &found, unknown, r == 0);
 	for (size_t i = 0; verify_findings_at(unknown, i) != NULL; i++)
 		copy(fresh, verify_findings_at(unknown, i));
 	return (int)verify_findings_count(unknown);

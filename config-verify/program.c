@@ -28,6 +28,8 @@
 #include "base/fs/fs.h"
 
 #define MAX_SCRIPTS 5 /* scripts whose interpreter is a script; the kernel's own number */
+#define MAX_ATTEMPTS                                                                               \
+	100 /* at what is to be tried again: whose file system it is may say so for ever */
 
 struct verify_executable {
 	int cwd;
@@ -98,11 +100,12 @@ open_it(int dirfd, const char *path, int flags, uint64_t resolve)
 		.flags = (uint64_t)(unsigned)(flags | O_PATH | O_CLOEXEC),
 		.resolve = resolve,
 	};
+	unsigned attempts = 0;
 	long fd;
 
 	do
 		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	while (fd < 0 && (errno == EINTR || errno == EAGAIN) && ++attempts < MAX_ATTEMPTS);
 	return (int)fd;
 }
 
@@ -276,6 +279,7 @@ read_head(int fd, char head[static VERIFY_SHEBANG_LEN])
 {
 	SEAL_SCOPED(seal_closep) int readable = -1;
 	char name[64];
+	unsigned attempts = 0;
 	size_t len = 0;
 	ssize_t n = 1;
 
@@ -286,7 +290,7 @@ read_head(int fd, char head[static VERIFY_SHEBANG_LEN])
 	while (n > 0 && len < VERIFY_SHEBANG_LEN) {
 		do
 			n = read(readable, head + len, VERIFY_SHEBANG_LEN - len);
-		while (n < 0 && errno == EINTR);
+		while (n < 0 && errno == EINTR && ++attempts < MAX_ATTEMPTS);
 		len += n > 0 ? (size_t)n : 0;
 	}
 	return len;

@@ -280,23 +280,26 @@ act_on(struct wrap *wrap, const struct verify_findings *findings)
 {
 	const bool is_enforced = is_enforcing(wrap);
 
-	log_findings(findings, is_enforced ? SEAL_LOG_ERROR : SEAL_LOG_WARN);
+	/* First: whoever reads our log may have stopped to. */
+	if (is_enforced)
+		verify_supervisor_stop(wrap->supervisor, VERIFY_EXIT_REFUSED);
 	remember_sentence(wrap, findings);
-	if (!is_enforced)
-		return;
-	seal_log(SEAL_LOG_ERROR, "stopping", SEAL_U64("findings", verify_findings_count(findings)));
-	verify_supervisor_stop(wrap->supervisor, VERIFY_EXIT_REFUSED);
+	log_findings(findings, is_enforced ? SEAL_LOG_ERROR : SEAL_LOG_WARN);
+	if (is_enforced)
+		seal_log(SEAL_LOG_ERROR, "stopping",
+			 SEAL_U64("findings", verify_findings_count(findings)));
 }
 
 /* Who cannot look does not know: that is no better than to have found something. */
 static void
 act_on_blindness(struct wrap *wrap, const struct seal_err *err)
 {
+	if (is_enforcing(wrap)) {
+		verify_supervisor_stop(wrap->supervisor, VERIFY_EXIT_REFUSED);
+		(void)snprintf(wrap->sentence, sizeof(wrap->sentence),
+			       "cannot look at the container");
+	}
 	seal_log(SEAL_LOG_ERROR, "blind", SEAL_STR("reason", err->text));
-	if (!is_enforcing(wrap))
-		return;
-	(void)snprintf(wrap->sentence, sizeof(wrap->sentence), "cannot look at the container");
-	verify_supervisor_stop(wrap->supervisor, VERIFY_EXIT_REFUSED);
 }
 
 static void
@@ -331,9 +334,14 @@ wrap_attend(struct wrap *wrap)
 {
 	const bool goes_on = verify_supervisor_step(wrap->supervisor);
 
-	if (wrap->guard != NULL && verify_supervisor_is_stopping(wrap->supervisor))
-		verify_guard_nudge(wrap->guard, 0); /* what is told is heard, and changes nothing */
-	else if (goes_on && wrap->guard != NULL)
+	/* What is told is heard, and changes nothing; a timer is one that can be read until it is. */
+	if (wrap->guard != NULL && verify_supervisor_is_stopping(wrap->supervisor)) {
+		uint64_t times;
+
+		verify_guard_nudge(wrap->guard, 0);
+		while (read(wrap->timer, &times, sizeof(times)) == (ssize_t)sizeof(times))
+			continue;
+	} else if (goes_on && wrap->guard != NULL)
 		look_again(wrap);
 	return goes_on || verify_now_ms() < wrap->telling_until;
 }
@@ -382,9 +390,11 @@ make_waker(struct wrap *wrap, struct seal_err *err)
 	struct pollfd polled[VERIFY_GUARD_FDS];
 	int r;
 
-	wrap->waker = epoll_create1(EPOLL_CLOEXEC);
+	/* The timer first: once there is a waker, signals are told through it. */
 	wrap->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (wrap->waker < 0 || wrap->timer < 0)
+	if (wrap->timer >= 0)
+		wrap->waker = epoll_create1(EPOLL_CLOEXEC);
+	if (wrap->waker < 0)
 		return seal_fail_errno(err, errno, "cannot watch");
 	verify_guard_prepare(wrap->guard, polled);
 	r = wait_also_for(wrap, verify_supervisor_fd(wrap->supervisor), EPOLLIN, err);

@@ -19,6 +19,7 @@
 #define AGENT_MS (60u * 1000)  /* the sidecar may take so long to listen */
 #define READY_MS (120u * 1000) /* and so long, from then, to serve */
 #define ASK_MS   (10u * 1000)  /* between two lines that say what is waited for */
+#define LOG_MS   1000          /* the host reads what we say, or does not */
 
 /* ---- Steps ---- */
 
@@ -364,6 +365,7 @@ main(int argc, char **argv)
 	if (!occupy_standard_descriptors())
 		return VERIFY_EXIT_REFUSED;
 	seal_log_setup("seal-wrap", SEAL_LOG_NOTICE, false);
+	seal_log_set_patience(LOG_MS);
 	host = copy_environment();
 	if (host == NULL)
 		return VERIFY_EXIT_REFUSED;

@@ -9,8 +9,11 @@
 #include "base/log/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define LINE_MAX_LEN  4096
@@ -32,6 +35,8 @@ static const char *const level_names[] = {
 static const char *program_name = "seal";
 static bool as_json;
 static atomic_int current_level = SEAL_LOG_INFO;
+static int patience = -1; /* in ms, for whoever reads us */
+static atomic_bool is_unread;
 
 void
 seal_log_setup(const char *program, enum seal_level level, bool json)
@@ -45,6 +50,12 @@ void
 seal_log_set_level(enum seal_level level)
 {
 	atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
+}
+
+void
+seal_log_set_patience(int ms)
+{
+	patience = ms;
 }
 
 enum seal_level
@@ -214,13 +225,43 @@ put_time(struct line *line)
 		put_str(line, text);
 }
 
+/* Is there room?  Once there was none for as long as we wait, nobody waits for it again. */
+static bool
+has_reader(void)
+{
+	struct pollfd polled = { .fd = STDERR_FILENO, .events = POLLOUT };
+	const int r = poll(&polled, 1, atomic_load(&is_unread) ? 0 : patience);
+
+	if (r >= 0)
+		atomic_store(&is_unread, r == 0);
+	return r != 0;
+}
+
+/* The room may be another writer's by now: a pipe, of which our standard error is one end among several. */
+static ssize_t
+write_now(const struct line *line)
+{
+	const struct iovec all = { .iov_base = (char *)line->text, .iov_len = line->len };
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(STDERR_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return write(STDERR_FILENO, line->text, line->len);
+	n = pwritev2(STDERR_FILENO, &all, 1, -1, RWF_NOWAIT);
+	if (n >= 0 || errno == EAGAIN || errno == EINTR)
+		return n;
+	return write(STDERR_FILENO, line->text, line->len); /* a kernel without it */
+}
+
 static void
 write_line(const struct line *line)
 {
 	ssize_t n;
 
+	if (patience >= 0 && !has_reader())
+		return;
 	do
-		n = write(STDERR_FILENO, line->text, line->len);
+		n = patience >= 0 ? write_now(line) : write(STDERR_FILENO, line->text, line->len);
 	while (n < 0 && errno == EINTR); /* any other failure has nowhere to be reported */
 }
 

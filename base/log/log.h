@@ -49,6 +49,11 @@ void seal_log_fields(enum seal_level level, const struct seal_field *fields);
 
 /* program is the name that opens every line; it is kept, not copied. */
 void seal_log_setup(const char *program, enum seal_level level, bool json);
+/*
+ * For programs that have more urgent things to do than to be read: a line that finds no room for so long is
+ * lost, and so are all after it until there is some.  Before the first thread; without it, lines wait.
+ */
+void seal_log_set_patience(int ms);
 /* From any thread, at any time. */
 void seal_log_set_level(enum seal_level level);
 enum seal_level seal_log_level(void);

@@ -14,9 +14,10 @@ agent_up() {
 	start app agent "$AGENT" serve seed "$SOCKET" good
 	wait_for 10 "the agent" on app test -S "$SOCKET"
 }
-# running MODE SCRIPT: an application under seal-wrap whose policy is of that mode
+# running MODE SCRIPT: an application under seal-wrap whose policy is of that mode; standard error goes to ERR, if any
+ERR=
 running() {
-	local policy spec
+	local policy spec via=()
 	# shellcheck disable=SC2016,SC2046 # jq's variables; paths of ours have no blanks
 	policy=$(jq -n --arg mode "$1" --args '{version: 1, mode: $mode, hosts: {others: true}, resolv: {nameservers: ["127.0.0.53"]},
 		mounts: ([$ARGS.positional[] | {path: ., source: "volume"}] + [{path: "/run", source: "memory"}])}' -- \
@@ -27,7 +28,8 @@ running() {
 		"$AGENT" seal seed Pod web spec web 1 1)
 	rm -f "$OUT"/*
 	: >"$LOGS/wrapped.log"
-	start app wrapped env -i "$WRAP" "$spec"
+	[ -z "$ERR" ] || via=(/bin/sh -c 'exec "$1" "$2" 2>"$0"' "$ERR")
+	start app wrapped env -i "${via[@]}" "$WRAP" "$spec"
 	wait_for 20 "the application" test -e "$OUT/up"
 }
 # stopped WHAT RULE FILE [SECONDS]: it ends with 1, and says why
@@ -39,6 +41,8 @@ stopped() {
 	expect_line "$LOGS/wrapped.log" "level=error event=\"?finding\"? file=\"$3\" line=[0-9]+ rule=\"$2\""
 	say "  $1: over after $(($(date +%s%3N) - begin)) ms"
 }
+# is_full FIFO: it takes no more
+is_full() { ! timeout 1 dd if=/dev/zero of="$1" bs=1 count=1 oflag=nonblock status=none 2>/dev/null; }
 asked() { count_lines "$LOGS/agent.log" '^asked 7 '; }
 
 pod_new app
@@ -84,6 +88,27 @@ running enforce 'trap "" TERM; sleep 77 & while :; do sleep 1; done'
 on app mount -t tmpfs tmpfs /srv
 stopped "a stubborn one" mount.unexplained /proc/self/mountinfo 20
 ! pgrep -fx 'sleep 77' >/dev/null || fail "a child of it goes on"
+on app umount /srv
+
+say "waiting for it takes no time of the processor, and whoever does not read what we say stops nothing"
+running enforce 'trap "" TERM; while :; do sleep 1; done'
+on app mount -t tmpfs tmpfs /srv
+wait_for 10 "the end to begin" has_line "$LOGS/wrapped.log" 'event="?stopping'
+sleep 5
+ticks=$(awk '{ print $14 + $15 }' "/proc/$(pgrep -nf "^$WRAP ")/stat")
+[ "$ticks" -lt 20 ] || fail "$ticks ticks of the processor"
+stopped "an idle end" mount.unexplained /proc/self/mountinfo 20
+on app umount /srv
+mkfifo "$WORK/unread"
+exec 7<>"$WORK/unread"
+ERR=$WORK/unread
+running enforce 'trap "" TERM; yes >&2 & while :; do sleep 1; done'
+wait_for 10 "the pipe to be full" is_full "$WORK/unread"
+on app mount -t tmpfs tmpfs /srv
+wait_exit 20 wrapped
+[ "$STATUS" = 1 ] || fail "ended with $STATUS instead of 1"
+exec 7<&-
+ERR=
 on app umount /srv
 
 say "what kubelet does passes: files written anew, for a moment empty, and much of it"

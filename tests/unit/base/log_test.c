@@ -514,3 +514,29 @@ Test(log_threads, lines_of_several_threads_do_not_mix)
 	}
 	cr_expect_eq(lines, THREADS * LINES);
 }
+
+/* ---- Nobody reads ---- */
+
+Test(log, who_is_not_to_wait_loses_lines_instead, .timeout = 20)
+{
+	const int saved = dup(STDERR_FILENO);
+	char chunk[65536];
+	int ends[2];
+	ssize_t n;
+
+	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+	cr_assert_geq(dup2(ends[1], STDERR_FILENO), 0);
+	seal_log_set_patience(10);
+	/* More than the pipe takes; the rest would wait for ever. */
+	for (unsigned i = 0; i < 20000; i++)
+		seal_log(SEAL_LOG_ERROR, "lost");
+	n = read(ends[0], chunk, sizeof(chunk));
+	cr_expect_gt(n, 0);
+	seal_log(SEAL_LOG_ERROR, "found");
+	(void)dup2(saved, STDERR_FILENO);
+	cr_assert_eq(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+	while ((n = read(ends[0], chunk, sizeof(chunk) - 1)) > 0)
+		chunk[n] = '\0';
+	cr_expect_not_null(strstr(chunk, "event=found"), "%s", chunk);
+	seal_log_set_patience(-1);
+}

@@ -204,6 +204,20 @@ Test(verify_guard, who_cannot_look_for_a_whole_period_says_so)
 	cr_expect_lt(step(guard, 3000 + 2 * VERIFY_GUARD_PERIOD_MS), 0);
 }
 
+Test(verify_guard, what_a_look_has_found_before_it_failed_counts)
+{
+	struct eye eye = { .found = mounted, .fails = SEAL_E_SYSTEM };
+	SEAL_SCOPED(verify_guard_freep) struct verify_guard *guard = new_guard(&eye);
+
+	cr_expect_eq(step(guard, 1000), 1);
+	cr_expect_eq(step(guard, 1100), 0, "it was told");
+	eye.found = hosts;
+	cr_expect_eq(step(guard, 1200), 0);
+	cr_expect_eq(step(guard, 1300), 1);
+	eye.found = clean;
+	cr_expect_lt(step(guard, 1300 + VERIFY_GUARD_PERIOD_MS), 0, "it is blind all the same");
+}
+
 /* ---- With the kernel ---- */
 
 static short

@@ -3,15 +3,19 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -416,6 +420,59 @@ Test(verify_inspect, what_is_swapped_between_check_and_use_is_never_used)
 	cr_assert_eq(pthread_join(swapper, NULL), 0);
 	cr_expect_gt(taken, 100);
 	cr_expect_gt(refused, 100);
+}
+
+/* A table that no two readings agree on is told as mounts are: at once. */
+Test(verify_inspect, a_table_that_never_says_the_same_twice_is_no_table)
+{
+	SEAL_SCOPED(seal_closep)
+	int fd = open("/proc/sys/kernel/random/uuid", O_RDONLY | O_CLOEXEC);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(1026);
+	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
+	cr_expect_eq(verify_evidence_read_table(fd, "table", 1024, findings, &text, NULL), 0);
+	cr_expect_eq(text.len, 0);
+	cr_assert_eq(verify_findings_count(findings), 1);
+	cr_expect_eq(verify_findings_at(findings, 0)->rule, VERIFY_RULE_MOUNT_FORMAT);
+}
+
+/* From now on the kernel says of each openat2 what a file system of the host's may say. */
+static void
+try_again_for_ever(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = SEAL_COUNT(code), .filter = code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+		cr_skip_test("no seccomp");
+}
+
+Test(verify_inspect, a_file_system_that_says_try_again_for_ever_is_not_tried_for_ever,
+     .timeout = 10)
+{
+	const struct verify_evidence evidence = {
+		.dirfd = root,
+		.path = "etc/hosts",
+		.file = "/etc/hosts",
+		.max = VERIFY_HOSTS_MAX,
+	};
+	SEAL_SCOPED(seal_bytes_release)
+	struct seal_bytes text = SEAL_BYTES(VERIFY_HOSTS_MAX + 2);
+	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
+
+	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
+	try_again_for_ever();
+	cr_expect_eq(verify_evidence_read(&evidence, findings, &text, NULL), 0);
+	cr_assert_eq(verify_findings_count(findings), 1);
+	cr_expect_eq(verify_findings_at(findings, 0)->rule, VERIFY_RULE_FILE_MISSING);
 }
 
 /* ---- What it costs ---- */
