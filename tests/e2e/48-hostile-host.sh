@@ -227,8 +227,8 @@ refused "another /proc over the first" 'proc\.genuine|mount\.(hidden|system)' pr
 refused "our mountinfo is a file of the host's" 'proc\.genuine|mount\.(hidden|system|unexplained)' proc_self_files
 refused "our folder in /proc is one of the host's" 'proc\.genuine|mount\.(hidden|system|unexplained)' proc_folder
 refused "memory in /sys" 'mount\.(system|unexplained)' sys_debug
-refused "a file for /dev/null, and no mount" 'file\.|mount\.' dev_null_file
-refused "zeros for random numbers" 'mount\.system|file\.type' dev_urandom
+refused "a file for /dev/null, and no mount" 'device\.genuine' dev_null_file
+refused "zeros for random numbers" 'device\.genuine' dev_urandom
 refused "a file for /dev/null" 'mount\.(system|unexplained)' dev_null
 
 say "system files"
