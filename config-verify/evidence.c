@@ -4,6 +4,9 @@
  *
  * Readable and writable: everybody may read what is looked at here, nobody but root and we may write it.
  * Group root may, as in images made for users of any number.
+ *
+ * Nothing is opened before it is known to be a regular file: opening a device may do something, and who has
+ * put it there may not be allowed to open it himself.
  */
 
 #include "config-verify/evidence.h"
@@ -11,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -160,26 +164,48 @@ is_one_version(const struct stat *a, const struct stat *b, size_t len)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+/* The very file, for reading; -1 with errno.  Whatever calls itself /proc, it is no other. */
+static int
+reopen(int place, const struct stat *st)
+{
+	struct stat now;
+	char name[32];
+	int fd;
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", place);
+	fd = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 && errno != ENOENT) /* it is there: it was opened once */
+		return -1;
+	if (fd >= 0 && fstat(fd, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino)
+		return fd;
+	seal_close(fd);
+	errno = ESTALE;
+	return -1;
+}
+
 int
 verify_evidence_read(const struct verify_evidence *evidence, struct verify_findings *findings,
 		     struct seal_bytes *out, struct seal_err *err)
 {
 	const bool is_read = evidence->max > 0;
-	SEAL_SCOPED(seal_closep)
-	int fd = open_it(evidence, is_read ? O_RDONLY | O_NONBLOCK | O_NOCTTY : O_PATH);
+	SEAL_SCOPED(seal_closep) int place = open_it(evidence, O_PATH);
+	SEAL_SCOPED(seal_closep) int fd = -1;
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(evidence->max + 2);
 	struct stat before;
 	struct stat after;
 	int r;
 
-	if (fd < 0)
+	if (place < 0)
 		return tell_unopened(evidence, findings, errno, err);
-	if (fstat(fd, &before) < 0)
+	if (fstat(place, &before) < 0)
 		return seal_fail_errno(err, errno, "cannot ask for '%s'", evidence->file);
 	if (!judge(evidence, &before, findings))
 		return 0;
 	if (!is_read)
 		return 1;
+	fd = reopen(place, &before);
+	if (fd < 0)
+		return tell_unopened(evidence, findings, errno, err);
 	r = read_all(&text, fd, evidence->max, err);
 	if (r == SEAL_E_MEMORY || (r == 0 && fstat(fd, &after) < 0))
 		return seal_note(err, SEAL_E_MEMORY, "'%s'", evidence->file);

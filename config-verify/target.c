@@ -178,10 +178,11 @@ verify_target_of_directory(struct verify_target **ret_target, const char *path,
 
 /* ---- Files ---- */
 
+/* Not yet for reading: to open a device, as only root may here, can do something. */
 static int
 open_within(int root, const char *path)
 {
-	struct open_how how = { .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC };
 
 	how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
@@ -192,11 +193,14 @@ verify_target_read(const struct verify_target *target, const char *path, size_t 
 		   struct seal_bytes *out, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_closep) int fd = open_within(target->scene.root, path);
+	struct stat st;
 	char name[32];
 	int r;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return seal_fail_errno(err, errno, "'%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return seal_fail(err, SEAL_E_REFUSED, "'%s' is no regular file", path);
 	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	r = seal_fs_read(out, AT_FDCWD, name, max, err);
 	return r < 0 ? seal_note(err, r, "'%s'", path) : 0;

@@ -320,5 +320,9 @@ inject_pod_again(const struct inject_item *item, const struct seal_tree_node *sp
 				   "before: inject the "
 				   "original",
 				   item->label);
+	if (r > 0 && item->run->pins != NULL)
+		inject_note(item, item->root, INJECT_WARNED,
+			    "what it says has to be sealed: inject the original",
+			    "--policy does not reach what was sealed before");
 	return r;
 }

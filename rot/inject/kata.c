@@ -343,6 +343,36 @@ read_container(struct place *place, struct seal_err *err)
 
 /* ---- The pod ---- */
 
+/*
+ * Those that container runtimes set themselves, and those of the manifest.  With any other (route_localnet) the
+ * host could reach the loopback.
+ */
+static int
+read_sysctls(const struct place *place, struct seal_err *err)
+{
+	struct seal_json *to = seal_json_set_object(place->reader->data, "sysctls");
+	struct seal_tree_node *context = NULL;
+	struct seal_tree_node *list = NULL;
+	int r = inject_member_map(place->item, place->pod, "securityContext", &context, err);
+
+	seal_json_set_str(to, "net.ipv4.ip_unprivileged_port_start", "0");
+	seal_json_set_str(to, "net.ipv4.ping_group_range", "0 2147483647");
+	if (r == 0 && context != NULL)
+		r = inject_member_list(place->item, context, "sysctls", &list, err);
+	for (struct seal_tree_node *at = list != NULL ? seal_tree_first(list) : NULL;
+	     r == 0 && at != NULL; at = seal_tree_next_of(at)) {
+		const char *name = "";
+		const char *value = "";
+
+		r = inject_member_text(place->item, at, "name", &name, err);
+		if (r == 0)
+			r = inject_member_text(place->item, at, "value", &value, err);
+		if (r == 0)
+			seal_json_set_str(to, name, value);
+	}
+	return r;
+}
+
 static int
 read_list(struct place *place, const char *member, struct seal_err *err)
 {
@@ -373,7 +403,7 @@ read_pod(struct place *place, struct seal_err *err)
 				   "that wrote");
 	seal_json_set_bool(reader->data, "shared_pids",
 			   inject_is_true(place->pod, "shareProcessNamespace"));
-	return r;
+	return r < 0 ? r : read_sysctls(place, err);
 }
 
 static int

@@ -99,9 +99,9 @@ add_mount(struct inject_container *container, const struct seal_json *mount,
 	const char *name = "";
 	const char *path = "";
 	const char *propagation = NULL;
-	const char *source;
 	const struct seal_json *said = seal_json_member(mount, "mountPropagation");
 	const struct seal_json *read_only = seal_json_member(mount, "readOnly");
+	const char *source;
 	struct seal_json *declared;
 	bool is_read_only = false;
 	char canonical[4096];

@@ -63,7 +63,7 @@ judge() {
 
 say "it allows the pod, and nothing that a host would add or change"
 python3 "$SUPPORT/kata_requests.py" "$WORK/injected.yaml" >"$WORK/requests"
-[ "$(wc -l <"$WORK/requests")" -ge 250 ] || fail "only $(wc -l <"$WORK/requests") requests"
+[ "$(wc -l <"$WORK/requests")" -ge 500 ] || fail "only $(wc -l <"$WORK/requests") requests"
 OPA='' judge "$WORK/policy.rego" "$WORK/requests"
 if [ -n "$OPA" ]; then
 	OPA=$OPA judge "$WORK/policy.rego" "$WORK/requests"

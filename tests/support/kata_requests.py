@@ -16,6 +16,7 @@ import yaml
 ID = "4bae4a8e74302a8edfe17424aff0b632cae893687f4d9ad2f2115666899f9a12"
 SHARED = "/run/kata-containers/shared/containers/"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SYSCTLS = {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"}
 SYSTEM = ["/proc", "/dev", "/dev/pts", "/dev/mqueue", "/sys", "/dev/shm", "/etc/resolv.conf"]
 OF_CONTAINERS = SYSTEM + ["/sys/fs/cgroup", "/etc/hosts", "/etc/hostname", "/dev/termination-log",
                           "/var/run/secrets/kubernetes.io/serviceaccount", "/run/.containerenv", "/run/secrets",
@@ -45,7 +46,7 @@ def create(kind, args, mounts, env, uid, image):
                 "io.kubernetes.cri.sandbox-namespace": "shop",
             },
             "Hooks": None, "Hostname": "web", "Solaris": None, "Windows": None, "Version": "1.1.0",
-            "Linux": {"Devices": [], "MaskedPaths": ["/proc/kcore"], "Seccomp": None,
+            "Linux": {"Devices": [], "MaskedPaths": ["/proc/kcore"], "Seccomp": None, "Sysctl": SYSCTLS,
                       "Namespaces": [{"Path": "", "Type": "mount"}]},
             "Mounts": [{"destination": path, "options": ["rbind"], "source": "x", "type_": "bind"} for path in mounts],
             "Process": {"Args": args, "Cwd": "/", "Env": env, "NoNewPrivileges": True, "Terminal": False,
@@ -141,6 +142,41 @@ def about_containers(pod):
     say(request, create("container", ["/bin/sh"], OF_CONTAINERS, [PATH], 0, "evil"), False, "a container more")
 
 
+def storage(driver, path):
+    return {"driver": driver, "driver_options": [], "fs_group": None, "fstype": "x", "mount_point": path, "options": [],
+            "source": "x"}
+
+
+def about_places(pod):
+    """What the host could lay over an image, or in its place, without a mount of the container's own."""
+    request = "CreateContainerRequest"
+    pause = create("sandbox", ["/pause"], SYSTEM, [PATH], 65535, "pause")
+    image, other, volume = "/run/kata-containers/" + ID, ID[::-1], ID + "-b3930b9af7125931-data"
+    for name, asked in [("pause", pause)] + [(one["name"], asked) for one, _, asked in containers(pod)]:
+        for path in (image + "/rootfs", SHARED + ID + "/rootfs", SHARED + "passthrough/" + ID + "/rootfs"):
+            say(request, changed(asked, "OCI/Root/Path", path), True, "%s, an image at %s" % (name, path))
+        for path in ("/", "", SHARED + volume, SHARED + volume + "/rootfs", SHARED + ID + "/rootfs/local/data", SHARED + ID,
+                     "/run/kata-containers/" + volume + "/../" + ID + "/rootfs", "/run/kata-containers/sandbox/x/rootfs",
+                     "/run/kata-containers/" + ID + "/rootfs/", "x/run/kata-containers/" + ID + "/rootfs", None):
+            say(request, changed(asked, "OCI/Root/Path", path), False, "%s, an image at %s" % (name, path))
+        for path in ("sandbox/ephemeral/data", "sandbox/shm", "sandbox/storage/MDAvMDE=", "shared/containers/" + volume,
+                     "shared/containers/watchable/" + volume, "shared/containers/%s/rootfs/local/data" % other,
+                     "shared/containers/%s/local/data" % other, "shared/containers/" + ID):
+            more = asked["storages"] + [storage("blk", "/run/kata-containers/" + path)]
+            say(request, changed(asked, "storages", more), True, "%s with a volume at %s" % (name, path))
+        for path in (image + "/rootfs/usr/bin", image + "/rootfs/etc/seal", image, image + "/", "/run/kata-containers", "/run",
+                     SHARED, SHARED + ID + "/", SHARED + ID + "/rootfs/usr/bin", SHARED + ID + "/rootfs/local",
+                     SHARED + ID + "/rootfs/local/..", SHARED + ID + "/rootfs/local/a/b", "/usr/bin", "/", "", None,
+                     "/run/kata-containers/sandbox/../" + ID + "/rootfs/usr/bin", "/run/kata-containers/sandbox/"):
+            more = asked["storages"] + [storage("blk", path)]
+            say(request, changed(asked, "storages", more), False, "%s with a mount at %s" % (name, path))
+        say(request, changed(asked, "OCI/Linux/Sysctl", {}), True, name + " without sysctls")
+        for key, value in (("net.ipv4.conf.all.route_localnet", "1"), ("net.ipv4.ip_unprivileged_port_start", "1"),
+                           ("kernel.core_pattern", "|/x"), ("x", ""), ("x", None)):
+            say(request, changed(asked, "OCI/Linux/Sysctl", {**SYSCTLS, key: value}), False,
+                "%s with %s = %s" % (name, key, value))
+
+
 def about_execs(pod):
     request = "ExecProcessRequest"
     for container, _, asked in containers(pod):
@@ -185,23 +221,34 @@ def about_the_rest():
                     "WriteStreamRequest", "AllowRequestsFailingPolicy", "SomethingNobodyKnowsRequest"):
         say(request, {}, False, "not needed")
     for request in ("DestroySandboxRequest", "GetOOMEventRequest", "GuestDetailsRequest", "OnlineCPUMemRequest",
-                    "RemoveContainerRequest", "RemoveStaleVirtiofsShareMountsRequest", "SignalProcessRequest",
+                    "RemoveContainerRequest", "RemoveStaleVirtiofsShareMountsRequest",
                     "StartContainerRequest", "StatsContainerRequest", "WaitProcessRequest"):
         say(request, {"container_id": ID}, True, "needed")
+    for number in (1, 2, 9, 15):
+        say("SignalProcessRequest", {"container_id": ID, "exec_id": ID, "signal": number}, True, f"signal {number}")
+    for number in (0, 18, 19, 20, 23, "9"):
+        say("SignalProcessRequest", {"container_id": ID, "exec_id": ID, "signal": number}, False, f"signal {number}")
     sandbox = {"hostname": "web", "dns": [], "guest_hook_path": "", "kernel_modules": [], "sandbox_pidns": False,
                "storages": [{"driver": "ephemeral", "mount_point": "/run/kata-containers/sandbox/shm"}]}
     say("CreateSandboxRequest", sandbox, True, "the sandbox")
     say("CreateSandboxRequest", changed(sandbox, "guest_hook_path", "/x"), False, "hooks in the guest")
     say("CreateSandboxRequest", changed(sandbox, "kernel_modules", [{"name": "x"}]), False, "kernel modules")
-    for path in ("/etc", "/run/kata-containers/../../etc", "/run/kata-containersx"):
+    for path in ("/run/kata-containers/shared/containers", SHARED, SHARED + "passthrough/"):
+        say("CreateSandboxRequest", changed(sandbox, "storages/0/mount_point", path), True, "the share at " + path)
+    for path in ("/etc", "/run/kata-containers/../../etc", "/run/kata-containersx", "/run/kata-containers/" + ID + "/rootfs",
+                 "/run/kata-containers/sandbox/../" + ID, SHARED + ID, "/run/kata-containers/sandbox/", "/run/kata-containers"):
         say("CreateSandboxRequest", changed(sandbox, "storages/0/mount_point", path), False, "a mount at " + path)
     for device, wanted in (("eth0", True), ("lo", False)):
-        say("UpdateInterfaceRequest", {"interface": {"name": device, "device": device}}, wanted, device)
-        say("UpdateInterfaceRequest", {"interface": {"name": "eth0", "device": device}}, wanted, device)
-        say("UpdateInterfaceRequest", {"interface": {"name": device, "device": "eth0"}}, wanted, device)
+        for name, of in ((device, device), ("eth0", device), (device, "eth0")):
+            interface = {"name": name, "device": of, "hwAddr": "0a:58:0A:f4:00:05"}
+            say("UpdateInterfaceRequest", {"interface": interface}, wanted, device)
         say("UpdateRoutesRequest", {"routes": {"Routes": [{"device": "eth0", "dest": ""}, {"device": device, "dest": ""}]}},
             wanted, device)
         say("AddARPNeighborsRequest", {"neighbors": {"ARPNeighbors": [{"device": device}]}}, wanted, device)
+    for address in ("00:00:00:00:00:00", "0:0:0:0:0:0", "+0:00:00:00:00:00", "", None):
+        interface = {"name": "eth0", "device": "eth0", "hwAddr": address}
+        say("UpdateInterfaceRequest", {"interface": interface}, False, "the interface of %s" % address)
+    say("UpdateInterfaceRequest", {"interface": {"name": "eth0", "device": "eth0"}}, False, "an interface of no address")
     for dest in ("127.0.0.1/32", "::1/128"):
         say("UpdateRoutesRequest", {"routes": {"Routes": [{"device": "eth0", "dest": dest}]}}, False, dest)
 
@@ -209,6 +256,7 @@ def about_the_rest():
 def main():
     pod = pod_of(sys.argv[1])
     about_containers(pod)
+    about_places(pod)
     about_execs(pod)
     about_files()
     about_the_rest()

@@ -119,9 +119,12 @@ class Parser:
     def expression(self):
         if self.peek()[1] == "every":
             self.take()
-            name = self.word()
+            name, value = self.word(), None
+            if self.peek()[1] == ",":
+                self.take()
+                value = self.word()
             self.take("in")
-            return "every", name, self.term(), self.body()
+            return "every", (name, value), self.term(), self.body()
         if self.peek()[1] == "some":
             self.take()
             name = self.word()
@@ -241,8 +244,9 @@ class Policy:
             assert first[1] not in env
             return self.holds(rest, {**env, first[1]: self.value(first[2], env)})
         if first[0] == "every":
-            items = typed(self.value(first[2], env), list)
-            if not all(self.holds(first[3], {**env, first[1]: item}) for item in items):
+            of, (name, value) = self.value(first[2], env), first[1]
+            items = typed(of, dict).items() if value else ((item, None) for item in typed(of, list))
+            if not all(self.holds(first[3], {**env, name: key, value: item}) for key, item in items):
                 return False
         elif first[0] == "compare":
             left, right = self.value(first[2], env), self.value(first[3], env)

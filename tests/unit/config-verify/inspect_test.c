@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -473,6 +474,21 @@ Test(verify_inspect, a_file_system_that_says_try_again_for_ever_is_not_tried_for
 	cr_expect_eq(verify_evidence_read(&evidence, findings, &text, NULL), 0);
 	cr_assert_eq(verify_findings_count(findings), 1);
 	cr_expect_eq(verify_findings_at(findings, 0)->rule, VERIFY_RULE_FILE_MISSING);
+}
+
+/* Opening a device can do something (a watchdog begins to count): a FIFO stands for it. */
+Test(verify_inspect, what_is_no_regular_file_is_not_even_opened)
+{
+	SEAL_SCOPED(seal_closep) int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	char event[512];
+
+	shell("rm etc/hosts && mkfifo etc/hosts");
+	cr_assert_geq(inotify_add_watch(watch, in_root("etc/hosts"), IN_OPEN), 0);
+	expect_finding(NULL, VERIFY_RULE_FILE_TYPE, "/etc/hosts");
+	cr_expect_lt(read(watch, event, sizeof(event)), 0, "it was opened");
+	cr_expect_eq(errno, EAGAIN);
+	seal_close(open(in_root("etc/hosts"), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+	cr_expect_gt(read(watch, event, sizeof(event)), 0, "this test sees nothing");
 }
 
 /* ---- What it costs ---- */

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proposals: what is learned is explained, is a policy in both forms, and no attack is learned. */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs/fs.h"
 #include "config-verify/learn.h"
 #include "config-verify/mounts.h"
 #include "config-verify/namespace.h"
@@ -327,4 +334,30 @@ Test(target, that_is_not_there_is_missing_and_none)
 	cr_expect_eq(verify_target_of_directory(&target, "/nowhere/at/all", NULL), SEAL_E_MISSING);
 	cr_expect_lt(verify_target_of_directory(&target, "/etc/hosts", NULL), 0);
 	cr_expect_null(target);
+}
+
+Test(target, opens_no_more_than_regular_files)
+{
+	char dir[] = "/tmp/target-test-XXXXXX";
+	char path[64];
+	SEAL_SCOPED(seal_closep) int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(64);
+	struct verify_target *target = NULL;
+	char event[512];
+
+	cr_assert_not_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/hosts", dir);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	cr_assert_geq(inotify_add_watch(watch, path, IN_OPEN), 0);
+	cr_assert_eq(verify_target_of_directory(&target, dir, NULL), 0);
+	cr_expect_eq(verify_target_read(target, "/hosts", 64, &text, NULL), SEAL_E_REFUSED);
+	cr_expect_lt(read(watch, event, sizeof(event)), 0, "it was opened");
+	cr_expect_eq(errno, EAGAIN);
+	(void)snprintf(path, sizeof(path), "echo y >%s/y", dir);
+	cr_assert_eq(system(path), 0);
+	cr_expect_eq(verify_target_read(target, "/y", 64, &text, NULL), 0);
+	cr_expect_str_eq(seal_bytes_str(&text), "y\n");
+	verify_target_freep(&target);
+	(void)snprintf(path, sizeof(path), "rm -r %s", dir);
+	cr_expect_eq(system(path), 0);
 }

@@ -183,6 +183,23 @@ Test(kata, allows_the_words_of_the_manifest_and_no_others)
 	cr_expect_str_eq(result.object, "shop/Pod/p");
 }
 
+Test(kata, knows_the_kernel_parameters_of_the_manifest_and_of_runtimes_alone)
+{
+	const char *policy;
+	RESULT;
+	RIG;
+
+	policy = must(&rig,
+		      ONE("  securityContext:\n    sysctls:\n"
+			  "    - {name: net.ipv4.tcp_syncookies, value: \"1\"}\n"
+			  "    - {name: net.ipv4.ip_unprivileged_port_start, value: \"80\"}\n"),
+		      &result);
+	cr_expect_not_null(strstr(policy, "\"sysctls\": {\n"
+					  "\t\t\"net.ipv4.ip_unprivileged_port_start\": \"80\",\n"
+					  "\t\t\"net.ipv4.ping_group_range\": \"0 2147483647\",\n"
+					  "\t\t\"net.ipv4.tcp_syncookies\": \"1\"\n\t}"));
+}
+
 Test(kata, says_the_same_each_time)
 {
 	SEAL_SCOPED(kata_result_release) struct kata_result again = { .digest = "" };

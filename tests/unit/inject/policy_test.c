@@ -203,6 +203,26 @@ Test(policy, mounts_that_seal_wrap_will_not_start_under_are_warned_of)
 	cr_expect(rig_reports(&rig, INJECT_WARNED, "mount at /usr/lib"));
 }
 
+#define IN_MEMORY(mounts)                                                                          \
+	POD("  volumes:\n  - {name: m, emptyDir: {medium: Memory}}\n  - {name: e, emptyDir: {}}\n" \
+	    "  containers:\n" APP "    volumeMounts: [" mounts "]\n")
+
+Test(policy, memory_that_seal_wrap_will_not_take_for_memory_is_warned_of)
+{
+	RIG;
+
+	(void)rig_must(&rig, IN_MEMORY("{name: m, mountPath: /a, subPath: x}, "
+				       "{name: e, mountPath: /b, subPath: x/y}, "
+				       "{name: e, mountPath: /c}"));
+	cr_expect_not(rig_reports(&rig, INJECT_WARNED, "mount at"));
+	(void)rig_must(&rig, IN_MEMORY("{name: m, mountPath: /a, subPath: x/y}"));
+	cr_expect(rig_reports(&rig, INJECT_WARNED, "mount at /a"));
+	(void)rig_must(&rig, IN_MEMORY("{name: m, mountPath: /a, subPath: x}, "
+				       "{name: m, mountPath: /b, subPath: y}"));
+	cr_expect(rig_reports(&rig, INJECT_WARNED, "mount at /a"));
+	cr_expect(rig_reports(&rig, INJECT_WARNED, "mount at /b"));
+}
+
 /* ---- Service account ---- */
 
 static enum verify_presence
@@ -259,6 +279,36 @@ Test(policy, the_accounts_name_is_the_pods_or_default)
 	cr_expect_str_eq(verify_spec_policy(none)->account.name, "default");
 	cr_expect_str_eq(verify_spec_policy(named)->account.name, "web");
 	cr_expect_str_eq(verify_spec_policy(old)->account.name, "old");
+}
+
+Test(policy, what_the_option_says_no_annotation_can_weaken)
+{
+	static const char file[] = "mode: enforce\nhosts: {others: false}\n";
+	const struct inject_input pins = { "pins.yaml", file, sizeof(file) - 1 };
+	RIG;
+	rig.options.policy = &pins;
+
+	rig_refuses(&rig, SEAL_E_REFUSED, "mode is pinned twice",
+		    NOTED("    seal-control.io/verify: audit\n"));
+	rig_refuses(&rig, SEAL_E_REFUSED, "hosts.others is pinned twice",
+		    PINS("hosts: {others: true}"));
+	(void)rig_must(&rig, NOTED("    seal-control.io/verify: enforce\n"));
+}
+
+Test(policy, pins_that_come_too_late_are_warned_of)
+{
+	static const char file[] = "resolv: {nameservers: [10.96.0.10]}";
+	const struct inject_input pins = { "pins.yaml", file, sizeof(file) - 1 };
+	char *before;
+	RIG;
+
+	before = strdup(rig_must(&rig, ONE("")));
+	(void)rig_must(&rig, before);
+	cr_expect_not(rig_reports(&rig, INJECT_WARNED, "--policy"));
+	rig.options.policy = &pins;
+	cr_expect_str_eq(rig_must(&rig, before), before);
+	cr_expect(rig_reports(&rig, INJECT_WARNED, "--policy"));
+	free(before);
 }
 
 /* ---- Names ---- */
