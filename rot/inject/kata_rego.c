@@ -293,7 +293,7 @@ static const char rules[] =
 	"\n"
 	"# Who is stopped cannot look: hangup, interrupt, quit, kill, user, terminate, window.\n"
 	"SignalProcessRequest if {\n"
-	"\tinput.signal in {1, 2, 3, 9, 10, 12, 15, 28}\n"
+	"\tinput.signal in [1, 2, 3, 9, 10, 12, 15, 28]\n"
 	"}\n"
 	"\n"
 	"AddARPNeighborsRequest if {\n"
