@@ -388,7 +388,9 @@ ask_plain(struct caller *caller, enum verify_request_kind kind, uint32_t wait_ms
 	"app\"]},"                                                                                 \
 	"\"files\":[{\"source\":\"/run/seal-source/0\",\"target\":\"/etc/app\",\"objects\":"       \
 	"[{\"kind\":\"ConfigMap\",\"name\":\"app\"},{\"kind\":\"Secret\",\"name\":\"db\"}]}]}"
-#define PROBE "{\"version\":1,\"exec\":[\"/probe\"],\"container\":{\"name\":\"@\"}}"
+#define PROBE                                                                                      \
+	"{\"version\":1,\"verify\":{\"version\":1},\"exec\":[\"/"                                  \
+	"probe\"],\"container\":{\"name\":\"@\"}}"
 #define PLACE "{\"version\":1,\"place\":[\"/run/place/a\"]}"
 
 /* The container's name stands where the pattern has a @. */
@@ -867,7 +869,8 @@ Test(agent, opens_nothing_older_than_it_has_seen_whoever_asked)
 }
 
 #define PROBE_WITH_VARIABLES                                                                       \
-	"{\"version\":1,\"exec\":[\"/probe\"],\"container\":{\"name\":\"@\","                      \
+	"{\"version\":1,\"verify\":{\"version\":1},\"exec\":[\"/"                                  \
+	"probe\"],\"container\":{\"name\":\"@\","                                                  \
 	"\"envFrom\":[{\"configMapRef\":{\"name\":\"app\"}},{\"secretRef\":{\"name\":\"db\"}}]}}"
 
 static int
