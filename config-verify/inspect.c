@@ -120,7 +120,7 @@ inspect_mounts(const struct look *look, struct seal_err *err)
 	if (look->scene->is_ours)
 		verify_scene_judge_proc(look->scene, info, look->findings);
 	if (info != NULL)
-		verify_mounts_judge(info, look->policy, look->findings);
+		verify_mounts_judge(info, look->policy, look->scene->links, look->findings);
 	return 0;
 }
 
@@ -230,26 +230,6 @@ static const struct kind account_files[] = {
 	{ "token", VERIFY_TOKEN_MAX, false, judge_token },
 };
 
-/* /var/run is a link to /run, and the root file system's own. */
-static bool
-is_run_linked(int root)
-{
-	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-				      .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_XDEV };
-	SEAL_SCOPED(seal_closep) int fd = -1;
-	char target[16];
-	ssize_t len;
-
-	fd = (int)syscall(SYS_openat2, root, "var/run", &how, sizeof(how));
-	if (fd < 0)
-		return false;
-	len = readlinkat(fd, "", target, sizeof(target) - 1);
-	if (len < 0)
-		return false;
-	target[len] = '\0';
-	return strcmp(target, "/run") == 0 || strcmp(target, "../run") == 0;
-}
-
 /* A descriptor, or -1 with errno. */
 static int
 open_account(int root)
@@ -257,7 +237,7 @@ open_account(int root)
 	int fd = open_directory(root, &VERIFY_ACCOUNT_DIR[1], IN_ROOT);
 
 	if (fd < 0 && errno == ELOOP) {
-		if (is_run_linked(root))
+		if ((verify_scene_links(root) & VERIFY_LINK_VAR_RUN) != 0)
 			return open_directory(root, &VERIFY_ACCOUNT_DIR[sizeof("/var/") - 1],
 					      IN_ROOT);
 		errno = ELOOP;

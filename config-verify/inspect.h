@@ -22,7 +22,11 @@ struct verify_scene {
 	struct verify_self self;
 	const char *const *environment; /* NULL: not judged */
 	const char *const *image;       /* see verify_environment_judge */
+	unsigned links;                 /* of the image, see mounts.h */
 };
+
+/* Which of verify_links this root directory has, and on its own file system: none that a volume could bring. */
+unsigned verify_scene_links(int root);
 
 /* The scene of our own container: /, /proc/self, the kernel's name for us, our interfaces' addresses. */
 struct verify_own_scene;

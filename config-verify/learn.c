@@ -91,7 +91,7 @@ static void
 judge_mounts(const struct verify_sight *sight, const struct verify_policy *policy,
 	     struct verify_findings *findings)
 {
-	verify_mounts_judge(sight->info, policy, findings);
+	verify_mounts_judge(sight->info, policy, VERIFY_LINKS_ALL, findings);
 }
 
 static bool

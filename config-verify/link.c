@@ -44,8 +44,8 @@ wrap_pause(struct wrap *wrap, int ms, struct seal_err *err)
  * fail for having been quicker.
  */
 static int
-ask_spec(struct wrap *wrap, struct verify_client *client, uint32_t wait_ms,
-	 struct seal_secret **ret_spec, struct verify_binding *ret_binding, struct seal_err *err)
+ask_spec(struct wrap *wrap, uint32_t wait_ms, struct seal_secret **ret_spec,
+	 struct verify_binding *ret_binding, struct seal_err *err)
 {
 	const struct verify_request request = {
 		.kind = VERIFY_ASK_SPEC,
@@ -55,9 +55,9 @@ ask_spec(struct wrap *wrap, struct verify_client *client, uint32_t wait_ms,
 	const uint64_t deadline = verify_now_ms() + (wait_ms < NOT_YET_MS ? wait_ms : NOT_YET_MS);
 	int r;
 
-	while ((r = verify_client_ask(client, &request, ret_spec, ret_binding, err)) ==
+	while ((r = verify_client_ask(wrap->client, &request, ret_spec, ret_binding, err)) ==
 		       SEAL_E_TIMEOUT &&
-	       verify_client_is_open(client) && verify_now_ms() < deadline) {
+	       verify_client_is_open(wrap->client) && verify_now_ms() < deadline) {
 		r = wrap_pause(wrap, ASK_AGAIN_MS, err);
 		if (r < 0)
 			return r;
@@ -66,21 +66,28 @@ ask_spec(struct wrap *wrap, struct verify_client *client, uint32_t wait_ms,
 }
 
 int
+wrap_call(struct wrap *wrap, uint32_t wait_ms, struct seal_err *err)
+{
+	const struct verify_meanwhile meanwhile = wrap_meanwhile(wrap);
+
+	verify_client_free(SEAL_TAKE(wrap->client));
+	return verify_client_new(&wrap->client, VERIFY_AGENT_PATH, &wrap->token, wait_ms,
+				 &meanwhile, err);
+}
+
+int
 wrap_link(struct wrap *wrap, uint32_t wait_ms, struct seal_secret **ret_spec,
 	  struct verify_binding *ret_binding, struct seal_err *err)
 {
-	const struct verify_meanwhile meanwhile = wrap_meanwhile(wrap);
-	SEAL_SCOPED(verify_client_freep) struct verify_client *client = NULL;
-	int r;
+	int r = wrap_call(wrap, wait_ms, err);
 
-	verify_client_free(SEAL_TAKE(wrap->client));
-	r = verify_client_new(&client, VERIFY_AGENT_PATH, &wrap->token, wait_ms, &meanwhile, err);
 	if (r < 0)
 		return r;
-	r = ask_spec(wrap, client, wait_ms, ret_spec, ret_binding, err);
-	if (r < 0)
+	r = ask_spec(wrap, wait_ms, ret_spec, ret_binding, err);
+	if (r < 0) {
+		verify_client_free(SEAL_TAKE(wrap->client));
 		return seal_note(err, r, "the container spec");
-	wrap->client = SEAL_TAKE(client);
+	}
 	return 0;
 }
 

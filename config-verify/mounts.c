@@ -154,10 +154,10 @@ judge_mount(struct judgement *judgement, const struct verify_mount *mount)
 
 void
 verify_mounts_judge(const struct verify_mountinfo *info, const struct verify_policy *policy,
-		    struct verify_findings *findings)
+		    unsigned links, struct verify_findings *findings)
 {
 	SEAL_SCOPED(verify_declared_freep)
-	struct verify_declared *declared = verify_declared_new(info, policy);
+	struct verify_declared *declared = verify_declared_new(info, policy, links);
 	struct judgement judgement = {
 		.info = info,
 		.policy = policy,

@@ -15,6 +15,19 @@
 #define VERIFY_MOUNTINFO_FILE "/proc/self/mountinfo"
 
 /*
+ * Directories that are links in many images, and where they lead: a runtime mounts at the end of links, and
+ * that is what the table shows.  Which of them an image has is told by a bit for each.
+ */
+struct verify_link {
+	const char *path;
+	const char *target;
+};
+#define VERIFY_LINK_COUNT   8
+#define VERIFY_LINK_VAR_RUN 1u                               /* the first */
+#define VERIFY_LINKS_ALL    ((1u << VERIFY_LINK_COUNT) - 1u) /* for who cannot look at the image */
+extern const struct verify_link verify_links[VERIFY_LINK_COUNT];
+
+/*
  * What a host can do later counts as well as what it did: the root and the runtime's own mounts may be
  * slaves of the host (runtimes leave them so) but not shared, unless a volume is declared Bidirectional;
  * declared mounts are private unless declared otherwise; optional fields nobody knows are findings.
@@ -23,14 +36,14 @@
  * not verify_is_mountable.  Below a volume declared HostToContainer or Bidirectional more mounts may
  * appear.  The service account's volume is explained by policy->account.mounted alone, too, at /var/run or
  * /run; where it is VERIFY_NO, it is found as account.unexpected.  Paths of the policy are looked for as
- * they are, then where the links of common images lead (/var/run to /run, /lib to /usr/lib).
+ * they are, then where those of verify_links lead that the image has.
  *
  * policy NULL, before the spec has been opened: declared mounts are not known yet, so that
  * mount.unexplained is found only where nobody may declare one (verify_is_mountable), mount.missing not at
  * all, and mount.propagation only for what is never right.
  */
 void verify_mounts_judge(const struct verify_mountinfo *info, const struct verify_policy *policy,
-			 struct verify_findings *findings);
+			 unsigned links, struct verify_findings *findings);
 
 /*
  * May a pod declare a mount at this path?  Not over the root or /etc, nor at or below /proc, /sys and

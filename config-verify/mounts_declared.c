@@ -16,6 +16,7 @@ struct verify_declared {
 	const struct verify_mountinfo *info;
 	const struct verify_policy *policy;
 	const struct verify_declared_mount **by_line;
+	unsigned links;
 	enum verify_propagation propagation;
 };
 
@@ -26,54 +27,48 @@ static const struct verify_declared_mount account = {
 	.is_read_only = true,
 };
 
-/*
- * Directories that are links in many images, and where they lead: a runtime mounts at the end of links, and
- * that is what the table shows.
- */
-static const struct {
-	const char *link;
-	const char *target;
-} links[] = {
+const struct verify_link verify_links[VERIFY_LINK_COUNT] = {
 	{ "/var/run", "/run" },     { "/run", "/var/run" },     { "/var/lock", "/run/lock" },
 	{ "/bin", "/usr/bin" },     { "/sbin", "/usr/sbin" },   { "/lib", "/usr/lib" },
 	{ "/lib32", "/usr/lib32" }, { "/lib64", "/usr/lib64" },
 };
 
 static const struct verify_mount *
-find_linked(const struct verify_mountinfo *info, const char *path)
+find_linked(const struct verify_declared *declared, const char *path)
 {
-	for (size_t i = 0; i < SEAL_COUNT(links); i++) {
-		size_t len = strlen(links[i].link);
+	for (size_t i = 0; i < VERIFY_LINK_COUNT; i++) {
+		const struct verify_link *link = &verify_links[i];
+		size_t len = strlen(link->path);
 		char target[4096 + 16];
 
-		if (strncmp(path, links[i].link, len) != 0 ||
+		if ((declared->links & 1u << i) == 0 || strncmp(path, link->path, len) != 0 ||
 		    (path[len] != '/' && path[len] != '\0'))
 			continue;
-		if ((size_t)snprintf(target, sizeof(target), "%s%s", links[i].target, path + len) >=
+		if ((size_t)snprintf(target, sizeof(target), "%s%s", link->target, path + len) >=
 		    sizeof(target))
 			return NULL;
-		return verify_mountinfo_find(info, target);
+		return verify_mountinfo_find(declared->info, target);
 	}
 	return NULL;
 }
 
 static const struct verify_mount *
-find_place(const struct verify_mountinfo *info, const char *path)
+find_place(const struct verify_declared *declared, const char *path)
 {
 	const struct verify_mount *mount;
 
 	if (!verify_is_mountable(path))
 		return NULL;
-	mount = verify_mountinfo_find(info, path);
+	mount = verify_mountinfo_find(declared->info, path);
 	if (mount == NULL)
-		mount = find_linked(info, path);
+		mount = find_linked(declared, path);
 	return mount != NULL && verify_is_mountable(mount->point) ? mount : NULL;
 }
 
 static void
 note_place(struct verify_declared *declared, const struct verify_declared_mount *as)
 {
-	const struct verify_mount *mount = find_place(declared->info, as->path);
+	const struct verify_mount *mount = find_place(declared, as->path);
 
 	for (; mount != NULL; mount = mount->same)
 		if (declared->by_line[mount->line - 1] == NULL)
@@ -81,7 +76,8 @@ note_place(struct verify_declared *declared, const struct verify_declared_mount 
 }
 
 struct verify_declared *
-verify_declared_new(const struct verify_mountinfo *info, const struct verify_policy *policy)
+verify_declared_new(const struct verify_mountinfo *info, const struct verify_policy *policy,
+		    unsigned links)
 {
 	SEAL_SCOPED(verify_declared_freep)
 	struct verify_declared *declared = calloc(1, sizeof(*declared));
@@ -90,6 +86,7 @@ verify_declared_new(const struct verify_mountinfo *info, const struct verify_pol
 		return NULL;
 	declared->info = info;
 	declared->policy = policy;
+	declared->links = links;
 	declared->by_line =
 		calloc(verify_mountinfo_count(info), sizeof(struct verify_declared_mount *));
 	if (declared->by_line == NULL)
@@ -248,7 +245,7 @@ static void
 judge_presence(const struct verify_declared *declared, const struct verify_declared_mount *as,
 	       struct verify_findings *findings)
 {
-	if (!as->is_optional && find_place(declared->info, as->path) == NULL)
+	if (!as->is_optional && find_place(declared, as->path) == NULL)
 		verify_suspect(findings, VERIFY_RULE_MOUNT_MISSING, VERIFY_MOUNTINFO_FILE, 0,
 			       "the mount that is declared there", "nothing mounted at %s",
 			       as->path);

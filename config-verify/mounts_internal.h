@@ -38,7 +38,7 @@ bool verify_system_judge(const struct verify_mountinfo *info, const struct verif
  */
 struct verify_declared;
 struct verify_declared *verify_declared_new(const struct verify_mountinfo *info,
-					    const struct verify_policy *policy);
+					    const struct verify_policy *policy, unsigned links);
 void verify_declared_freep(struct verify_declared **declared);
 const struct verify_declared_mount *verify_declared_at(const struct verify_declared *declared,
 						       const struct verify_mount *mount);

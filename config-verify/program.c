@@ -138,42 +138,70 @@ is_on_same_mount(int a, int b)
 
 /* ---- The working directory ---- */
 
-static bool
-is_declared(const struct judgement *judgement, int cwd)
+/* What is left of path below the directory; "." for itself; NULL when it is not below. */
+static const char *
+below(const char *path, const char *directory)
 {
-	const struct verify_policy *policy = judgement->program->policy;
-	struct place here;
+	const size_t len = strlen(directory);
 
-	if (policy == NULL)
-		return true;
-	if (!place_of(cwd, &here))
-		return false;
-	for (size_t i = 0; i < policy->mount_count; i++) {
-		SEAL_SCOPED(seal_closep)
-		int fd = open_it(judgement->root, policy->mounts[i].path + 1, 0,
-				 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-		struct place declared;
-
-		if (fd >= 0 && place_of(fd, &declared) && declared.is_top &&
-		    declared.mount == here.mount)
-			return true;
-	}
-	return false;
+	if (strncmp(path, directory, len) != 0 || (path[len] != '/' && path[len] != '\0'))
+		return NULL;
+	path += len;
+	path += strspn(path, "/");
+	return *path != '\0' ? path : ".";
 }
 
-/* 0, or an errno. */
+/* Within one declared mount, by name and in fact: a descriptor, or -1. */
+static int
+open_below(const struct judgement *judgement, const char *declared)
+{
+	const char *rest = below(judgement->program->cwd, declared);
+	SEAL_SCOPED(seal_closep) int fd = -1;
+	struct place place;
+
+	if (rest == NULL)
+		return -1;
+	fd = open_it(judgement->root, declared + 1, O_DIRECTORY,
+		     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (fd < 0 || !place_of(fd, &place) || !place.is_top)
+		return -1;
+	return open_it(fd, rest, O_DIRECTORY,
+		       RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+}
+
+static int
+open_declared(const struct judgement *judgement)
+{
+	const struct verify_policy *policy = judgement->program->policy;
+	int fd = -1;
+
+	for (size_t i = 0; policy != NULL && fd < 0 && i < policy->mount_count; i++)
+		fd = open_below(judgement, policy->mounts[i].path);
+	return fd;
+}
+
+/*
+ * 0, or an errno.  Links of the image may lead anywhere in the image; those in a volume are its host's, and may
+ * lead nowhere but within: not to another of the image's directories either.
+ */
 static int
 find_directory(struct judgement *judgement)
 {
-	const int fd =
-		open_it(AT_FDCWD, judgement->program->cwd, O_DIRECTORY, RESOLVE_NO_MAGICLINKS);
+	const char *path = judgement->program->cwd;
+	int fd = open_it(AT_FDCWD, path, O_DIRECTORY, RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
 
-	if (fd < 0)
-		return errno;
+	if (fd < 0 && errno == EXDEV)
+		fd = open_declared(judgement);
+	if (fd < 0) {
+		fd = open_it(AT_FDCWD, path, O_DIRECTORY, RESOLVE_NO_MAGICLINKS);
+		if (fd < 0)
+			return errno;
+		if (judgement->program->policy != NULL)
+			suspect(judgement, VERIFY_RULE_DIRECTORY_PLACE, VERIFY_DIRECTORY_FILE,
+				"on the root file system, or on a declared mount",
+				"it lies elsewhere, or is reached that way");
+	}
 	judgement->executable->cwd = fd;
-	if (!is_on_same_mount(fd, judgement->root) && !is_declared(judgement, fd))
-		suspect(judgement, VERIFY_RULE_DIRECTORY_PLACE, VERIFY_DIRECTORY_FILE,
-			"on the root file system, or on a declared mount", "it lies elsewhere");
 	return 0;
 }
 

@@ -34,8 +34,8 @@ struct verify_executable;
 
 /*
  * Open and judge.  The program must lie on the root file system, and so must every interpreter that its
- * first lines name ("#!", as the kernel reads them); the directory there, or on a mount that the policy
- * declares.  What does not is a finding, and SEAL_E_REFUSED unless the policy's mode is audit.  On failure
+ * first lines name ("#!", as the kernel reads them); the directory there, reached through nothing else, or
+ * in a mount that the policy declares, by its name there.  What does not is a finding, and SEAL_E_REFUSED unless the policy's mode is audit.  On failure
  * *ret_exit is the code to end with; neither program nor directory is told in the sentence.
  */
 SEAL_CHECKED int verify_executable_open(struct verify_executable **ret_executable,

@@ -54,6 +54,52 @@ open_proc(int root)
 			 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
+/* ---- Links of the image ---- */
+
+/* In full, or from where the link lies. */
+static bool
+is_target(const struct verify_link *link, const char *text)
+{
+	if (strcmp(text, link->target) == 0)
+		return true;
+	for (const char *at = strchr(link->path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+		if (strncmp(text, "../", 3) != 0)
+			return false;
+		text += 3;
+	}
+	return strcmp(text, link->target + 1) == 0;
+}
+
+static bool
+has_link(int root, const struct verify_link *link)
+{
+	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+				      .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_XDEV };
+	SEAL_SCOPED(seal_closep) int fd = -1;
+	char text[16];
+	ssize_t len;
+
+	fd = (int)syscall(SYS_openat2, root, link->path + 1, &how, sizeof(how));
+	if (fd < 0)
+		return false;
+	len = readlinkat(fd, "", text, sizeof(text));
+	if (len < 0 || (size_t)len == sizeof(text))
+		return false;
+	text[len] = '\0';
+	return is_target(link, text);
+}
+
+unsigned
+verify_scene_links(int root)
+{
+	unsigned links = 0;
+
+	for (size_t i = 0; i < VERIFY_LINK_COUNT; i++)
+		if (has_link(root, &verify_links[i]))
+			links |= 1u << i;
+	return links;
+}
+
 /* ---- Ourselves ---- */
 
 int
@@ -69,6 +115,7 @@ verify_own_scene_new(struct verify_own_scene **ret_own, struct seal_err *err)
 	own->scene.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (own->scene.root < 0)
 		return seal_fail_errno(err, errno, "cannot open the root directory");
+	own->scene.links = verify_scene_links(own->scene.root);
 	proc = open_proc(own->scene.root);
 	/* "self" is a link with a number; whether it is ours is judged later. */
 	if (proc >= 0)

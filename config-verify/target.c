@@ -18,6 +18,7 @@
 
 #include "base/fs/fs.h"
 #include "config-verify/mountinfo.h"
+#include "config-verify/mounts.h"
 #include "config-verify/namespace.h"
 
 #define ENVIRONMENT_MAX (8u * 1024 * 1024) /* more than the kernel takes */
@@ -91,6 +92,7 @@ open_process(struct verify_target *target, pid_t pid, struct seal_err *err)
 	target->scene.root = openat(target->scene.proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (target->scene.root < 0)
 		return seal_fail_errno(err, errno, "cannot look into process %ld", (long)pid);
+	target->scene.links = verify_scene_links(target->scene.root);
 	return 0;
 }
 
@@ -172,6 +174,7 @@ verify_target_of_directory(struct verify_target **ret_target, const char *path,
 	target->scene.root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (target->scene.root < 0)
 		return seal_fail_errno(err, errno, "cannot open the directory '%s'", path);
+	target->scene.links = VERIFY_LINKS_ALL; /* of the image nothing is saved */
 	*ret_target = SEAL_TAKE(target);
 	return 0;
 }

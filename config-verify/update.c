@@ -354,7 +354,8 @@ turn(struct watch_over *over)
 	wrap_tell_suspicion(wrap);
 	if (verify_supervisor_is_stopping(wrap->supervisor))
 		return; /* nothing is brought up to date any more */
-	if (wrap->client != NULL && polled[1].revents != 0)
+	if (wrap->client != NULL &&
+	    (polled[1].revents != 0 || !verify_client_is_open(wrap->client)))
 		lose_agent(over, "it closed the connection");
 	if (polled[2].revents != 0)
 		read_watch(over);
@@ -404,6 +405,9 @@ wrap_stand_by(struct wrap *wrap, struct seal_err *err)
 		seal_log(SEAL_LOG_WARN, "updates_off", SEAL_STR("reason", err->text));
 	while (!verify_supervisor_is_over(wrap->supervisor))
 		turn(&over);
+	/* Its end may have come between what was found and the telling of it. */
+	if (verify_supervisor_is_stopping(wrap->supervisor))
+		wrap_tell_suspicion(wrap);
 	verify_watch_free(over.watch);
 	return 0;
 }

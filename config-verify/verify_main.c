@@ -124,7 +124,7 @@ judge_table(const struct judge_options *options, const struct verify_policy *pol
 		verify_suspect(findings, VERIFY_RULE_MOUNT_FORMAT, VERIFY_MOUNTINFO_FILE, 0,
 			       verify_rule_demand(VERIFY_RULE_MOUNT_FORMAT), "%s", why.text);
 	else
-		verify_mounts_judge(info, policy, findings);
+		verify_mounts_judge(info, policy, VERIFY_LINKS_ALL, findings);
 	if (!options->quiet)
 		summarize(policy, findings, info != NULL ? verify_mountinfo_count(info) : 0, 1);
 	return 0;

@@ -22,7 +22,9 @@
 #include "config-verify/wrap.h"
 
 #define ENVIRONMENT_FILE "the environment"
-#define TELL_MS          2000 /* the application may be over sooner than the agent has answered */
+/* So long an agent that is away is tried, and our end waits for its answer; by then the application is killed. */
+#define TELL_MS  (VERIFY_STOP_S * 1000)
+#define RETRY_MS 100
 
 /* ---- What is said of findings ---- */
 
@@ -61,16 +63,34 @@ is_enforcing(const struct wrap *wrap)
 	return policy == NULL || policy->mode == VERIFY_ENFORCE;
 }
 
+static void
+remember_sentence(struct wrap *wrap, const struct verify_findings *findings)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(4096);
+	const struct verify_finding *first = verify_findings_at(findings, 0);
+
+	if (first == NULL || verify_finding_format(first, &text, NULL) < 0)
+		(void)snprintf(wrap->sentence, sizeof(wrap->sentence), "a finding");
+	else
+		(void)snprintf(wrap->sentence, sizeof(wrap->sentence), "%s", seal_bytes_str(&text));
+}
+
 int
-wrap_conclude_findings(const struct wrap *wrap, const struct verify_findings *findings,
+wrap_conclude_findings(struct wrap *wrap, const struct verify_findings *findings,
 		       struct seal_err *err)
 {
+	int r;
+
 	if (verify_findings_count(findings) == 0)
 		return 0;
-	if (is_enforcing(wrap))
-		return refuse(findings, err);
-	log_findings(findings, SEAL_LOG_WARN);
-	return 0;
+	if (!is_enforcing(wrap)) {
+		log_findings(findings, SEAL_LOG_WARN);
+		return 0;
+	}
+	remember_sentence(wrap, findings);
+	r = refuse(findings, err);
+	wrap_tell_suspicion(wrap);
+	return r;
 }
 
 /* ---- At once ---- */
@@ -250,6 +270,11 @@ wrap_look_at_all(struct wrap *wrap, struct seal_err *err)
 	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
 	int r = look_until_settled(wrap, look_at_all, &findings, err);
 
+	if (r < 0 && r != SEAL_E_CLOSED && is_enforcing(wrap)) {
+		(void)snprintf(wrap->sentence, sizeof(wrap->sentence),
+			       "cannot look at the container");
+		wrap_tell_suspicion(wrap);
+	}
 	if (r < 0)
 		return r;
 	/* Before the start it is done twice: what was said is not said again. */
@@ -262,18 +287,6 @@ wrap_look_at_all(struct wrap *wrap, struct seal_err *err)
 }
 
 /* ---- While the application runs ---- */
-
-static void
-remember_sentence(struct wrap *wrap, const struct verify_findings *findings)
-{
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(4096);
-	const struct verify_finding *first = verify_findings_at(findings, 0);
-
-	if (first == NULL || verify_finding_format(first, &text, NULL) < 0)
-		(void)snprintf(wrap->sentence, sizeof(wrap->sentence), "a finding");
-	else
-		(void)snprintf(wrap->sentence, sizeof(wrap->sentence), "%s", seal_bytes_str(&text));
-}
 
 static void
 act_on(struct wrap *wrap, const struct verify_findings *findings)
@@ -329,10 +342,18 @@ look_again(struct wrap *wrap)
 	set_timer(wrap, verify_guard_patience(wrap->guard, verify_now_ms()));
 }
 
+/* Our own end waits for the agent's answer, for a while. */
+static bool
+goes_on(const struct wrap *wrap)
+{
+	return !verify_supervisor_is_over(wrap->supervisor) ||
+	       verify_now_ms() < wrap->telling_until;
+}
+
 bool
 wrap_attend(struct wrap *wrap)
 {
-	const bool goes_on = verify_supervisor_step(wrap->supervisor);
+	const bool is_running = verify_supervisor_step(wrap->supervisor);
 
 	/* What is told is heard, and changes nothing; a timer is one that can be read until it is. */
 	if (wrap->guard != NULL && verify_supervisor_is_stopping(wrap->supervisor)) {
@@ -341,34 +362,74 @@ wrap_attend(struct wrap *wrap)
 		verify_guard_nudge(wrap->guard, 0);
 		while (read(wrap->timer, &times, sizeof(times)) == (ssize_t)sizeof(times))
 			continue;
-	} else if (goes_on && wrap->guard != NULL)
+	} else if (is_running && wrap->guard != NULL)
 		look_again(wrap);
-	return goes_on || verify_now_ms() < wrap->telling_until;
+	return goes_on(wrap);
 }
 
-void
-wrap_tell_suspicion(struct wrap *wrap)
+/* Over the connection there is.  True when it was answered, whatever the answer. */
+static bool
+tell(struct wrap *wrap, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *none = NULL;
-	struct seal_err err = { 0 };
 	char sentence[sizeof(wrap->sentence)];
 	struct verify_request request = {
 		.kind = VERIFY_ASK_SUSPECT,
 		.wait_ms = is_enforcing(wrap) ? VERIFY_SUSPECT_SUSPEND : VERIFY_SUSPECT_REPORT,
+		.data = (const uint8_t *)sentence,
+		.data_len = strlen(wrap->sentence),
 	};
+	int r;
 
-	if (wrap->sentence[0] == '\0' || wrap->client == NULL)
-		return;
 	memcpy(sentence, wrap->sentence, sizeof(sentence));
-	wrap->sentence[0] = '\0'; /* while it is told, there may be another */
-	request.data = (const uint8_t *)sentence;
-	request.data_len = strlen(sentence);
-	if (verify_supervisor_is_stopping(wrap->supervisor)) {
-		wrap->telling_until = verify_now_ms() + TELL_MS;
+	r = verify_client_ask(wrap->client, &request, &none, NULL, err);
+	if (!verify_client_is_open(wrap->client))
+		return false;
+	if (r < 0)
+		seal_log(SEAL_LOG_WARN, "suspicion_untold", SEAL_STR("reason", err->text));
+	if (strcmp(wrap->sentence, sentence) == 0)
+		wrap->sentence[0] = '\0'; /* while it was told, there may have come another */
+	return true;
+}
+
+/* The agent that went away may be back, as another: to be told it needs no spec. */
+static bool
+tell_anew(struct wrap *wrap, uint64_t until, struct seal_err *err)
+{
+	const uint64_t now = verify_now_ms();
+
+	if (wrap_pause(wrap, RETRY_MS, err) < 0 || !goes_on(wrap) ||
+	    wrap_call(wrap, until > now ? (uint32_t)(until - now) : 0, err) < 0)
+		return false;
+	return tell(wrap, err);
+}
+
+/*
+ * While the application goes on, an agent that is away is called by who stands by it, and told then.
+ * Otherwise there is no later.
+ */
+void
+wrap_tell_suspicion(struct wrap *wrap)
+{
+	const bool is_stopping = verify_supervisor_is_stopping(wrap->supervisor);
+	const bool is_last = is_stopping || !wrap->is_started;
+	const uint64_t until = verify_now_ms() + TELL_MS;
+	struct seal_err err = { 0 };
+	bool is_told;
+
+	if (wrap->sentence[0] == '\0' || verify_spec_is_exec(wrap->spec))
+		return;
+	if (is_stopping) {
+		wrap->telling_until = until;
 		set_timer(wrap, TELL_MS);
 	}
-	if (verify_client_ask(wrap->client, &request, &none, NULL, &err) < 0)
+	is_told = wrap->client != NULL && tell(wrap, &err);
+	while (!is_told && is_last && goes_on(wrap) && verify_now_ms() < until)
+		is_told = tell_anew(wrap, until, &err);
+	if (!is_told && is_last) {
 		seal_log(SEAL_LOG_WARN, "suspicion_untold", SEAL_STR("reason", err.text));
+		wrap->sentence[0] = '\0';
+	}
 	wrap->telling_until = 0;
 }
 

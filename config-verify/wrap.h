@@ -43,7 +43,7 @@ struct wrap {
 	struct verify_guard *guard;   /* from then on */
 	int waker; /* epoll: signals, what the guard is told by, timer; -1 before */
 	int timer; /* of the guard; -1 before */
-	char sentence[VERIFY_SUSPECT_MAX + 1]; /* for the agent, of the last finding; "" */
+	char sentence[VERIFY_SUSPECT_MAX + 1]; /* of the last finding, until the agent knows; "" */
 	uint64_t
 		telling_until; /* while the agent is told, in ms: our end waits for its answer; 0 */
 };
@@ -52,7 +52,9 @@ struct wrap {
 
 /* Neither signals nor suspicion wait for the agent. */
 struct verify_meanwhile wrap_meanwhile(struct wrap *wrap);
-/* Connect (trying for wait_ms) and have the spec opened; the answer is taken by whoever wants it. */
+/* Connect anew, trying for wait_ms.  For what needs no spec. */
+SEAL_CHECKED int wrap_call(struct wrap *wrap, uint32_t wait_ms, struct seal_err *err);
+/* The same, and have the spec opened; the answer is taken by whoever wants it. */
 SEAL_CHECKED int wrap_link(struct wrap *wrap, uint32_t wait_ms, struct seal_secret **ret_spec,
 			   struct verify_binding *ret_binding, struct seal_err *err);
 /* Until the start, what it opens of an object is of one generation (wrap.gens), SEAL_E_CONFLICT otherwise. */
@@ -66,11 +68,13 @@ SEAL_CHECKED int wrap_pause(struct wrap *wrap, int ms, struct seal_err *err);
 SEAL_CHECKED int wrap_look_at_variables(struct wrap *wrap, struct seal_err *err);
 /* By the rules of the system alone; findings are refused. */
 SEAL_CHECKED int wrap_look_at_mounts(struct wrap *wrap, struct seal_err *err);
-/* By the spec's policy; findings are refused or, in audit mode, reported. */
+/*
+ * By the spec's policy; findings are refused or, in audit mode, reported.  Of a refused application the agent
+ * is told: it may have taken the container for back already, and that it did not start is no reason to serve.
+ */
 SEAL_CHECKED int wrap_look_at_all(struct wrap *wrap, struct seal_err *err);
 /* The same for findings from elsewhere. */
-SEAL_CHECKED int wrap_conclude_findings(const struct wrap *wrap,
-					const struct verify_findings *findings,
+SEAL_CHECKED int wrap_conclude_findings(struct wrap *wrap, const struct verify_findings *findings,
 					struct seal_err *err);
 /* From now on wrap_attend looks. */
 SEAL_CHECKED int wrap_keep_looking(struct wrap *wrap, struct seal_err *err);
@@ -79,6 +83,10 @@ SEAL_CHECKED int wrap_keep_looking(struct wrap *wrap, struct seal_err *err);
  * What is found stops it (it goes on until it has ended), and the agent is told by wrap_tell_suspicion.
  */
 bool wrap_attend(struct wrap *wrap);
+/*
+ * Tell what there is to be told.  When it is now or never, because the application ends or was refused, an
+ * agent that is away is tried for some seconds; else it is told when it is back.
+ */
 void wrap_tell_suspicion(struct wrap *wrap);
 void wrap_release_vigil(struct wrap *wrap);
 

@@ -2,7 +2,8 @@
 /*
  * The agent's door, and the list of who came in.  A stranger costs a descriptor and a few hundred bytes
  * for five seconds; when there are too many, the one that has been there longest gives way, so that who
- * has a token always finds a place.
+ * has a token always finds a place.  Among those who have one it is the container with the most connections that
+ * gives one up: neither another container nor an application among its probes can be kept out.
  */
 #include "proxy/agent_internal.h"
 
@@ -30,6 +31,41 @@ agent_count(const struct proxy_agent *agent, const char *container, bool any)
 	return count;
 }
 
+/* The container that holds most places: conn's own, unless another one holds more. */
+static const char *
+find_greediest(const struct agent_conn *conn)
+{
+	const char *greediest = conn->container;
+	unsigned most = agent_count(conn->agent, conn->container, true);
+
+	for (const struct agent_conn *at = conn->agent->conns; at != NULL; at = at->next) {
+		const unsigned count = agent_count(conn->agent, at->container, true);
+
+		if (at->is_counted && count > most) {
+			greediest = at->container;
+			most = count;
+		}
+	}
+	return greediest;
+}
+
+/* Its oldest, for the list begins with the latest; but who holds the application's spec stays. */
+static bool
+make_place(const struct agent_conn *conn)
+{
+	const char *greediest = find_greediest(conn);
+	struct agent_conn *oldest = NULL;
+
+	for (struct agent_conn *at = conn->agent->conns; at != NULL; at = at->next)
+		if (at->is_counted && at->role != AGENT_MAIN &&
+		    strcmp(at->container, greediest) == 0)
+			oldest = at;
+	if (oldest == NULL)
+		return false;
+	agent_conn_free(oldest);
+	return true;
+}
+
 bool
 agent_admit(struct agent_conn *conn)
 {
@@ -38,7 +74,8 @@ agent_admit(struct agent_conn *conn)
 	if (agent->callers >= PROXY_AGENT_CALLERS_MAX ||
 	    agent_count(agent, conn->container, true) >= PROXY_AGENT_CONTAINER_MAX) {
 		agent->counters.limited++;
-		return false;
+		if (!make_place(conn))
+			return false;
 	}
 	conn->is_counted = true;
 	agent->callers++;

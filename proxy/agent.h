@@ -26,7 +26,10 @@
 #include "config-verify/agent.h"
 #include "proxy/keys.h"
 
-/* Callers that have proved who they are, in all and of one container; and those that have not yet. */
+/*
+ * Callers that have proved who they are, in all and of one container, and those that have not yet.  Beyond it
+ * the oldest of the container that has most gives way, but never who holds an application's spec.
+ */
 #define PROXY_AGENT_CALLERS_MAX   64
 #define PROXY_AGENT_CONTAINER_MAX 16
 #define PROXY_AGENT_STRANGERS_MAX 16
@@ -66,7 +69,7 @@ void proxy_agent_freep(struct proxy_agent **agent);
 struct proxy_agent_counters {
 	uint64_t served;   /* callers that proved who they are */
 	uint64_t refused;  /* that could not: no token, another's, a retired one, or too slow */
-	uint64_t limited;  /* turned away because there were too many */
+	uint64_t limited;  /* times that there were too many, and one was turned away */
 	uint64_t opened;   /* values */
 	uint64_t unopened; /* values that were not allowed, or could not be opened */
 };

@@ -97,7 +97,7 @@ struct proxy_agent {
 
 /* Callers of that container that hold its spec; or, with any set, all of them. */
 unsigned agent_count(const struct proxy_agent *agent, const char *container, bool any);
-/* A stranger has proved who it is; false when there are too many of it. */
+/* A stranger has proved who it is: another gives way to it, if need be.  False when none can. */
 bool agent_admit(struct agent_conn *conn);
 /* Take len bytes of what all may hold together; false: not now, and the connection is stalled. */
 bool agent_charge(struct agent_conn *conn, size_t len);

@@ -10,26 +10,31 @@ AGENT=$SEAL_BUILD/tests/support/test-agent
 SOCKET=/run/seal/agent.sock
 
 agent_up() {
-	on app rm -f "$SOCKET"
-	start app agent "$AGENT" serve seed "$SOCKET" good
+	on app rm -f "$SOCKET" "$SOCKET.ready"
+	start app agent "$AGENT" serve seed "$SOCKET" "${1:-good}"
 	wait_for 10 "the agent" on app test -S "$SOCKET"
 }
-# running MODE SCRIPT: an application under seal-wrap whose policy is of that mode; standard error goes to ERR, if any
+# wrapped MODE SCRIPT [PROBE]: seal-wrap with a policy of that mode; standard error goes to ERR, if any
 ERR=
-running() {
-	local policy spec via=()
+wrapped() {
+	local policy spec via=() key=${3:-spec}
 	# shellcheck disable=SC2016,SC2046 # jq's variables; paths of ours have no blanks
 	policy=$(jq -n --arg mode "$1" --args '{version: 1, mode: $mode, hosts: {others: true}, resolv: {nameservers: ["127.0.0.53"]},
 		mounts: ([$ARGS.positional[] | {path: ., source: "volume"}] + [{path: "/run", source: "memory"}])}' -- \
 		$(printf '%s\n' "$TOP" "$SEAL_BUILD" "$WORK" | sort -u))
 	# shellcheck disable=SC2016
-	spec=$(jq -nc --argjson verify "$policy" --arg script "echo up >/out/up; $2" \
-		'{version: 1, verify: $verify, container: {name: "web", command: ["/bin/sh", "-c", $script]}}' |
-		"$AGENT" seal seed Pod web spec web 1 1)
+	spec=$(jq -nc --argjson verify "$policy" --arg script "echo up >/out/up; $2" --arg key "$key" \
+		'["/bin/sh", "-c", $script] as $command | {version: 1, verify: $verify, container: {name: "web"}} |
+		if $key == "spec" then .container.command = $command else .exec = $command end' |
+		"$AGENT" seal seed Pod web "$key" web 1 1)
 	rm -f "$OUT"/*
 	: >"$LOGS/wrapped.log"
 	[ -z "$ERR" ] || via=(/bin/sh -c 'exec "$1" "$2" 2>"$0"' "$ERR")
 	start app wrapped env -i "${via[@]}" "$WRAP" "$spec"
+}
+# running MODE SCRIPT: it has started
+running() {
+	wrapped "$@"
 	wait_for 20 "the application" test -e "$OUT/up"
 }
 # stopped WHAT RULE FILE [SECONDS]: it ends with 1, and says why
@@ -44,6 +49,7 @@ stopped() {
 # is_full FIFO: it takes no more
 is_full() { ! timeout 1 dd if=/dev/zero of="$1" bs=1 count=1 oflag=nonblock status=none 2>/dev/null; }
 asked() { count_lines "$LOGS/agent.log" '^asked 7 '; }
+test_asked() { [ "$(asked)" = "$1" ]; }
 
 pod_new app
 on app mkdir -p /etc/seal /out /run/seal /srv
@@ -126,12 +132,72 @@ sleep 1
 is_alive wrapped || fail "it was stopped: $(tail -n 3 "$LOGS/wrapped.log")"
 expect_no_line "$LOGS/wrapped.log" finding
 
-say "without an agent it is stopped all the same"
+say "without an agent it is stopped all the same, and on time"
 stop agent
 wait_for 10 "that it is gone to be noticed" has_line "$LOGS/wrapped.log" 'event="?agent_lost'
 on app mount -t tmpfs tmpfs /srv
-stopped "a mount" mount.unexplained /proc/self/mountinfo
+stopped "a mount" mount.unexplained /proc/self/mountinfo 14
+expect_line "$LOGS/wrapped.log" suspicion_untold
 on app umount /srv
+agent_up
+running enforce 'trap "" TERM; while :; do sleep 1; done'
+stop agent
+wait_for 10 "that it is gone to be noticed" has_line "$LOGS/wrapped.log" 'event="?agent_lost'
+began=$(date +%s%3N)
+on app mount -t tmpfs tmpfs /srv
+stopped "a stubborn one" mount.unexplained /proc/self/mountinfo 14
+[ $(($(date +%s%3N) - began)) -ge 9000 ] || fail "it was killed too early"
+on app umount /srv
+agent_up
+
+say "an agent that was away, or goes while it is told, is told when it is back"
+for manner in good deaf; do
+	stop agent
+	agent_up "$manner"
+	running enforce 'exec sleep 60'
+	[ "$manner" = deaf ] || stop agent
+	before=$(asked)
+	on app mount -t tmpfs tmpfs /srv
+	wait_for 10 "the end to begin" has_line "$LOGS/wrapped.log" 'event="?stopping'
+	[ "$manner" = deaf ] || { sleep 1; agent_up; }
+	stopped "a mount" mount.unexplained /proc/self/mountinfo
+	[ "$(asked)" = $((before + 1)) ] || fail "the agent was asked $(asked) times, not $((before + 1))"
+	expect_no_line "$LOGS/wrapped.log" suspicion_untold
+	on app umount /srv
+done
+stop agent
+agent_up deaf
+running audit 'exec sleep 60'
+before=$(asked)
+on app mount -t tmpfs tmpfs /srv
+wait_for 10 "a report" has_line "$LOGS/wrapped.log" 'level=warn event="?finding'
+wait_for 10 "the agent to be told" test_asked $((before + 1))
+stop wrapped
+on app umount /srv
+
+say "who is refused before the start says so, before and after it was told that the proxy is ready; a probe does not"
+stop agent
+agent_up held
+before=$(asked)
+on app mount -t tmpfs tmpfs /srv
+wrapped enforce 'exec sleep 60'
+stopped "the first look" mount.unexplained /proc/self/mountinfo
+expect_line "$LOGS/wrapped.log" not_started
+[ "$(asked)" = $((before + 1)) ] || fail "the agent was asked $(asked) times, not $((before + 1))"
+wrapped enforce 'exec sleep 60' livenessProbe
+stopped "a probe" mount.unexplained /proc/self/mountinfo
+[ "$(asked)" = $((before + 1)) ] || fail "a probe spoke for its container"
+on app umount /srv
+wrapped enforce 'exec sleep 60'
+wait_for 10 "it to wait" has_line "$LOGS/agent.log" '^asked 3 '
+on app mount -t tmpfs tmpfs /srv
+on app touch "$SOCKET.ready"
+stopped "the last look" mount.unexplained /proc/self/mountinfo
+expect_line "$LOGS/wrapped.log" not_started
+[ "$(asked)" = $((before + 2)) ] || fail "the agent was asked $(asked) times, not $((before + 2))"
+[ ! -e "$OUT/up" ] || fail "it was started"
+on app umount /srv
+stop agent
 agent_up
 
 say "in audit mode each change is reported once, and the application goes on"

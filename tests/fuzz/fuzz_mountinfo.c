@@ -74,7 +74,7 @@ judge(const struct verify_mountinfo *info, const struct verify_policy *by)
 	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
 
 	assert(verify_findings_new(&findings, NULL) == 0);
-	verify_mounts_judge(info, by, findings);
+	verify_mounts_judge(info, by, VERIFY_LINKS_ALL, findings);
 	for (size_t i = 0; i < verify_findings_count(findings) && i < VERIFY_MAX_FINDINGS; i++)
 		assert(verify_findings_at(findings, i)->line <= verify_mountinfo_count(info));
 	return verify_findings_count(findings);

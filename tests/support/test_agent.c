@@ -5,6 +5,7 @@
  * keys.  Its manners can be bad: see usage.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,7 +36,9 @@ static const char usage[] =
 	"       test-agent serve SEED SOCKET [MANNER]\n"
 	"MANNER: good; late (ready after a second); silent; reflect (returns what it gets);\n"
 	"        noproof (a proof that is none); garbage; close (after the hello);\n"
-	"        early (says \"not yet\" to a spec, twice)\n";
+	"        early (says \"not yet\" to a spec, twice); held (ready once SOCKET.ready is "
+	"there);\n"
+	"        deaf (closes when it is first told a suspicion)\n";
 
 struct seen {
 	char object[VERIFY_OBJECT_MAX];
@@ -46,10 +49,12 @@ struct seen {
 static struct shared {
 	size_t count;
 	struct seen objects[MAX_OBJECTS];
+	bool was_deaf;
 } * shared;
 
 static struct verify_ring *ring;
 static const char *manner = "good";
+static char ready_path[PATH_MAX];
 static uint64_t started_ms;
 
 static _Noreturn void
@@ -215,11 +220,23 @@ open_value(const struct link *link, const struct verify_request *request,
 }
 
 static int
+wait_for_file(const char *path, uint32_t wait_ms, struct seal_err *err)
+{
+	const uint64_t until = now_ms() + wait_ms;
+
+	while (access(path, F_OK) != 0 && now_ms() < until)
+		(void)poll(NULL, 0, 10);
+	return access(path, F_OK) == 0 ? 0 : seal_fail(err, SEAL_E_TIMEOUT, "not yet");
+}
+
+static int
 tell_ready(const struct verify_request *request, struct seal_err *err)
 {
 	const uint64_t at = started_ms + (strcmp(manner, "late") == 0 ? 1000 : 0);
 	const uint64_t now = now_ms();
 
+	if (strcmp(manner, "held") == 0)
+		return wait_for_file(ready_path, request->wait_ms, err);
 	if (now >= at)
 		return 0;
 	(void)poll(NULL, 0, (int)(at - now < request->wait_ms ? at - now : request->wait_ms));
@@ -268,6 +285,8 @@ serve_one(struct link *link, const struct seal_bytes *frame)
 	    verify_request_parse(&request, seal_secret_peek(asked), seal_secret_len(asked), NULL) <
 		    0)
 		return false;
+	if (request.kind == VERIFY_ASK_SUSPECT && strcmp(manner, "deaf") == 0 && !shared->was_deaf)
+		return !(shared->was_deaf = true);
 	(void)fprintf(stderr, "asked %d %s %s\n", request.kind, request.object_name, request.key);
 	answer_one(link, &request, &plain, &answer);
 	return verify_answer_encode(&answer, &text, NULL) == 0 &&
@@ -330,9 +349,13 @@ serve_link(int fd)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes frame = SEAL_BYTES(VERIFY_FRAME_MAX);
 	struct link link = { .fd = fd, .in = SEAL_BYTES(2 * VERIFY_FRAME_MAX) };
-	const bool is_bad = strcmp(manner, "good") != 0 && strcmp(manner, "late") != 0 &&
-			    strcmp(manner, "early") != 0 && strcmp(manner, "noproof") != 0;
+	static const char *const greeting[] = {
+		"good", "late", "early", "noproof", "held", "deaf"
+	};
+	bool is_bad = true;
 
+	for (size_t i = 0; i < SEAL_COUNT(greeting); i++)
+		is_bad = is_bad && strcmp(manner, greeting[i]) != 0;
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 	if (!next_frame(&link, &frame))
 		_exit(0);
@@ -365,6 +388,7 @@ serve(const char *path)
 {
 	int door = listen_at(path);
 
+	(void)snprintf(ready_path, sizeof(ready_path), "%s.ready", path);
 	(void)signal(SIGCHLD, SIG_IGN);
 	started_ms = now_ms();
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,

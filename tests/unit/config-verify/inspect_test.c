@@ -26,6 +26,7 @@
 #include "config-verify/evidence.h"
 #include "config-verify/inspect.h"
 #include "config-verify/inspect_internal.h"
+#include "config-verify/mounts.h"
 
 #define GOOD_HOSTS "127.0.0.1\tlocalhost\n::1\tlocalhost\n10.1.2.3\tweb\n"
 #define GOOD_TABLE                                                                                 \
@@ -279,6 +280,73 @@ Test(verify_inspect, the_images_link_to_run_is_followed_and_no_other)
 	cr_expect_eq(count_of(&policy, VERIFY_RULE_FILE_TYPE), 1);
 	shell("ln -sfn ../run var/run && mv run/secrets run/real && ln -s real run/secrets");
 	cr_expect_eq(count_of(&policy, VERIFY_RULE_FILE_TYPE), 1);
+}
+
+/* ---- Links of the image ---- */
+
+Test(verify_inspect, says_which_of_the_known_links_an_image_has)
+{
+	static const struct {
+		const char *make;
+		unsigned links;
+	} rows[] = {
+		{ "true", 0 },
+		{ "ln -s /run var/run", 1u << 0 },
+		{ "ln -s ../run var/run", 1u << 0 },
+		{ "ln -s run var/run", 0 },
+		{ "ln -s ../../run var/run", 0 },
+		{ "ln -s /run/ var/run", 0 },
+		{ "ln -s /run/of/a/long/name var/run", 0 },
+		{ "ln -s var/run run", 1u << 1 },
+		{ "ln -s ../run/lock var/lock; ln -s /usr/bin bin; ln -s usr/lib64 lib64; ln -s "
+		  "usr/lib sbin",
+		  1u << 2 | 1u << 3 | 1u << 7 },
+		{ "touch bin; mkdir lib", 0 },
+		{ "ln -s usr/lib lib; ln -s usr/sbin sbin; ln -s usr/lib32 lib32",
+		  1u << 4 | 1u << 5 | 1u << 6 },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(rows); i++) {
+		shell("rm -rf var run bin sbin lib lib32 lib64 && mkdir var");
+		shell(rows[i].make);
+		cr_expect_eq(verify_scene_links(root), rows[i].links, "%s: %x", rows[i].make,
+			     verify_scene_links(root));
+	}
+}
+
+/* A volume over /var is its host's, and so are its links. */
+Test(verify_inspect, takes_no_link_on_a_mount_for_the_images)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		cr_skip_test("needs root, to mount");
+	seal_close(root);
+	root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC); /* in this namespace */
+	cr_assert_geq(root, 0);
+	cr_assert_eq(mount("tmpfs", in_root("var"), "tmpfs", 0, NULL), 0);
+	shell("ln -s ../run var/run");
+	cr_expect_eq(verify_scene_links(root), 0);
+	cr_assert_eq(umount(in_root("var")), 0);
+	shell("rmdir var/run && ln -s ../run var/run");
+	cr_expect_eq(verify_scene_links(root), VERIFY_LINK_VAR_RUN);
+}
+
+Test(verify_inspect, follows_of_a_scene_its_own_links)
+{
+	const struct verify_declared_mount app = { .path = "/var/run/app",
+						   .source = VERIFY_FROM_VOLUME };
+	const struct verify_policy policy = { .mounts = &app, .mount_count = 1 };
+	static const char table[] = GOOD_TABLE "190 71 8:1 /d /run/app rw - ext4 /dev/sda1 rw\n";
+	struct verify_scene scene = { .root = root, .proc = -1 };
+
+	write_file("proc/self/mountinfo", table, strlen(table));
+	for (unsigned links = 0; links <= VERIFY_LINK_VAR_RUN; links++) {
+		SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
+
+		scene.links = links;
+		cr_assert_eq(verify_findings_new(&findings, NULL), 0);
+		cr_assert_eq(verify_inspect_mounts(&scene, &policy, findings, NULL), 0);
+		cr_expect_eq(verify_findings_count(findings), links == 0 ? 2 : 0, "%u", links);
+	}
 }
 
 /* ---- Our own /proc ---- */

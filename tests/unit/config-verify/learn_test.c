@@ -112,7 +112,7 @@ judge(const struct rig *rig)
 	size_t count;
 
 	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
-	verify_mounts_judge(rig->info, rig->policy, findings);
+	verify_mounts_judge(rig->info, rig->policy, VERIFY_LINKS_ALL, findings);
 	verify_hosts_judge(rig->sight.hosts.data, rig->sight.hosts.len, rig->policy,
 			   &rig->sight.self, findings);
 	verify_resolv_judge(rig->sight.resolv.data, rig->sight.resolv.len, rig->policy, findings);

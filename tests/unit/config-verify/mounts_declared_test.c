@@ -74,6 +74,35 @@ Test(mounts_declared, a_mount_is_found_where_the_images_links_lead)
 	}
 }
 
+/* A host that mounts where the image has no link to has not mounted what was declared. */
+Test(mounts_declared, only_links_that_the_image_has_are_followed)
+{
+	const struct verify_policy any = { .account = { .mounted = VERIFY_ANY } };
+	char path[64];
+	char line[256];
+
+	for (size_t i = 0; i < VERIFY_LINK_COUNT; i++) {
+		struct verify_declared_mount mount = { .path = path, .source = VERIFY_FROM_VOLUME };
+		struct verify_policy policy = { .mounts = &mount, .mount_count = 1 };
+
+		(void)snprintf(path, sizeof(path), "%s/app", verify_links[i].path);
+		(void)snprintf(line, sizeof(line), "120 100 8:1 /d %s/app rw - ext4 /dev/a rw",
+			       verify_links[i].target);
+		rig_links = 1u << i;
+		rig_expect_none(rig_with(rig_plain, line), &policy, path);
+		rig_links = VERIFY_LINKS_ALL & ~(1u << i);
+		rig_expect_among(rig_with(rig_plain, line), &policy, VERIFY_RULE_MOUNT_MISSING,
+				 path);
+		rig_expect_among(rig_with(rig_plain, line), &policy, VERIFY_RULE_MOUNT_UNEXPLAINED,
+				 path);
+	}
+	rig_links = 0;
+	rig_expect(rig_with(rig_plain,
+			    "120 100 8:1 /d /run/secrets/kubernetes.io/serviceaccount ro "
+			    "- tmpfs tmpfs rw"),
+		   &any, VERIFY_RULE_ACCOUNT_UNEXPECTED, "the account's");
+}
+
 Test(mounts_declared, where_a_path_itself_is_mounted_no_link_counts)
 {
 	struct verify_declared_mount mount = { .path = "/var/run/app",
@@ -362,7 +391,7 @@ Test(mounts_declared, without_memory_nothing_passes)
 
 		cr_assert_eq(verify_findings_new(&findings, NULL), 0);
 		alloc_fail_at(n);
-		verify_mounts_judge(info, &rig_policy, findings);
+		verify_mounts_judge(info, &rig_policy, VERIFY_LINKS_ALL, findings);
 		cr_assert(alloc_call_off());
 		cr_expect_eq(verify_findings_count(findings), 1);
 		cr_expect_eq(verify_findings_at(findings, 0)->rule, VERIFY_RULE_MOUNT_FORMAT);

@@ -19,6 +19,7 @@
 	"109 101 0:52 /null /proc/kcore rw,nosuid - tmpfs tmpfs rw,size=65536k,mode=755\n"         \
 	"110 105 0:56 / /sys/firmware ro,relatime - tmpfs tmpfs ro\n"
 
+unsigned rig_links = VERIFY_LINKS_ALL;
 const char rig_plain[] = PLAIN;
 const char rig_declared[] =
 	PLAIN "111 100 8:1 /var/lib/kubelet/pods/p/volumes/app /etc/app ro - ext4 /dev/sda1 rw\n"
@@ -95,7 +96,7 @@ rig_judge(const char *text, const struct verify_policy *policy)
 
 	cr_assert_not_null(info, "cannot be parsed:\n%s", text);
 	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
-	verify_mounts_judge(info, policy, findings);
+	verify_mounts_judge(info, policy, rig_links, findings);
 	return findings;
 }
 

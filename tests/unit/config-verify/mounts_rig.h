@@ -23,6 +23,8 @@ const char *rig_with(const char *text, const char *line);
 /* text where one piece, which must occur, is another. */
 const char *rig_where(const char *text, const char *piece, const char *other);
 
+/* Which links the image has; all of them, unless a test says otherwise. */
+extern unsigned rig_links;
 /* Judged: fails the test where the text cannot be parsed. */
 struct verify_findings *rig_judge(const char *text, const struct verify_policy *policy);
 /* Nothing is found; what names the case. */

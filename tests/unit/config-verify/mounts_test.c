@@ -435,7 +435,7 @@ judge_vector(const char *path, const struct verify_policy *policy)
 		return NULL;
 	}
 	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
-	verify_mounts_judge(info, policy, findings);
+	verify_mounts_judge(info, policy, VERIFY_LINKS_ALL, findings);
 	return findings;
 }
 
@@ -551,7 +551,7 @@ judge_many(size_t count, const char *prefix)
 	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
 	cr_assert_eq(verify_mountinfo_parse(&info, text, len, NULL), 0);
-	verify_mounts_judge(info, &nothing, findings);
+	verify_mounts_judge(info, &nothing, VERIFY_LINKS_ALL, findings);
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
 	cr_expect_geq(verify_findings_count(findings), count);
 	free(text);

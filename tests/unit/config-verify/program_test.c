@@ -376,6 +376,47 @@ Test(verify_program, a_directory_is_the_images_or_declared)
 	expect_finding("/bin/sh", in_dir("mnt/deep"), &policy, VERIFY_RULE_DIRECTORY_PLACE);
 }
 
+/* The host may put a link into a volume, and must not choose by it which of all directories it is. */
+Test(verify_program, links_lead_to_a_directory_of_the_image_or_within_one_volume)
+{
+	char mnt[128];
+	char two[128];
+	struct verify_declared_mount declared[] = { { .path = mnt, .source = VERIFY_FROM_VOLUME },
+						    { .path = two, .source = VERIFY_FROM_VOLUME } };
+	const struct verify_policy policy = { .mode = VERIFY_ENFORCE,
+					      .mounts = declared,
+					      .mount_count = SEAL_COUNT(declared) };
+	const struct verify_policy audit = { .mode = VERIFY_AUDIT };
+	char command[1024];
+
+	own_mounts();
+	(void)snprintf(mnt, sizeof(mnt), "%s/mnt", dir);
+	(void)snprintf(two, sizeof(two), "%s/mnt/two", dir);
+	(void)snprintf(
+		command, sizeof(command),
+		"cd %s && mkdir mnt other && mount -t tmpfs tmpfs mnt && mkdir mnt/two mnt/deep && "
+		"mount -t tmpfs tmpfs mnt/two && mkdir mnt/two/deep && ln -s other image && "
+		"ln -s $PWD/other absolute && ln -s mnt/deep volume && ln -s deep mnt/within && "
+		"ln -s ../other mnt/out && ln -s $PWD/other mnt/absolute && ln -s two/deep "
+		"mnt/next && "
+		"ln -s ../mnt/deep mnt/round",
+		dir);
+	cr_assert_eq(system(command), 0);
+	expect_none("/bin/sh", in_dir("image"), &policy);
+	expect_none("/bin/sh", in_dir("absolute"), &policy);
+	expect_none("/bin/sh", in_dir("mnt/within"), &policy);
+	expect_none("/bin/sh", in_dir("mnt/two/deep"), &policy);
+	expect_finding("/bin/sh", in_dir("mnt/out"), &policy, VERIFY_RULE_DIRECTORY_PLACE);
+	expect_finding("/bin/sh", in_dir("mnt/out"), &audit, VERIFY_RULE_DIRECTORY_PLACE);
+	expect_finding("/bin/sh", in_dir("mnt/absolute"), &policy, VERIFY_RULE_DIRECTORY_PLACE);
+	expect_finding("/bin/sh", in_dir("mnt/next"), &policy, VERIFY_RULE_DIRECTORY_PLACE);
+	expect_finding("/bin/sh", in_dir("mnt/round"), &policy, VERIFY_RULE_DIRECTORY_PLACE);
+	expect_finding("/bin/sh", in_dir("mnt/../other"), &policy, VERIFY_RULE_DIRECTORY_PLACE);
+	/* Nor is the image's own link into a volume the name that was declared. */
+	expect_finding("/bin/sh", in_dir("volume"), &policy, VERIFY_RULE_DIRECTORY_PLACE);
+	cr_expect_eq(umount(two), 0);
+}
+
 /* ---- Between check and use ---- */
 
 static atomic_bool is_over;

@@ -381,6 +381,17 @@ ask_plain(struct caller *caller, enum verify_request_kind kind, uint32_t wait_ms
 	return ask(caller, &request);
 }
 
+static int
+ask_suspect(struct caller *caller, const char *reason, uint32_t how)
+{
+	const struct verify_request request = { .kind = VERIFY_ASK_SUSPECT,
+						.wait_ms = how,
+						.data = (const uint8_t *)reason,
+						.data_len = strlen(reason) };
+
+	return ask(caller, &request);
+}
+
 /* ---- Specs ---- */
 
 #define SPEC                                                                                       \
@@ -573,22 +584,93 @@ Test(agent, lets_strangers_give_way_and_a_container_in)
 	leave(&app);
 }
 
-Test(agent, has_room_for_so_many_of_one_container)
+/* Of one container, with its spec open on the first. */
+static void
+crowd(struct caller *callers, size_t count, const char *container)
 {
-	struct caller callers[PROXY_AGENT_CONTAINER_MAX + 1];
+	for (size_t i = 0; i < count; i++) {
+		callers[i] = i == 0 ? start(container) : come(container);
+		cr_assert_eq(ask_plain(&callers[i], VERIFY_ASK_STATUS, 0), 0, "%s %zu", container,
+			     i);
+	}
+}
+
+static void
+disperse(struct caller *callers, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		leave(&callers[i]);
+}
+
+Test(agent, has_room_for_so_many_of_one_container_of_which_the_oldest_gives_way)
+{
+	struct caller app[PROXY_AGENT_CONTAINER_MAX];
+	struct caller more[2];
 	struct caller other;
 
-	for (size_t i = 0; i < SEAL_COUNT(callers); i++) {
-		callers[i] = come("app");
-		cr_expect_eq(ask_plain(&callers[i], VERIFY_ASK_STATUS, 0),
-			     i < PROXY_AGENT_CONTAINER_MAX ? 0 : 1, "%zu", i);
+	crowd(app, SEAL_COUNT(app), "app");
+	for (size_t i = 0; i < SEAL_COUNT(more); i++) {
+		more[i] = come("app");
+		cr_expect_eq(ask_plain(&more[i], VERIFY_ASK_STATUS, 0), 0);
+		cr_expect(is_closed(&app[1 + i]));
 	}
+	cr_expect_eq(ask_plain(&app[0], VERIFY_ASK_STATUS, 0), 0, "the application's stays");
+	cr_expect_eq(ask_plain(&app[3], VERIFY_ASK_STATUS, 0), 0);
 	other = start("other");
-	for (size_t i = 0; i < SEAL_COUNT(callers); i++)
-		leave(&callers[i]);
+	call(look);
+	cr_expect_eq(rig.view.counters.limited, SEAL_COUNT(more));
+	cr_expect_eq(rig.view.callers, PROXY_AGENT_CONTAINER_MAX + 1);
+	disperse(app, SEAL_COUNT(app));
+	disperse(more, SEAL_COUNT(more));
 	leave(&other);
 	wait_for_callers(0);
 	cr_expect_eq(rig.view.container_count, 0);
+}
+
+/* As many containers as it takes to hold all the places there are. */
+Test(agent, has_a_place_for_a_container_when_others_hold_all_of_them)
+{
+	static const char *const names[] = { "a", "b", "c", "d" };
+	struct caller crowds[SEAL_COUNT(names)][PROXY_AGENT_CONTAINER_MAX];
+	struct caller late;
+	struct caller again;
+
+	cr_assert_eq(SEAL_COUNT(names) * PROXY_AGENT_CONTAINER_MAX, PROXY_AGENT_CALLERS_MAX);
+	for (size_t i = 0; i < SEAL_COUNT(names); i++)
+		crowd(crowds[i], PROXY_AGENT_CONTAINER_MAX, names[i]);
+	late = start("late");
+	cr_expect_eq(ask_suspect(&late, "x", VERIFY_SUSPECT_SUSPEND), 0);
+	again = come("late");
+	cr_expect_eq(ask_suspect(&again, "x", VERIFY_SUSPECT_SUSPEND), 0);
+	cr_expect_eq(ask_plain(&late, VERIFY_ASK_STATUS, 0), 0, "not its own gave way");
+	for (size_t i = 0; i < SEAL_COUNT(names); i++)
+		cr_expect_eq(ask_plain(&crowds[i][0], VERIFY_ASK_STATUS, 0), 0, "%s", names[i]);
+	call(look);
+	cr_expect_eq(rig.view.callers, PROXY_AGENT_CALLERS_MAX);
+	cr_expect_eq(rig.view.counters.limited, 2);
+	for (size_t i = 0; i < SEAL_COUNT(names); i++)
+		disperse(crowds[i], PROXY_AGENT_CONTAINER_MAX);
+	leave(&late);
+	leave(&again);
+}
+
+/* Each holds one, and the application's: nobody gives way. */
+Test(agent, turns_away_who_comes_when_every_place_is_an_applications)
+{
+	struct caller mains[PROXY_AGENT_CALLERS_MAX];
+	struct caller late;
+	char name[16];
+
+	for (size_t i = 0; i < SEAL_COUNT(mains); i++) {
+		(void)snprintf(name, sizeof(name), "app-%zu", i);
+		mains[i] = start(name);
+	}
+	late = come("late");
+	cr_expect_eq(ask_plain(&late, VERIFY_ASK_STATUS, 0), 1);
+	for (size_t i = 0; i < SEAL_COUNT(mains); i++)
+		cr_expect_eq(ask_plain(&mains[i], VERIFY_ASK_STATUS, 0), 0, "%zu", i);
+	disperse(mains, SEAL_COUNT(mains));
+	leave(&late);
 }
 
 Test(agent, ends_a_connection_on_a_frame_that_does_not_open)
@@ -994,17 +1076,6 @@ Test(agent, tells_when_the_proxy_is_ready)
 
 /* ---- Suspicions ---- */
 
-static int
-ask_suspect(struct caller *caller, const char *reason, uint32_t how)
-{
-	const struct verify_request request = { .kind = VERIFY_ASK_SUSPECT,
-						.wait_ms = how,
-						.data = (const uint8_t *)reason,
-						.data_len = strlen(reason) };
-
-	return ask(caller, &request);
-}
-
 static const struct proxy_agent_suspect *
 suspect_of(const char *container)
 {
@@ -1081,6 +1152,43 @@ Test(agent, takes_nobody_for_back_who_was_there_before)
 	cr_expect_eq(ask_plain(&app, VERIFY_ASK_READY, 0), 0);
 	leave(&app);
 	leave(&witness);
+}
+
+/* Whoever has the token can suspect, for it costs no more than the service; back is the application alone. */
+Test(agent, hears_suspicion_from_every_role_and_takes_none_but_the_application_for_back)
+{
+	static const struct {
+		const char *key; /* NULL: nothing opened */
+		const char *spec;
+	} rows[] = { { NULL, NULL }, { "livenessProbe", PROBE }, { "place", PLACE } };
+	struct caller app = start("app");
+
+	for (size_t i = 0; i < SEAL_COUNT(rows); i++) {
+		struct caller one = come("app");
+		struct caller other;
+
+		if (rows[i].key != NULL)
+			cr_assert_eq(ask_spec(&one, rows[i].key, "app", rows[i].spec), 0, "%s",
+				     one.answer.message);
+		cr_expect_eq(ask_suspect(&one, "x", VERIFY_SUSPECT_SUSPEND), 0, "row %zu", i);
+		expect_suspended((unsigned)i + 1, (unsigned)i);
+		/* Another of its kind that comes afterwards is not back, beside the application or without it. */
+		other = come("app");
+		if (rows[i].key != NULL)
+			cr_assert_eq(ask_spec(&other, rows[i].key, "app", rows[i].spec), 0);
+		cr_expect_eq(ask_plain(&other, VERIFY_ASK_READY, 0), SEAL_E_TIMEOUT, "row %zu", i);
+		leave(&app);
+		leave(&one);
+		wait_for_callers(1);
+		cr_expect_eq(ask_plain(&other, VERIFY_ASK_READY, 0), SEAL_E_TIMEOUT, "row %zu", i);
+		expect_suspended((unsigned)i + 1, (unsigned)i);
+		leave(&other);
+		wait_for_callers(0);
+		app = start("app");
+		cr_expect_eq(ask_plain(&app, VERIFY_ASK_READY, 0), 0, "row %zu", i);
+		expect_suspended((unsigned)i + 1, (unsigned)i + 1);
+	}
+	leave(&app);
 }
 
 Test(agent, waits_for_all_that_are_suspected)
