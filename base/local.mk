@@ -33,7 +33,7 @@ noinst_HEADERS += \
 	%D%/yaml/tree_scalar.c %D%/yaml/tree_text.c %D%/yaml/tree_edit.c %D%/yaml/tree_json.c %D%/yaml/tree_write.c \
 	%D%/config/config.c \
 	%D%/confine/calls.c %D%/confine/files.c %D%/confine/privileges.c \
-	%D%/names/names.c %D%/names/identity.c %D%/names/numbers.c \
+	%D%/names/names.c %D%/names/identity.c %D%/names/numbers.c %D%/names/spec.c \
 	%D%/crypto/crypto.c %D%/crypto/key.c %D%/crypto/csr.c \
 	%D%/jwe/jwe.c \
 	%D%/x509/cert.c %D%/x509/alt_names.c %D%/x509/issue.c %D%/x509/chain.c %D%/x509/peer.c \

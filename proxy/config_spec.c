@@ -4,23 +4,6 @@
  */
 #include "proxy/config_internal.h"
 
-/*
- * Where the peers of a spec begin, or NULL: behind the first slash, but a unix path has slashes of
- * its own and ends at ".sock/".
- */
-static char *
-find_peers(char *targets)
-{
-	char *at = NULL;
-
-	if (strstr(targets, "unix:") == NULL)
-		return strchr(targets, '/');
-	for (char *next = strstr(targets, ".sock/"); next != NULL;
-	     next = strstr(next + 1, ".sock/"))
-		at = next + strlen(".sock");
-	return at;
-}
-
 typedef int (*add_fn)(struct proxy_listener_config *listener, const char *text,
 		      struct seal_err *err);
 
@@ -61,7 +44,7 @@ read_spec(struct proxy_listener_config *listener, char *text, struct seal_err *e
 				 listener->direction == PROXY_OUTBOUND ? "where to connect"
 								       : "where to forward");
 	*targets++ = '\0';
-	peers = find_peers(targets);
+	peers = seal_spec_peers(targets);
 	if (peers != NULL)
 		*peers++ = '\0';
 	r = proxy_listener_set_listen(listener, text, err);

@@ -29,7 +29,7 @@ noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h %D%/inject/ka
 	%D%/inject/pod.c %D%/inject/container.c %D%/inject/env.c %D%/inject/mounts.c %D%/inject/volumes.c %D%/inject/contents.c \
 	%D%/inject/probes.c %D%/inject/images.c %D%/inject/listeners.c %D%/inject/public.c %D%/inject/sidecar.c \
 	%D%/inject/pins.c %D%/inject/policy.c %D%/inject/policy_pod.c %D%/inject/policy_report.c \
-	%D%/inject/restore_pod.c %D%/inject/kata.c %D%/inject/kata_rego.c %D%/inject/kata_initdata.c
+	%D%/inject/restore_pod.c %D%/inject/depends.c %D%/inject/kata.c %D%/inject/kata_parts.c %D%/inject/kata_rules.c %D%/inject/kata_rego.c %D%/inject/kata_initdata.c
 
 noinst_HEADERS += %D%/cli/cli.h %D%/cli/inject.h
 %C%_librotcli_a_SOURCES = %D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c \

@@ -54,6 +54,12 @@ SEAL_CHECKED int seal_size_parse(const char *text, uint64_t min, uint64_t max, u
 SEAL_CHECKED int seal_number_parse(const char *text, uint64_t min, uint64_t max,
 				   uint64_t *ret_value, struct seal_err *err);
 
+/*
+ * In TARGET[,TARGET][/PEERS], what stands behind the '=' of a listener: the slash before its peers, or NULL.  It is
+ * the first one, but a unix path has slashes of its own and ends at ".sock/".
+ */
+char *seal_spec_peers(char *targets);
+
 /* Who a SPIFFE ID speaks of. */
 enum seal_role {
 	SEAL_ROLE_NONE = 0,

@@ -28,6 +28,7 @@ enum cli_format { CLI_TABLE, CLI_JSON, CLI_YAML };
 
 /* Where every option of every verb puts its value; all zero is "not given". */
 struct cli_options {
+	bool allow_host_images;
 	bool allow_logs;
 	bool dry_run;
 	bool explain;

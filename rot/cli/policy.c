@@ -88,6 +88,7 @@ set_options(const struct cli *cli, struct kata_options *options, struct seal_err
 	*options = (struct kata_options){
 		.ns = opt->ns != NULL ? opt->ns : DEFAULT_NAMESPACE,
 		.proxy_path = opt->proxy_path != NULL ? opt->proxy_path : DEFAULT_PROXY_PATH,
+		.allow_host_images = opt->allow_host_images,
 		.allow_logs = opt->allow_logs,
 	};
 	if (opt->proxy_path != NULL)

@@ -142,6 +142,8 @@ static const struct seal_option unseal_options[] = {
 static const struct seal_option kata_options[] = {
 	{ "algorithm", 0, SEAL_OPT_STR, OPTION(algorithm), "NAME",
 	  "of the document's digest: sha256 (default) or sha384", 0, 0 },
+	{ "allow-host-images", 0, SEAL_OPT_FLAG, OPTION(allow_host_images), NULL,
+	  "take images from the host, instead of pulling them in the enclave", 0, 0 },
 	{ "allow-logs", 0, SEAL_OPT_FLAG, OPTION(allow_logs), NULL,
 	  "let the host read what containers print", 0, 0 },
 	ROW_FILENAME("an injected manifest, a folder of them, or -; may be repeated"),

@@ -292,6 +292,45 @@ look_at_container(struct count *count, const struct inject_rules *rules,
 	return r;
 }
 
+/* What the sidecar says of the pod that was sealed; "": nothing, or there is none. */
+static const char *
+told_depends(const struct seal_tree_node *spec)
+{
+	const struct seal_tree_node *list = inject_get(spec, "initContainers");
+	const struct seal_tree_node *env = NULL;
+
+	if (list == NULL || seal_tree_kind(list) != SEAL_TREE_LIST)
+		return "";
+	for (const struct seal_tree_node *at = seal_tree_first(list); at != NULL;
+	     at = seal_tree_next_of(at))
+		if (strcmp(inject_peek_text(at, "name", ""), VERIFY_PROXY_NAME) == 0)
+			env = inject_get(at, "env");
+	if (env == NULL || seal_tree_kind(env) != SEAL_TREE_LIST)
+		return "";
+	for (const struct seal_tree_node *at = seal_tree_first(env); at != NULL;
+	     at = seal_tree_next_of(at))
+		if (strcmp(inject_peek_text(at, "name", ""), INJECT_DEPENDS_VAR) == 0)
+			return inject_peek_text(at, "value", "");
+	return "";
+}
+
+/* All is sealed, but was it for this pod?  Policies cannot be opened here, so that they are not made anew. */
+static int
+check_depends(const struct inject_item *item, const struct seal_tree_node *spec,
+	      struct seal_err *err)
+{
+	char digest[INJECT_DEPENDS_SIZE];
+	int r = inject_depends(item, spec, digest, err);
+
+	if (r < 0 || strcmp(told_depends(spec), digest) == 0)
+		return r;
+	return inject_fail(
+		item, spec, err, SEAL_E_REFUSED,
+		"%s was changed since it was sealed, in what its policies were made from "
+		"(volumes, mounts, names, DNS, service account): inject the original",
+		item->label);
+}
+
 int
 inject_pod_again(const struct inject_item *item, const struct seal_tree_node *spec,
 		 const struct inject_rules *rules, struct seal_err *err)
@@ -311,18 +350,21 @@ inject_pod_again(const struct inject_item *item, const struct seal_tree_node *sp
 	}
 	if (r == 0)
 		r = judge(&count, err);
+	if (r <= 0)
+		return r;
+	r = check_depends(item, spec, err);
+	if (r < 0)
+		return r;
 	/* They left with the first injection: whoever wrote them since means to change something. */
-	if (r > 0 &&
-	    (rules->inbound != NULL || rules->outbound != NULL || rules->public != NULL ||
-	     rules->proxy_config != NULL || rules->verify != NULL || rules->verify_policy != NULL))
+	if (rules->inbound != NULL || rules->outbound != NULL || rules->public != NULL ||
+	    rules->proxy_config != NULL || rules->verify != NULL || rules->verify_policy != NULL)
 		return inject_fail(item, inject_get(item->root, "metadata"), err, SEAL_E_REFUSED,
 				   "listeners or a policy in annotations, but %s was sealed "
-				   "before: inject the "
-				   "original",
+				   "before: inject the original",
 				   item->label);
-	if (r > 0 && item->run->pins != NULL)
+	if (item->run->pins != NULL)
 		inject_note(item, item->root, INJECT_WARNED,
 			    "what it says has to be sealed: inject the original",
 			    "--policy does not reach what was sealed before");
-	return r;
+	return 1;
 }

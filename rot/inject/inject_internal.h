@@ -21,16 +21,19 @@
 #define INJECT_COPIES                                                                              \
 	"kubectl.kubernetes.io/last-applied-configuration", "kapp.k14s.io/original",               \
 		"objectset.rio.cattle.io/applied"
-#define INJECT_RUN_DIR       "/run/seal"
-#define INJECT_PLACE_DIR     "/run/seal-place"
-#define INJECT_RUN_VOLUME    "seal-run"
-#define INJECT_FILES_PREFIX  "seal-files-"
-#define INJECT_PLACE_PREFIX  "seal-place-"
-#define INJECT_PUBLIC_PREFIX "seal-public-"
-#define INJECT_PUBLIC_DIR    "/run/seal-public"
-#define INJECT_PLACE_KEY     "place"
-#define INJECT_TOKEN_PATH    "/etc/seal/token"
-#define INJECT_HEALTH_PORT   15020
+#define INJECT_RUN_DIR         "/run/seal"
+#define INJECT_PLACE_DIR       "/run/seal-place"
+#define INJECT_RUN_VOLUME      "seal-run"
+#define INJECT_FILES_PREFIX    "seal-files-"
+#define INJECT_PLACE_PREFIX    "seal-place-"
+#define INJECT_PUBLIC_PREFIX   "seal-public-"
+#define INJECT_PUBLIC_DIR      "/run/seal-public"
+#define INJECT_PLACE_KEY       "place"
+#define INJECT_TOKEN_PATH      "/etc/seal/token"
+#define INJECT_HEALTH_PORT     15020
+#define INJECT_TERMINATION_LOG "/dev/termination-log" /* unless the container says another */
+/* Of the sidecar, in clear: inject_depends of its pod. */
+#define INJECT_DEPENDS_VAR "SEAL_POD_DIGEST"
 /* Every namespace has it, made by the cluster, in clear. */
 #define INJECT_ROOT_CA     "kube-root-ca.crt"
 #define INJECT_MAX_NESTING 4 /* lists in lists */
@@ -299,12 +302,16 @@ bool inject_is_pod_kind(const char *kind, const char *api);
 SEAL_CHECKED int inject_pod(struct inject_item *item, struct seal_err *err);
 SEAL_CHECKED int inject_restore_pod(struct inject_item *item, struct seal_err *err);
 
-/* ---- again.c: what was sealed before ---- */
+/* ---- again.c, depends.c: what was sealed before ---- */
 
 /* 1: injected before and whole; 0: not at all; SEAL_E_REFUSED: something between. */
 SEAL_CHECKED int inject_pod_again(const struct inject_item *item, const struct seal_tree_node *spec,
 				  const struct inject_rules *rules, struct seal_err *err);
 SEAL_CHECKED int inject_object_again(const struct inject_item *item, struct seal_err *err);
+/* What sealed policies were made from, as a digest in hexadecimal; after everything but the sidecar is in the pod. */
+#define INJECT_DEPENDS_SIZE (2 * 32 + 1)
+SEAL_CHECKED int inject_depends(const struct inject_item *item, const struct seal_tree_node *spec,
+				char ret_digest[static INJECT_DEPENDS_SIZE], struct seal_err *err);
 /* The sealed text that a command carries, or NULL. */
 const char *inject_command_value(const struct seal_tree_node *command, size_t *ret_len);
 

@@ -11,10 +11,6 @@
 #include "rot/inject/inject_internal.h"
 #include "rot/inject/kata_internal.h"
 
-#define DIGEST_MARK "@sha256:"
-/* No user was named: the image's, which is not known here. */
-#define ANY_USER (-1)
-
 struct kata_reader {
 	const struct kata_options *options;
 	struct seal_json *data; /* of the policy */
@@ -24,17 +20,8 @@ struct kata_reader {
 	bool has_proxy;
 };
 
-/* Where we are in a pod. */
-struct place {
-	struct kata_reader *reader;
-	const struct inject_item *item;
-	const struct seal_tree_node *pod; /* its spec */
-	const struct seal_tree_node *node;
-	const char *name; /* of the container */
-};
-
 static int
-refuse(const struct place *place, const struct seal_tree_node *node, const char *what,
+refuse(const struct kata_place *place, const struct seal_tree_node *node, const char *what,
        struct seal_err *err)
 {
 	return inject_fail(place->item, node, err, SEAL_E_REFUSED,
@@ -47,7 +34,7 @@ refuse(const struct place *place, const struct seal_tree_node *node, const char 
 
 /* Sealed for this object, this key and this container; of placeholders, whose files they are is not known. */
 static int
-check_sealed(const struct place *place, const struct seal_tree_node *node, const char *key,
+check_sealed(const struct kata_place *place, const struct seal_tree_node *node, const char *key,
 	     struct seal_err *err)
 {
 	const struct verify_binding *own = &place->item->binding;
@@ -72,7 +59,7 @@ check_sealed(const struct place *place, const struct seal_tree_node *node, const
 
 /* [seal-wrap, value], and nothing else. */
 static int
-check_command(const struct place *place, const struct seal_tree_node *holder, const char *key,
+check_command(const struct kata_place *place, const struct seal_tree_node *holder, const char *key,
 	      struct seal_tree_node **ret_command, struct seal_err *err)
 {
 	const char *program = "";
@@ -90,81 +77,8 @@ check_command(const struct place *place, const struct seal_tree_node *holder, co
 				    err);
 }
 
-/* ---- What else a container may have ---- */
-
-static void
-add_mount(struct seal_json *mounts, const char *path)
-{
-	char clean[4096];
-	size_t len = strlen(path);
-
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	(void)snprintf(clean, sizeof(clean), "%.*s", (int)len, path);
-	seal_json_add_str(mounts, clean);
-}
-
-static int
-set_mounts(const struct place *place, struct seal_json *to, struct seal_err *err)
-{
-	struct seal_json *mounts = seal_json_set_array(to, "mounts");
-	struct seal_tree_node *list = NULL;
-	const char *path = NULL;
-	int r = inject_member_text(place->item, place->node, "terminationMessagePath", &path, err);
-
-	if (r == 0 && path != NULL)
-		add_mount(mounts, path);
-	if (r == 0)
-		r = inject_member_list(place->item, place->node, "volumeMounts", &list, err);
-	for (struct seal_tree_node *at = list != NULL ? seal_tree_first(list) : NULL;
-	     r == 0 && at != NULL; at = seal_tree_next_of(at)) {
-		path = NULL;
-		r = inject_member_text(place->item, at, "mountPath", &path, err);
-		if (r == 0 && (path == NULL || path[0] != '/' || strlen(path) >= 4096))
-			r = inject_fail(place->item, at, err, SEAL_E_FORMAT,
-					"a mountPath must be absolute, and not too long");
-		if (r == 0)
-			add_mount(mounts, path);
-	}
-	return r;
-}
-
-/* Of an image that is named by its digest, whatever its name is turned into on the way. */
-static int
-set_image(const struct place *place, struct seal_json *to, struct seal_err *err)
-{
-	const char *image = "";
-	const char *digest;
-	int r = inject_member_text(place->item, place->node, "image", &image, err);
-
-	if (r < 0)
-		return r;
-	digest = strstr(image, DIGEST_MARK);
-	seal_json_set_str(to, "digest", digest != NULL ? digest : "");
-	return 0;
-}
-
-static int
-set_user(const struct place *place, struct seal_json *to, struct seal_err *err)
-{
-	const struct seal_tree_node *user =
-		inject_path(place->node, "securityContext", "runAsUser", NULL);
-	uint64_t uid = 0;
-	int r = 0;
-
-	if (user == NULL)
-		user = inject_path(place->pod, "securityContext", "runAsUser", NULL);
-	if (user == NULL) {
-		seal_json_set_i64(to, "user", ANY_USER);
-		return 0;
-	}
-	r = inject_number(place->item, user, "runAsUser", INT32_MAX, &uid, err);
-	seal_json_set_u64(to, "user", uid);
-	return r;
-}
-
 static struct seal_json *
-add_container(const struct place *place)
+add_container(const struct kata_place *place)
 {
 	struct seal_json *to = seal_json_add_object(place->reader->containers);
 
@@ -173,17 +87,7 @@ add_container(const struct place *place)
 }
 
 static int
-set_rest(const struct place *place, struct seal_json *to, struct seal_err *err)
-{
-	int r = set_mounts(place, to, err);
-
-	if (r == 0)
-		r = set_image(place, to, err);
-	return r < 0 ? r : set_user(place, to, err);
-}
-
-static int
-add_words(const struct place *place, const struct seal_tree_node *list, struct seal_json *to,
+add_words(const struct kata_place *place, const struct seal_tree_node *list, struct seal_json *to,
 	  struct seal_err *err)
 {
 	int r = 0;
@@ -202,7 +106,7 @@ add_words(const struct place *place, const struct seal_tree_node *list, struct s
 
 /* It is linked dynamically: no variable may come that was not written down. */
 static int
-set_variables(const struct place *place, struct seal_json *to, struct seal_err *err)
+set_variables(const struct kata_place *place, struct seal_json *to, struct seal_err *err)
 {
 	struct seal_json *list = seal_json_set_array(to, "variables");
 	struct seal_tree_node *env = NULL;
@@ -230,7 +134,7 @@ set_variables(const struct place *place, struct seal_json *to, struct seal_err *
 }
 
 static int
-read_proxy(const struct place *place, struct seal_err *err)
+read_proxy(const struct kata_place *place, struct seal_err *err)
 {
 	struct seal_json *to = add_container(place);
 	struct seal_json *words = seal_json_set_array(to, "args");
@@ -253,7 +157,7 @@ read_proxy(const struct place *place, struct seal_err *err)
 		r = check_sealed(place, seal_tree_next_of(seal_tree_first(args)), VERIFY_PROXY_KEY,
 				 err);
 	if (command == NULL || seal_tree_count(command) == 0)
-		seal_json_add_str(words, place->reader->options->proxy_path);
+		seal_json_add_str(words, place->options->proxy_path);
 	if (r == 0)
 		r = add_words(place, command, words, err);
 	if (r == 0)
@@ -261,13 +165,13 @@ read_proxy(const struct place *place, struct seal_err *err)
 	if (r == 0)
 		r = set_variables(place, to, err);
 	place->reader->has_proxy = true;
-	return r < 0 ? r : set_rest(place, to, err);
+	return r < 0 ? r : kata_set_rest(place, to, err);
 }
 
 /* ---- The others ---- */
 
 static int
-read_exec(const struct place *place, const struct seal_tree_node *handler, const char *key,
+read_exec(const struct kata_place *place, const struct seal_tree_node *handler, const char *key,
 	  struct seal_err *err)
 {
 	struct seal_tree_node *command = NULL;
@@ -288,7 +192,7 @@ read_exec(const struct place *place, const struct seal_tree_node *handler, const
 }
 
 static int
-read_execs(const struct place *place, struct seal_err *err)
+read_execs(const struct kata_place *place, struct seal_err *err)
 {
 	static const char *const probes[] = { "livenessProbe", "readinessProbe", "startupProbe" };
 	static const char *const hooks[] = { "postStart", "preStop" };
@@ -303,7 +207,7 @@ read_execs(const struct place *place, struct seal_err *err)
 }
 
 static int
-read_wrapped(const struct place *place, struct seal_err *err)
+read_wrapped(const struct kata_place *place, struct seal_err *err)
 {
 	bool is_place = strncmp(place->name, INJECT_PLACE_PREFIX, strlen(INJECT_PLACE_PREFIX)) == 0;
 	struct seal_tree_node *command = NULL;
@@ -321,12 +225,12 @@ read_wrapped(const struct place *place, struct seal_err *err)
 	seal_json_set_bool(to, "any_variable",
 			   true); /* seal-wrap is static, and takes what it is to */
 	if (r == 0)
-		r = set_rest(place, to, err);
+		r = kata_set_rest(place, to, err);
 	return r < 0 ? r : read_execs(place, err);
 }
 
 static int
-read_container(struct place *place, struct seal_err *err)
+read_container(struct kata_place *place, struct seal_err *err)
 {
 	int r;
 
@@ -348,7 +252,7 @@ read_container(struct place *place, struct seal_err *err)
  * host could reach the loopback.
  */
 static int
-read_sysctls(const struct place *place, struct seal_err *err)
+read_sysctls(const struct kata_place *place, struct seal_err *err)
 {
 	struct seal_json *to = seal_json_set_object(place->reader->data, "sysctls");
 	struct seal_tree_node *context = NULL;
@@ -374,7 +278,7 @@ read_sysctls(const struct place *place, struct seal_err *err)
 }
 
 static int
-read_list(struct place *place, const char *member, struct seal_err *err)
+read_list(struct kata_place *place, const char *member, struct seal_err *err)
 {
 	struct seal_tree_node *list = NULL;
 	int r = inject_member_list(place->item, place->pod, member, &list, err);
@@ -388,7 +292,7 @@ read_list(struct place *place, const char *member, struct seal_err *err)
 }
 
 static int
-read_pod(struct place *place, struct seal_err *err)
+read_pod(struct kata_place *place, struct seal_err *err)
 {
 	static const char *const lists[] = { "initContainers", "containers",
 					     "ephemeralContainers" };
@@ -410,7 +314,7 @@ static int
 visit(struct inject_item *item, struct seal_err *err)
 {
 	struct kata_reader *reader = item->run->reader;
-	struct place place = { .reader = reader, .item = item };
+	struct kata_place place = { .reader = reader, .options = reader->options, .item = item };
 	struct seal_tree_node *spec = NULL;
 	struct seal_tree_node *meta;
 	int r;
@@ -481,11 +385,12 @@ inject_kata(const struct kata_options *options, const struct inject_input *input
 
 	reader.containers = seal_json_set_array(data, "containers");
 	reader.execs = seal_json_set_array(data, "execs");
+	seal_json_set_bool(data, "guest_pull", !options->allow_host_images);
 	r = read_all(&reader, inputs, input_count, err);
 	if (r == 0 && seal_json_has_failed(data))
 		r = seal_fail_memory(err);
 	if (r == 0)
-		r = kata_rego_write(&result.policy, data, options->allow_logs, err);
+		r = kata_rego_write(&result.policy, data, options, err);
 	if (r == 0)
 		r = kata_initdata_write(&result, options->algorithm, err);
 	if (r < 0)

@@ -18,7 +18,8 @@ struct kata_options {
 	const char *ns; /* of objects that name none */
 	const char
 		*proxy_path; /* what the image of the sidecar starts, unless the manifest says it */
-	bool allow_logs;     /* let the host read standard output and standard error */
+	bool allow_host_images; /* or else each is pulled in the enclave, and named by digest */
+	bool allow_logs;        /* let the host read standard output and standard error */
 	enum kata_algorithm algorithm;
 };
 

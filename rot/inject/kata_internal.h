@@ -3,19 +3,41 @@
 #define SEAL_ROT_KATA_INTERNAL_H
 
 /*
- * kata.c reads the pod into what the policy has to know, kata_rego.c writes rules and that, kata_initdata.c
- * puts it into a document.
+ * kata.c and kata_parts.c read the pod into what the policy has to know, kata_rego.c writes the rules of
+ * kata_rules.c and that, kata_initdata.c puts it into a document.
  */
 
 #include "base/json/json.h"
+#include "rot/inject/inject_internal.h"
 #include "rot/inject/kata.h"
+
+/* Where we are in a pod. */
+struct kata_place {
+	struct kata_reader *reader;
+	const struct kata_options *options;
+	const struct inject_item *item;
+	const struct seal_tree_node *pod; /* its spec */
+	const struct seal_tree_node *node;
+	const char *name; /* of the container */
+};
+
+/* ---- kata_parts.c ---- */
+
+/* Set what the manifest says of the container at a place, but for its words. */
+SEAL_CHECKED int kata_set_rest(const struct kata_place *place, struct seal_json *to,
+			       struct seal_err *err);
+
+/* ---- kata_rules.c ---- */
+
+SEAL_CHECKED int kata_rules_write(struct seal_bytes *out, const struct kata_options *options,
+				  struct seal_err *err);
 
 /* ---- kata_rego.c ---- */
 
 /* A text as a string of Rego: letters that mean anything anywhere (Rego, TOML, templates) are escaped. */
 SEAL_CHECKED int kata_rego_string(struct seal_bytes *out, const char *text, struct seal_err *err);
 SEAL_CHECKED int kata_rego_write(struct seal_bytes *out, const struct seal_json *data,
-				 bool allow_logs, struct seal_err *err);
+				 const struct kata_options *options, struct seal_err *err);
 
 /* ---- kata_initdata.c ---- */
 

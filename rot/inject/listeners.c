@@ -53,20 +53,6 @@ remember(struct seal_strv *ports, const char *address, struct seal_err *err)
 
 /* ---- LISTEN=TARGET[,TARGET][/PEERS] ---- */
 
-/* Behind the first slash; a unix path has slashes of its own and ends at ".sock/". */
-static char *
-find_peers(char *targets)
-{
-	char *at = NULL;
-
-	if (strstr(targets, "unix:") == NULL)
-		return strchr(targets, '/');
-	for (char *next = strstr(targets, ".sock/"); next != NULL;
-	     next = strstr(next + 1, ".sock/"))
-		at = next + strlen(".sock");
-	return at;
-}
-
 static int
 add_list(struct seal_json *listener, const char *member, const char *text, bool are_addresses,
 	 struct seal_err *err)
@@ -122,7 +108,7 @@ add_listener(struct seal_json *list, const char *direction, char *text, struct s
 	if (targets == NULL)
 		return seal_fail(err, SEAL_E_FORMAT, "'%.64s' is not LISTEN=TARGET", text);
 	*targets++ = '\0';
-	peers = find_peers(targets);
+	peers = seal_spec_peers(targets);
 	if (peers != NULL)
 		*peers++ = '\0';
 	r = check_port(text, err);

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config-verify/mounts.h"
 #include "config-verify/policy.h"
+#include "config-verify/sysfiles.h"
 #include "rot/inject/inject_internal.h"
 
 #define MAX_SECTION 3
@@ -133,6 +135,57 @@ read_section(const struct seal_tree *tree, const struct seal_tree_node *node,
 	return r;
 }
 
+/* What nobody needs to pin is refused: the service account has a member of its own. */
+static bool
+is_pinnable(const char *path)
+{
+	return verify_is_mountable(path) && strcmp(path, VERIFY_ACCOUNT_DIR) != 0 &&
+	       strcmp(path, &VERIFY_ACCOUNT_DIR[strlen("/var")]) != 0;
+}
+
+static int
+read_mount(const struct seal_tree *tree, const struct seal_tree_node *node, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *alone = seal_json_new();
+	const char *path;
+	int r;
+
+	seal_json_set_u64(alone, "version", 1);
+	seal_tree_set_in_json(node, seal_json_set_array(alone, "mounts"), NULL);
+	r = check(tree, node, alone, err);
+	if (r < 0)
+		return r;
+	if (inject_get(node, "volume") != NULL)
+		return seal_tree_fail(tree, node, err, SEAL_E_REFUSED,
+				      "'volume' is for volumes of the pod, which nobody pins");
+	path = inject_peek_text(node, "path", "/");
+	return is_pinnable(path) ? 0
+				 : seal_tree_fail(tree, node, err, SEAL_E_REFUSED,
+						  "nothing can be pinned at '%.128s'", path);
+}
+
+static int
+read_mounts(const struct seal_tree *tree, const struct seal_tree_node *node, struct seal_json *pins,
+	    struct seal_err *err)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *alone = seal_json_new();
+	int r;
+
+	seal_json_set_u64(alone, "version", 1);
+	seal_tree_set_in_json(node, alone, "mounts");
+	if (seal_tree_kind(node) == SEAL_TREE_LIST)
+		for (const struct seal_tree_node *at = seal_tree_first(node); at != NULL;
+		     at = seal_tree_next_of(at)) {
+			r = read_mount(tree, at, err);
+			if (r < 0)
+				return r;
+		}
+	r = check(tree, node, alone, err);
+	if (r == 0)
+		seal_tree_set_in_json(node, pins, "mounts");
+	return r;
+}
+
 static int
 read_pins(struct seal_tree *tree, struct seal_json *pins, struct seal_err *err)
 {
@@ -145,6 +198,8 @@ read_pins(struct seal_tree *tree, struct seal_json *pins, struct seal_err *err)
 	     at = seal_tree_next_of(at)) {
 		if (strcmp(seal_tree_key(at), "mode") == 0)
 			seal_tree_set_in_json(at, pins, "mode");
+		else if (strcmp(seal_tree_key(at), "mounts") == 0)
+			r = read_mounts(tree, at, pins, err);
 		else
 			r = read_section(tree, at, pins, err);
 	}
@@ -223,9 +278,15 @@ merge_member(struct seal_json *into, const struct seal_json *from, const char *s
 int
 inject_pins_merge(struct seal_json *into, const struct seal_json *from, struct seal_err *err)
 {
-	const struct seal_json *mode = seal_json_member(from, "mode");
-	int r = mode != NULL ? merge_member(into, mode, NULL, "mode", err) : 0;
+	static const char *const whole[] = { "mode", "mounts" };
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < SEAL_COUNT(whole); i++) {
+		const struct seal_json *pin = seal_json_member(from, whole[i]);
+
+		if (pin != NULL)
+			r = merge_member(into, pin, NULL, whole[i], err);
+	}
 	for (size_t i = 0; r == 0 && i < SEAL_COUNT(sections); i++) {
 		const struct section *section = &sections[i];
 

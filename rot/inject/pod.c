@@ -81,7 +81,9 @@ check_pod(const struct inject_pod *pod, struct seal_err *err)
 		  "the node's loopback is not the pod's: plaintext is in reach of others" },
 		{ "hostPID", "the pod shares the node's processes" },
 		{ "hostIPC", "the pod shares the node's memory segments" },
-		{ "shareProcessNamespace", "containers see each other's processes and files" },
+		{ "shareProcessNamespace",
+		  "other containers can stop and read the application, and seal-wrap that watches "
+		  "it, as the same user or root: it does what it can" },
 	};
 	struct seal_tree_node *ephemeral = NULL;
 	int r = inject_member_list(pod->item, pod->spec, "ephemeralContainers", &ephemeral, err);

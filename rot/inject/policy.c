@@ -13,7 +13,6 @@
 
 #define ACCOUNT_DIR     "/var/run/secrets/kubernetes.io/serviceaccount"
 #define RUN_ACCOUNT_DIR "/run/secrets/kubernetes.io/serviceaccount" /* /var/run is a link */
-#define TERMINATION_LOG "/dev/termination-log"
 
 /* ---- Mounts ---- */
 
@@ -27,17 +26,23 @@ declare(struct seal_json *mounts, const char *path, const char *source)
 	return mount;
 }
 
-static bool
-is_declared(const struct seal_json *mounts, const char *path)
+static const struct seal_json *
+find_declared(const struct seal_json *mounts, const char *path)
 {
 	for (size_t i = 0; i < seal_json_count(mounts); i++) {
 		const char *there =
 			seal_json_str(seal_json_member(seal_json_at(mounts, i), "path"));
 
 		if (there != NULL && strcmp(there, path) == 0)
-			return true;
+			return seal_json_at(mounts, i);
 	}
-	return false;
+	return NULL;
+}
+
+static bool
+is_declared(const struct seal_json *mounts, const char *path)
+{
+	return find_declared(mounts, path) != NULL;
 }
 
 static bool
@@ -148,7 +153,7 @@ add_termination(const struct inject_container *container, struct seal_json *moun
 	int r = inject_member_text(container->pod->item, container->node, "terminationMessagePath",
 				   &path, err);
 
-	if (r < 0 || path[0] == '\0' || strcmp(path, TERMINATION_LOG) == 0 ||
+	if (r < 0 || path[0] == '\0' || strcmp(path, INJECT_TERMINATION_LOG) == 0 ||
 	    is_declared(mounts, path))
 		return r;
 	if (verify_path_check(path, &why) < 0)
@@ -156,6 +161,56 @@ add_termination(const struct inject_container *container, struct seal_json *moun
 				   inject_get(container->node, "terminationMessagePath"), err,
 				   SEAL_E_FORMAT, "terminationMessagePath %s", why.text);
 	(void)declare(mounts, path, "volume");
+	return 0;
+}
+
+static bool
+says_same(const struct seal_json *one, const struct seal_json *other)
+{
+	static const struct {
+		const char *member;
+		const char *otherwise; /* NULL: a boolean, false */
+	} members[] = {
+		{ "source", "" },
+		{ "propagation", "None" },
+		{ "readOnly", NULL },
+		{ "optional", NULL },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(members); i++) {
+		const struct seal_json *a = seal_json_member(one, members[i].member);
+		const struct seal_json *b = seal_json_member(other, members[i].member);
+		const char *otherwise = members[i].otherwise;
+
+		if (otherwise == NULL
+			    ? (a != NULL && seal_json_bool(a)) != (b != NULL && seal_json_bool(b))
+			    : strcmp(a != NULL ? seal_json_str(a) : otherwise,
+				     b != NULL ? seal_json_str(b) : otherwise) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* What the owner says that a runtime mounts besides. */
+static int
+add_pinned(const struct inject_container *container, struct seal_json *mounts, struct seal_err *err)
+{
+	const struct seal_json *pins = seal_json_member(container->pod->pins, "mounts");
+
+	for (size_t i = 0; pins != NULL && i < seal_json_count(pins); i++) {
+		const struct seal_json *pin = seal_json_at(pins, i);
+		const char *path = seal_json_str(seal_json_member(pin, "path"));
+		const struct seal_json *there = find_declared(mounts, path);
+
+		if (there == NULL)
+			seal_json_add_copy(mounts, pin);
+		else if (!says_same(there, pin))
+			return inject_fail(container->pod->item, container->node, err,
+					   SEAL_E_REFUSED,
+					   "%s '%s': '%.128s' is pinned as another mount than the "
+					   "pod's",
+					   container->label, container->name, path);
+	}
 	return 0;
 }
 
@@ -336,6 +391,8 @@ inject_policy(struct inject_container *container, struct seal_err *err)
 		r = add_mount(container, seal_json_at(container->mounts, i), mounts, err);
 	if (r == 0)
 		r = add_termination(container, mounts, err);
+	if (r == 0)
+		r = add_pinned(container, mounts, err);
 	if (r == 0)
 		r = add_account(container, account, err);
 	if (r < 0)

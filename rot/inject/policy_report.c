@@ -36,6 +36,20 @@ is_none(const struct inject_pod *pod)
 	return policy != NULL && strcmp(seal_json_str(policy), "None") == 0;
 }
 
+/* There /etc/hosts is the node's, and has its names. */
+static void
+warn_of_node(const struct inject_pod *pod, bool is_enforced)
+{
+	if (is_enforced && inject_pin(pod->policy, "pod", "hostNetwork") != NULL &&
+	    inject_pin(pod->policy, "hosts", "others") == NULL &&
+	    inject_pin(pod->policy, "hosts", "names") == NULL)
+		inject_note(pod->item, inject_get(pod->spec, "hostNetwork"), INJECT_WARNED,
+			    "/etc/hosts and /etc/resolv.conf are the node's, whose names nothing "
+			    "explains: without hosts.names or hosts.others pinned, seal-wrap "
+			    "refuses most nodes",
+			    "hostNetwork without pins of hosts");
+}
+
 void
 inject_policy_explain(const struct inject_pod *pod)
 {
@@ -53,6 +67,8 @@ inject_policy_explain(const struct inject_pod *pod)
 		add(&pinned, "host aliases");
 	if (inject_pin(pod->policy, "hosts", "names") != NULL)
 		add(&pinned, "where names lead");
+	if (seal_json_member(pod->pins, "mounts") != NULL)
+		add(&left, "what is in pinned mounts");
 	add(inject_pin(pod->policy, "hosts", "others") != NULL ? &left : &pinned,
 	    "other names in /etc/hosts");
 	sort(pod, "resolv", "nameservers", "name servers", &pinned, &left);
@@ -67,4 +83,5 @@ inject_policy_explain(const struct inject_pod *pod)
 		    mode != NULL ? seal_json_str(mode) : "enforce", pinned.text);
 	inject_note(pod->item, pod->spec, INJECT_ADDED, NULL, "policy: left to the host: %s",
 		    left.text[0] != '\0' ? left.text : "nothing");
+	warn_of_node(pod, mode == NULL);
 }

@@ -98,19 +98,32 @@ set_mounts(const struct inject_pod *pod, struct seal_json *proxy)
 }
 
 static void
-set_env(const struct inject_pod *pod, struct seal_json *proxy)
+add_variable(struct seal_json *env, const char *name, const char *value)
 {
-	struct seal_json *env;
+	struct seal_json *variable = seal_json_add_object(env);
 
-	if (pod->rules.hostnames == NULL)
-		return;
-	env = seal_json_add_object(seal_json_set_array(proxy, "env"));
-	seal_json_set_str(env, "name", "HOSTNAMES");
-	seal_json_set_str(env, "value", pod->rules.hostnames);
+	seal_json_set_str(variable, "name", name);
+	seal_json_set_str(variable, "value", value);
 }
 
-static void
-build(const struct inject_pod *pod, const char *sealed, struct seal_json *proxy)
+static int
+set_env(const struct inject_pod *pod, struct seal_json *proxy, struct seal_err *err)
+{
+	struct seal_json *env = seal_json_set_array(proxy, "env");
+	char digest[INJECT_DEPENDS_SIZE];
+	int r = inject_depends(pod->item, pod->spec, digest, err);
+
+	if (r < 0)
+		return r;
+	if (pod->rules.hostnames != NULL)
+		add_variable(env, "HOSTNAMES", pod->rules.hostnames);
+	add_variable(env, INJECT_DEPENDS_VAR, digest);
+	return 0;
+}
+
+static int
+build(const struct inject_pod *pod, const char *sealed, struct seal_json *proxy,
+      struct seal_err *err)
 {
 	struct seal_json *args;
 
@@ -120,7 +133,6 @@ build(const struct inject_pod *pod, const char *sealed, struct seal_json *proxy)
 	args = seal_json_set_array(proxy, "args");
 	seal_json_add_str(args, "--sealed-config");
 	seal_json_add_str(args, sealed);
-	set_env(pod, proxy);
 	set_ports(pod, proxy);
 	set_security(proxy);
 	set_resources(proxy);
@@ -128,6 +140,7 @@ build(const struct inject_pod *pod, const char *sealed, struct seal_json *proxy)
 	set_probe(pod, proxy, "readinessProbe", "/readyz", 5, 3);
 	set_probe(pod, proxy, "livenessProbe", "/healthz", 10, 3);
 	set_mounts(pod, proxy);
+	return set_env(pod, proxy, err);
 }
 
 /* ---- Into the pod ---- */
@@ -170,10 +183,12 @@ inject_sidecar(struct inject_pod *pod, struct seal_err *err)
 	if (r < 0)
 		return r;
 	add_volumes(pod);
-	build(pod, placeholder, proxy);
 	list = seal_tree_need_list(tree, pod->spec, "initContainers");
 	for (size_t i = seal_json_count(pod->places); i > 0; i--)
 		(void)seal_tree_push_json(tree, list, seal_json_at(pod->places, i - 1));
+	r = build(pod, placeholder, proxy, err); /* the pod is whole now, but for it */
+	if (r < 0)
+		return r;
 	(void)seal_tree_push_json(tree, list, proxy);
 	inject_note(pod->item, pod->spec, INJECT_ADDED,
 		    pod->open.count > 0 ? NULL : "without inbound listeners",

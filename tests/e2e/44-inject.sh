@@ -112,6 +112,15 @@ same "$WORK/app.yaml" "$WORK/back"
 sed 's/^    image: registry/    args: [x]\n&/' "$WORK/kept" >"$WORK/changed"
 expect_exit 1 "$CLI" "${I[@]}" -f "$WORK/changed"
 expect_line "$WORK/err" 'inject the original'
+for edit in 's/^spec:/&\n  hostNetwork: true/' 's|mountPath: /run/seal$|&\n      mountPropagation: HostToContainer|' 's/SEAL_POD_DIGEST/OTHER/' \
+	's/^spec:/&\n  hostAliases: [{ip: 10.0.0.1, hostnames: [db]}]/'; do
+	sed "$edit" "$WORK/kept" >"$WORK/changed"
+	expect_exit 1 "$CLI" "${I[@]}" -f "$WORK/changed" -o "$WORK/none.yaml"
+	expect_line "$WORK/err" 'Pod/web was changed since it was sealed.*inject the original'
+done
+nothing_came "$WORK/none.yaml"
+sed 's|image: registry.example/web:1|&2|' "$WORK/kept" >"$WORK/changed"
+seal inject -w shop -p web -f "$WORK/changed" 2>/dev/null | cmp - "$WORK/changed" || fail "another image changed more"
 sed 's/name: app$/name: other/' "$WORK/kept" >"$WORK/changed"
 expect_exit 1 "$CLI" unseal -f "$WORK/changed" --dir "$ROT_DIR"
 expect_line "$WORK/err" 'does not belong here'
@@ -133,12 +142,17 @@ expect_same "$WORK/policed" "$WORK/again"
 seal unseal -f "$WORK/policed" --out "$WORK/back" 2>/dev/null
 same "$WORK/pinned.yaml" "$WORK/back"
 expect_exit 0 "$CLI" "${P[@]}" -f "$WORK/app.yaml" -o "$WORK/policed"
+cp "$WORK/pins.yaml" "$WORK/more.yaml"
+echo 'mounts: [{path: /run/secrets, source: volume, optional: true}]' >>"$WORK/more.yaml"
+expect_exit 0 "$CLI" inject -w shop -p web --dir "$ROT_DIR" --image-config "$WORK/image.json" --policy "$WORK/more.yaml" \
+	-f "$WORK/app.yaml" -o "$WORK/policed" --explain
+expect_line "$WORK/out" 'left to the host: .*what is in pinned mounts'
 echo 'root: {layers: 4}' >>"$WORK/pins.yaml"
 expect_exit 1 "$CLI" "${P[@]}" -f "$WORK/pinned.yaml" -o "$WORK/none.yaml"
 expect_line "$WORK/err" 'root.layers is pinned twice'
-echo 'mounts: []' >>"$WORK/pins.yaml"
+echo 'services: false' >>"$WORK/pins.yaml"
 expect_exit 1 "$CLI" "${P[@]}" -f "$WORK/app.yaml" -o "$WORK/none.yaml"
-expect_line "$WORK/err" "pins.yaml:4:9: .*'mounts' is nothing that can be pinned"
+expect_line "$WORK/err" "pins.yaml:4:11: .*'services' is nothing that can be pinned"
 expect_exit 1 "$CLI" inject -w shop --dir "$ROT_DIR" -f "$WORK/app.yaml" --policy "$WORK/nowhere" -o "$WORK/none.yaml"
 expect_line "$WORK/err" '--policy: '
 expect_exit 2 "$CLI" inject -w shop --dir "$ROT_DIR" -f - --policy - </dev/null

@@ -11,7 +11,8 @@ OPA=${OPA:-$(command -v opa || true)}
 [ -n "$OPA" ] || say "no opa here: the policy is evaluated by support/rego.py alone, which is ours and not the agent's"
 
 rot_up
-cat >"$WORK/app.yaml" <<'EOF_YAML'
+A=sha256:$(printf 'a%.0s' {1..64}) B=sha256:$(printf 'b%.0s' {1..64})
+sed "s/\$A/$A/; s/\$B/$B/" >"$WORK/app.yaml" <<'EOF_YAML'
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: app, namespace: shop}
@@ -27,10 +28,10 @@ spec:
     spec:
       securityContext: {runAsUser: 1001}
       initContainers:
-      - {name: first, image: "busybox:1", command: [/bin/true], securityContext: {runAsUser: 0}}
+      - {name: first, image: "busybox@$B", command: [/bin/true], securityContext: {runAsUser: 0}}
       containers:
       - name: web
-        image: registry.example/web:1@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+        image: registry.example/web:1@$A
         command: [/bin/web, "'''"]
         livenessProbe: {exec: {command: [/bin/probe, "{{ x }}"]}}
         lifecycle: {preStop: {exec: {command: [/bin/stop]}}}
@@ -38,12 +39,14 @@ spec:
         - {name: app, mountPath: /etc/app/}
         - {name: app, mountPath: /etc/one.conf, subPath: a.conf}
         - {name: data, mountPath: "/da\"ta'''{{ .x }}\u00e9\U0001F600]"}
-      - {name: plain, image: other, command: [/bin/other]}
+        volumeDevices: [{name: disk, devicePath: /dev/data}]
+      - {name: plain, image: "other@$B", command: [/bin/other]}
       volumes:
+      - {name: disk, persistentVolumeClaim: {claimName: disk}}
       - {name: app, configMap: {name: app}}
       - {name: data, emptyDir: {}}
 EOF_YAML
-seal inject --workload shop --peer web -f "$WORK/app.yaml" -o "$WORK/injected.yaml"
+seal inject --workload shop --peer web --proxy-image "registry.example/seal-proxy@$B" -f "$WORK/app.yaml" -o "$WORK/injected.yaml"
 
 say "the policy needs no root of trust, is the same each time, and by whichever way the manifest comes"
 env -i "$SEAL_BUILD/seal" policy kata "$WORK/injected.yaml" >"$WORK/policy.rego"
@@ -63,15 +66,31 @@ judge() {
 
 say "it allows the pod, and nothing that a host would add or change"
 python3 "$SUPPORT/kata_requests.py" "$WORK/injected.yaml" >"$WORK/requests"
-[ "$(wc -l <"$WORK/requests")" -ge 500 ] || fail "only $(wc -l <"$WORK/requests") requests"
+[ "$(wc -l <"$WORK/requests")" -ge 850 ] || fail "only $(wc -l <"$WORK/requests") requests"
 OPA='' judge "$WORK/policy.rego" "$WORK/requests"
 if [ -n "$OPA" ]; then
 	OPA=$OPA judge "$WORK/policy.rego" "$WORK/requests"
 	"$OPA" check --strict "$WORK/policy.rego" || fail "opa finds mistakes in it"
 fi
 
-say "logs are for the host when the owner says so, and nothing else changes"
+say "images are pulled in the enclave, by digest, unless the owner takes them from the host"
 seal_policy() { env -i "$SEAL_BUILD/seal" policy kata "$@"; }
+seal_policy "$WORK/injected.yaml" --allow-host-images >"$WORK/host.rego"
+[ "$(diff "$WORK/policy.rego" "$WORK/host.rego" | grep '^[<>]')" = $'< \t"guest_pull": true,\n> \t"guest_pull": false,' ] ||
+	fail "more than images: $(diff "$WORK/policy.rego" "$WORK/host.rego")"
+python3 "$SUPPORT/kata_requests.py" "$WORK/injected.yaml" host >"$WORK/requests.host"
+cmp -s "$WORK/requests" "$WORK/requests.host" && fail "nothing is wanted otherwise"
+OPA='' judge "$WORK/host.rego" "$WORK/requests.host"
+[ -z "$OPA" ] || OPA=$OPA judge "$WORK/host.rego" "$WORK/requests.host"
+for image in registry.example/seal-proxy:1 "seal-proxy@${B%b}" "seal-proxy@${B}b" "seal-proxy@${B%b}B" "seal-proxy@md5:0"; do
+	sed "s|image: registry.example/seal-proxy@.*|image: \"$image\"|" "$WORK/injected.yaml" >"$WORK/tagged.yaml"
+	expect_exit 1 "$SEAL_BUILD/seal" policy kata "$WORK/tagged.yaml"
+	expect_line "$WORK/err" "container 'seal-proxy': its image '$image' is not named by digest"
+	[ ! -s "$WORK/out" ] || fail "something came out"
+	seal_policy "$WORK/tagged.yaml" --allow-host-images >/dev/null
+done
+
+say "logs are for the host when the owner says so, and nothing else changes"
 seal_policy "$WORK/injected.yaml" --allow-logs >"$WORK/logs.rego"
 diff "$WORK/policy.rego" "$WORK/logs.rego" >"$WORK/difference" && fail "no difference"
 [ "$(grep '^[<>]' "$WORK/difference" | sed 's/^. //')" = $'default ReadStreamRequest := false\ndefault ReadStreamRequest := true' ] ||

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""kata_requests.py MANIFEST: what a runtime would ask of Kata Containers' agent to run the pod of an injected
+"""kata_requests.py MANIFEST [host]: what a runtime would ask of Kata Containers' agent to run the pod of an injected
 manifest, and what a hostile host might, as lines {"request", "input", "wanted", "why"}.
 
 Members have the names and shapes of the agent's protocol (agent.proto, oci.proto, types.proto), as the agent gives them
-to a policy.  Read from the manifest, not from the policy.
+to a policy.  Read from the manifest, not from the policy.  With "host" images may come from the host, too.
 """
 
 import copy
@@ -46,8 +46,8 @@ def create(kind, args, mounts, env, uid, image):
                 "io.kubernetes.cri.sandbox-namespace": "shop",
             },
             "Hooks": None, "Hostname": "web", "Solaris": None, "Windows": None, "Version": "1.1.0",
-            "Linux": {"Devices": [], "MaskedPaths": ["/proc/kcore"], "Seccomp": None, "Sysctl": SYSCTLS,
-                      "Namespaces": [{"Path": "", "Type": "mount"}]},
+            "Linux": {"Devices": [], "MaskedPaths": ["/proc/kcore"], "RootfsPropagation": "", "Seccomp": None,
+                      "Sysctl": SYSCTLS, "Namespaces": [{"Path": "", "Type": kind} for kind in ("ipc", "uts", "mount")]},
             "Mounts": [{"destination": path, "options": ["rbind"], "source": "x", "type_": "bind"} for path in mounts],
             "Process": {"Args": args, "Cwd": "/", "Env": env, "NoNewPrivileges": True, "Terminal": False,
                         "User": {"UID": uid, "GID": uid, "AdditionalGids": [], "Username": ""}},
@@ -88,13 +88,30 @@ def containers(pod):
                "DB_SERVICE_PORT_SQL=5432"]
         env += ["%s=%s" % (one["name"], one.get("value", "")) for one in container.get("env", [])]
         command = container.get("command") or ["/usr/bin/seal-proxy"]
-        image = "docker.io/library/" + container["image"]
+        image = "docker.io/library/" + container["image"].replace(":1@", "@")
         yield container, uid, create("container", command + container.get("args", []), OF_CONTAINERS + mounts, env,
                                      1234 if uid is None else uid, image)
 
 
 def flip(text):
     return text[:-1] + ("A" if text[-1] != "A" else "B")
+
+
+def about_kernel(request, name, asked, devices):
+    """Devices, where mounts appear, and namespaces."""
+    for how in ("private", "rprivate", "slave", "rslave"):
+        say(request, changed(asked, "OCI/Linux/RootfsPropagation", how), True, "%s with a root %s" % (name, how))
+    for how in ("shared", "rshared", "unbindable", "x", None):
+        say(request, changed(asked, "OCI/Linux/RootfsPropagation", how), False, "%s with a root %s" % (name, how))
+    for path in devices + ["/dev/vda", "/dev/mem", "/dev/kvm", ""]:
+        device = {"id": "", "type": "blk", "vm_path": "", "container_path": path, "options": []}
+        node = {"Path": path, "Type": "b", "Major": 254, "Minor": 0, "FileMode": 0, "UID": 0, "GID": 0}
+        say(request, changed(asked, "devices", [device]), path in devices, "%s with %s" % (name, path))
+        say(request, changed(asked, "OCI/Linux/Devices", [node]), path in devices, "%s with a node %s" % (name, path))
+    say(request, changed(asked, "OCI/Linux/Namespaces/2", {"Path": "", "Type": "pid"}), False, name + " in the guest's mounts")
+    say(request, changed(asked, "OCI/Linux/Namespaces", []), False, name + " without namespaces")
+    say(request, changed(asked, "OCI/Linux/Namespaces/0/Path", "/proc/1/ns/ipc"), False, name + " in others' namespaces")
+    say(request, changed(asked, "OCI/Linux/Namespaces/2/Path", "/proc/1/ns/mnt"), False, name + " in others' mounts")
 
 
 def about_containers(pod):
@@ -108,6 +125,7 @@ def about_containers(pod):
     say(request, changed(pause, "storages/0/source", "evil/pause"), False, "another image as pause")
     say(request, changed(pause, "OCI/Mounts/0/destination", "/pause"), False, "a mount over pause")
     say(request, changed(pause, "OCI/Hooks", {"Prestart": [{"Path": "/bin/sh"}]}), False, "hooks of pause")
+    about_kernel(request, "pause", pause, [])
     say(request, {}, False, "nothing")
     for container, uid, asked in containers(pod):
         name, args = container["name"], asked["OCI"]["Process"]["Args"]
@@ -127,14 +145,20 @@ def about_containers(pod):
         say(request, changed(asked, "OCI/Hooks", {"Prestart": []}), False, name + " with hooks")
         say(request, changed(asked, "shared_mounts", [{"name": "x"}]), False, name + " with shared mounts")
         say(request, changed(asked, "sandbox_pidns", True), False, name + " among all processes")
+        about_kernel(request, name, asked, [one["devicePath"] for one in container.get("volumeDevices", [])])
         for path in ("/", "/usr/bin/seal-wrap", "/usr/bin", "/etc/seal", "/etc/seal/token", "/etc/hosts/", "/lib",
                      "/etc/ld.so.preload", "/proc/1", "/sys/fs", "/run/seal/x"):
             say(request, changed(asked, "OCI/Mounts/0/destination", path), False, "%s, a mount at %s" % (name, path))
         if uid is not None:
             say(request, changed(asked, "OCI/Process/User/UID", uid + 1), False, name + " as somebody else")
         if "@sha256:" in container["image"]:
-            say(request, changed(asked, "storages/0/source", "x@sha256:" + 64 * "b"), False, name + ", another image")
+            say(request, changed(asked, "storages/0/source", "x@sha256:" + 64 * "c"), False, name + ", another image")
             say(request, changed(asked, "storages/0/source", container["image"].split("@")[0]), False, name + ", by tag")
+            digest = container["image"].split("@")[1]
+            for wanted, source in ((True, "mirror.example/x@" + digest), (True, container["image"]), (False, "@" + digest),
+                                   (False, "x@sha256:%s@%s" % (64 * "c", digest)), (False, digest), (False, "x" + digest),
+                                   (False, "pause"), (False, ""), (False, None)):
+                say(request, changed(asked, "storages/0/source", source), wanted, "%s from %s" % (name, source))
         for variable in ("LD_PRELOAD=/run/seal/x.so", "LD_LIBRARY_PATH=/x", "OPENSSL_CONF=/x", "GLIBC_TUNABLES=x",
                          "XHOSTNAMES=a", "=PATH=", "path=x", "PATH"):
             asked_so = changed(asked, "OCI/Process/Env/0", variable)
@@ -147,21 +171,37 @@ def storage(driver, path):
             "source": "x"}
 
 
-def about_places(pod):
+def about_places(pod, by_host):
     """What the host could lay over an image, or in its place, without a mount of the container's own."""
     request = "CreateContainerRequest"
     pause = create("sandbox", ["/pause"], SYSTEM, [PATH], 65535, "pause")
     image, other, volume = "/run/kata-containers/" + ID, ID[::-1], ID + "-b3930b9af7125931-data"
     for name, asked in [("pause", pause)] + [(one["name"], asked) for one, _, asked in containers(pod)]:
-        for path in (image + "/rootfs", SHARED + ID + "/rootfs", SHARED + "passthrough/" + ID + "/rootfs"):
-            say(request, changed(asked, "OCI/Root/Path", path), True, "%s, an image at %s" % (name, path))
+        for path in (SHARED + ID + "/rootfs", SHARED + "passthrough/" + ID + "/rootfs", SHARED + ID,
+                     "/run/kata-containers/" + other + "/rootfs"):
+            at_path = changed(asked, "OCI/Root/Path", path)
+            say(request, at_path, by_host and path != SHARED + ID, "%s, an image at %s" % (name, path))
+            say(request, changed(at_path, "storages/0/mount_point", path), by_host and path != SHARED + ID,
+                "%s, pulled to %s" % (name, path))
+            more = asked["storages"] + [storage("virtio-fs", path)]
+            say(request, changed(asked, "storages", more), by_host, "%s, and a share at %s" % (name, path))
+        own = storage("virtio-fs", image + "/rootfs")
+        say(request, changed(asked, "storages", [own]), by_host, name + ", an image of the host")
+        say(request, changed(asked, "storages", asked["storages"] + [own]), by_host, name + ", the host's over what was pulled")
+        say(request, changed(asked, "storages", []), by_host, name + ", no image")
+        say(request, {key: asked[key] for key in asked if key != "storages"}, by_host, name + ", nothing about an image")
+        for cid in (other, "shared/containers/" + ID, "x", "", None):
+            say(request, changed(asked, "container_id", cid), by_host, "%s, in the place of %s" % (name, cid))
+        strange = changed(changed(asked, "container_id", "shared/containers/" + ID), "OCI/Root/Path", SHARED + ID + "/rootfs")
+        strange["storages"][0]["mount_point"] = SHARED + ID + "/rootfs"
+        say(request, strange, by_host, name + ", whose number is a path of the host's")
         for path in ("/", "", SHARED + volume, SHARED + volume + "/rootfs", SHARED + ID + "/rootfs/local/data", SHARED + ID,
                      "/run/kata-containers/" + volume + "/../" + ID + "/rootfs", "/run/kata-containers/sandbox/x/rootfs",
                      "/run/kata-containers/" + ID + "/rootfs/", "x/run/kata-containers/" + ID + "/rootfs", None):
             say(request, changed(asked, "OCI/Root/Path", path), False, "%s, an image at %s" % (name, path))
         for path in ("sandbox/ephemeral/data", "sandbox/shm", "sandbox/storage/MDAvMDE=", "shared/containers/" + volume,
                      "shared/containers/watchable/" + volume, "shared/containers/%s/rootfs/local/data" % other,
-                     "shared/containers/%s/local/data" % other, "shared/containers/" + ID):
+                     "shared/containers/%s/local/data" % other):
             more = asked["storages"] + [storage("blk", "/run/kata-containers/" + path)]
             say(request, changed(asked, "storages", more), True, "%s with a volume at %s" % (name, path))
         for path in (image + "/rootfs/usr/bin", image + "/rootfs/etc/seal", image, image + "/", "/run/kata-containers", "/run",
@@ -249,14 +289,19 @@ def about_the_rest():
         interface = {"name": "eth0", "device": "eth0", "hwAddr": address}
         say("UpdateInterfaceRequest", {"interface": interface}, False, "the interface of %s" % address)
     say("UpdateInterfaceRequest", {"interface": {"name": "eth0", "device": "eth0"}}, False, "an interface of no address")
-    for dest in ("127.0.0.1/32", "::1/128"):
-        say("UpdateRoutesRequest", {"routes": {"Routes": [{"device": "eth0", "dest": dest}]}}, False, dest)
+    for dest, wanted in (("127.0.0.1/32", False), ("127.0.0.0/8", False), ("::1/128", False), ("::1", False), ("0::1/128", False),
+                         ("0:0:0:0:0:0:0:1/128", False), ("::FFFF:127.0.0.1/128", False), ("::ffff:7f00:1", False), (None, False),
+                         ("10.0.0.0/8", True), ("::/0", True), ("fd00::1/128", True), ("0.0.0.0/0", True), ("1.2.3.4", True)):
+        say("UpdateRoutesRequest", {"routes": {"Routes": [{"device": "eth0", "dest": dest}]}}, wanted, "a route to %s" % dest)
+        interface = {"name": "eth0", "device": "eth0", "hwAddr": "0a:58:0A:f4:00:05", "IPAddresses": [
+            {"family": 0, "address": "10.0.0.2", "mask": "24"}, {"family": 0, "address": dest, "mask": "8"}]}
+        say("UpdateInterfaceRequest", {"interface": interface}, wanted, "the address %s" % dest)
 
 
 def main():
     pod = pod_of(sys.argv[1])
     about_containers(pod)
-    about_places(pod)
+    about_places(pod, sys.argv[2:] == ["host"])
     about_execs(pod)
     about_files()
     about_the_rest()

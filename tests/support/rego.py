@@ -186,6 +186,7 @@ BUILTINS = {
     "is_null": lambda of: of is None,
     "startswith": lambda text, start: typed(text, str).startswith(typed(start, str)),
     "endswith": lambda text, end: typed(text, str).endswith(typed(end, str)),
+    "concat": lambda between, parts: typed(between, str).join(typed(part, str) for part in typed(parts, list)),
     "contains": lambda text, part: typed(part, str) in typed(text, str),
     "regex.match": lambda pattern, text: re.search(pattern, typed(text, str)) is not None,
     "object.get": lambda of, key, other: typed(of, dict).get(key, other),

@@ -2,6 +2,7 @@
 /* base/names: the whole grammar of names, as tables of what is accepted and what is refused. */
 #include <criterion/criterion.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/names/names.h"
@@ -584,4 +585,39 @@ Test(names_size, keeps_to_its_limits_in_bytes)
 	cr_expect_eq(value, 77);
 	for (size_t i = 0; i < SEAL_COUNT(good); i++)
 		cr_expect_eq(seal_size_parse(good[i], 1024, 2048, &value, NULL), 0, "%s", good[i]);
+}
+
+Test(names_spec, has_its_peers_behind_the_first_slash_that_is_not_of_a_path)
+{
+	static const struct {
+		const char *targets;
+		const char *peers; /* NULL: none */
+	} cases[] = {
+		{ "8080", NULL },
+		{ "db.shop.svc:8443,db2:8443", NULL },
+		{ "", NULL },
+		{ "8080/web", "/web" },
+		{ "8080/", "/" },
+		{ "8080/web,db", "/web,db" },
+		{ "8080/web/db", "/web/db" },
+		{ "[::1]:8080/web", "/web" },
+		{ "unix:/run/a.sock", NULL },
+		{ "unix:/run/a/b", NULL },
+		{ "unix:/run/a.sock/web", "/web" },
+		{ "unix:/run/a.sock/", "/" },
+		{ "unix:/run/a.sock/b.sock/web", "/web" },
+		{ "unix:/run/a.sock,unix:/run/b.sock/web", "/web" },
+		{ "8080,unix:/run/a.sock/web", "/web" },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(cases); i++) {
+		char text[64];
+		const char *peers;
+
+		(void)snprintf(text, sizeof(text), "%s", cases[i].targets);
+		peers = seal_spec_peers(text);
+		cr_expect_eq(peers != NULL, cases[i].peers != NULL, "'%s'", cases[i].targets);
+		if (peers != NULL && cases[i].peers != NULL)
+			cr_expect_str_eq(peers, cases[i].peers, "'%s'", cases[i].targets);
+	}
 }

@@ -381,6 +381,35 @@ Test(mounts_declared, an_account_may_be_declared_elsewhere)
 		   VERIFY_RULE_MOUNT_ACCESS, "writable");
 }
 
+/* As CRI-O mounts them, the service account within the first. */
+Test(mounts_declared, what_a_runtime_adds_passes_when_it_is_pinned)
+{
+	static const struct verify_declared_mount mounts[] = {
+		{ .path = "/run/secrets", .source = VERIFY_FROM_VOLUME, .is_optional = true },
+		{ .path = "/etc/passwd", .source = VERIFY_FROM_VOLUME },
+	};
+	const struct verify_policy pinned = { .mounts = mounts,
+					      .mount_count = SEAL_COUNT(mounts),
+					      .account.mounted = VERIFY_YES };
+	const struct verify_policy nothing = { .account.mounted = VERIFY_YES };
+	const char *passwd = rig_with(
+		rig_plain, "120 100 0:24 /containers/storage/overlay-containers/c/userdata/passwd "
+			   "/etc/passwd rw,nosuid,nodev - tmpfs tmpfs rw,mode=755");
+	const char *secrets = rig_with(
+		passwd,
+		"121 100 0:24 /containers/storage/overlay-containers/c/userdata/run/secrets "
+		"/run/secrets rw,nosuid,nodev - tmpfs tmpfs rw,mode=755");
+
+	rig_expect_none(rig_with(secrets, "122 121 0:70 / " SA " ro - tmpfs tmpfs rw"), &pinned,
+			"all of it");
+	rig_expect_none(rig_with(passwd, "122 100 0:70 / " SA " ro - tmpfs tmpfs rw"), &pinned,
+			"without what is optional");
+	rig_expect(rig_with(rig_plain, "122 100 0:70 / " SA " ro - tmpfs tmpfs rw"), &pinned,
+		   VERIFY_RULE_MOUNT_MISSING, "without /etc/passwd");
+	rig_expect(rig_with(passwd, "122 100 0:70 / " SA " ro - tmpfs tmpfs rw"), &nothing,
+		   VERIFY_RULE_MOUNT_UNEXPLAINED, "nothing is pinned");
+}
+
 Test(mounts_declared, without_memory_nothing_passes)
 {
 	SEAL_SCOPED(verify_mountinfo_freep)

@@ -17,7 +17,9 @@
 #define RESULT SEAL_SCOPED(kata_result_release) struct kata_result result = { .digest = "" }
 #define BYTES  SEAL_SCOPED(seal_bytes_release) struct seal_bytes
 
-static const struct kata_options plain = { .ns = "default", .proxy_path = "/usr/bin/seal-proxy" };
+static const struct kata_options plain = { .ns = "default",
+					   .proxy_path = "/usr/bin/seal-proxy",
+					   .allow_host_images = true };
 
 static int
 policy_of(const struct kata_options *options, const char *text, struct kata_result *result,
@@ -180,6 +182,9 @@ Test(kata, allows_the_words_of_the_manifest_and_no_others)
 	cr_expect_not_null(strstr(policy, "\"user\": 7\n"));
 	cr_expect_not_null(strstr(policy, "\"/data\""));
 	cr_expect_not_null(strstr(policy, "\"shared_pids\": false"));
+	cr_expect_not_null(strstr(policy, "\"guest_pull\": false"));
+	cr_expect_not_null(strstr(policy, "\"devices\": []"));
+	cr_expect_null(strstr(policy, "\"shares_root\""));
 	cr_expect_str_eq(result.object, "shop/Pod/p");
 }
 
@@ -198,6 +203,69 @@ Test(kata, knows_the_kernel_parameters_of_the_manifest_and_of_runtimes_alone)
 					  "\t\t\"net.ipv4.ip_unprivileged_port_start\": \"80\",\n"
 					  "\t\t\"net.ipv4.ping_group_range\": \"0 2147483647\",\n"
 					  "\t\t\"net.ipv4.tcp_syncookies\": \"1\"\n\t}"));
+}
+
+Test(kata, knows_devices_and_shared_mounts_of_the_manifest)
+{
+	const char *policy;
+	RESULT;
+	RIG;
+
+	policy = must(&rig,
+		      ONE("    volumeDevices: [{name: d, devicePath: /dev/one}]\n"
+			  "    volumeMounts: [{name: v, mountPath: /data, mountPropagation: "
+			  "Bidirectional}]\n"
+			  "  volumes: [{name: d, persistentVolumeClaim: {claimName: d}}, {name: v, "
+			  "hostPath: {path: /x}}]\n"),
+		      &result);
+	cr_expect_not_null(strstr(policy, "\"devices\": [\n\t\t\t\t\"/dev/one\"\n\t\t\t]"));
+	cr_expect_not_null(strstr(policy, "\"shares_root\": true"));
+}
+
+#define DIGEST_15 "0123456789abcde0123456789abcde0123456789abcde0123456789abcde012"
+
+Test(kata, pulls_images_by_digest_unless_the_owner_takes_the_hosts)
+{
+	static const struct {
+		const char *image;
+		int r;
+	} rows[] = {
+		{ "i@sha256:" DIGEST_15 "f", 0 },
+		{ "r.example:5000/i:1@sha256:" DIGEST_15 "f", 0 },
+		{ "i", SEAL_E_REFUSED },
+		{ "i:1", SEAL_E_REFUSED },
+		{ "i@sha256:", SEAL_E_REFUSED },
+		{ "i@sha256:" DIGEST_15, SEAL_E_REFUSED },
+		{ "i@sha256:" DIGEST_15 "ff", SEAL_E_REFUSED },
+		{ "i@sha256:" DIGEST_15 "F", SEAL_E_REFUSED },
+		{ "i@sha256:" DIGEST_15 "g", SEAL_E_REFUSED },
+		{ "i@sha512:" DIGEST_15 "f", SEAL_E_REFUSED },
+		{ "i@sha256:" DIGEST_15 "f@sha256:" DIGEST_15 "f", SEAL_E_REFUSED },
+	};
+	struct kata_options options = plain;
+
+	options.allow_host_images = false;
+	for (size_t i = 0; i < SEAL_COUNT(rows); i++) {
+		struct seal_err err = { 0 };
+		char *image = NULL;
+		char *text;
+		RESULT;
+		RIG;
+
+		rig.options.proxy_image = "seal-proxy@sha256:" DIGEST_15 "f";
+		(void)rig_must(&rig, ONE(""));
+		cr_assert_gt(asprintf(&image, "image: '%s'\n", rows[i].image), 0);
+		text = replaced(seal_bytes_str(&rig.out), "image: i\n", image);
+		cr_expect_eq(policy_of(&options, text, &result, &err), rows[i].r, "%s: %s",
+			     rows[i].image, err.text);
+		if (rows[i].r == 0)
+			cr_expect_not_null(
+				strstr(seal_bytes_str(&result.policy), "\"guest_pull\": true"));
+		else
+			cr_expect_not_null(strstr(err.text, "container 'app'"), "%s", err.text);
+		free(image);
+		free(text);
+	}
 }
 
 Test(kata, says_the_same_each_time)

@@ -2,10 +2,8 @@
 /* Mounts: sealed files are handed in elsewhere and appear in memory where they were expected. */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "config-verify/spec.h"
 #include "tests/unit/inject/rig.h"
 
 #define VOLUMES                                                                                    \
@@ -32,23 +30,6 @@
 #define OUTPUT                                                                                     \
 	SEAL_SCOPED(seal_json_freep)                                                               \
 	struct seal_json *output = rig_json(seal_bytes_str(&rig.out), rig.out.len)
-
-static struct seal_json *
-spec_at(struct rig *rig, const struct seal_json *output, const char *path)
-{
-	SEAL_SCOPED(verify_spec_freep) struct verify_spec *parsed = NULL;
-	const struct seal_json *value = rig_at(output, path);
-	struct seal_json *spec = NULL;
-	struct seal_err err = { 0 };
-	char *text;
-
-	cr_assert_not_null(value, "%s is not there", path);
-	text = rig_open(rig, seal_json_str(value));
-	cr_expect_eq(verify_spec_parse(&parsed, text, strlen(text), &err), 0, "%s", err.text);
-	cr_assert_eq(seal_json_parse(&spec, text, strlen(text), VERIFY_SPEC_MAX, NULL), 0);
-	free(text);
-	return spec;
-}
 
 static void
 expect_str(const struct seal_json *json, const char *path, const char *value)
@@ -86,7 +67,7 @@ Test(mounts, of_a_config_map_become_a_source_and_memory)
 	expect_str(output, CONTAINER ".volumeMounts.2.mountPath", "/tmp");
 	expect_str(output, CONTAINER ".volumeMounts.3.mountPath", "/run/seal");
 	expect_str(output, "0.spec.volumes.5.emptyDir.medium", "Memory");
-	spec = spec_at(&rig, output, CONTAINER ".command.1");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
 	expect_str(spec, "files.0.source", "/run/seal-source/0");
 	expect_str(spec, "files.0.target", "/etc/app");
 	expect_str(spec, "files.0.objects.0.name", "conf");
@@ -105,7 +86,7 @@ Test(mounts, items_keep_their_modes_in_the_spec_only)
 	(void)rig_must(&rig, text);
 	OUTPUT;
 	cr_expect_null(rig_at(output, "0.spec.volumes.1.secret.items.0.mode"));
-	spec = spec_at(&rig, output, CONTAINER ".command.1");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
 	expect_str(spec, "files.0.source", "/run/seal-source/1");
 	expect_str(spec, "files.0.objects.0.items.0.path", "d/one");
 	cr_expect_eq(number_at(spec, "files.0.objects.0.items.0.mode"), 0500);
@@ -128,11 +109,11 @@ Test(mounts, of_one_file_get_a_placeholder_from_an_init_container)
 	expect_str(output, "0.spec.initContainers.1.volumeMounts.0.mountPath", "/run/seal-place/0");
 	expect_str(output, "0.spec.initContainers.1.volumeMounts.2.mountPath", "/run/seal");
 	expect_str(output, CONTAINER ".volumeMounts.1.subPath", "one");
-	place = spec_at(&rig, output, "0.spec.initContainers.1.command.1");
+	place = rig_spec(&rig, output, "0.spec.initContainers.1.command.1");
 	expect_str(place, "place.0", "/run/seal-place/0/one");
 	expect_str(place, "place.1", "/run/seal-place/1/k");
 	expect_str(place, "container.name", "app");
-	spec = spec_at(&rig, output, CONTAINER ".command.1");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
 	expect_str(spec, "files.0.file", "d/one");
 	expect_str(spec, "files.0.target", "/etc/one.conf");
 	rig_round(&rig, text, strlen(text));
@@ -147,7 +128,7 @@ Test(mounts, of_a_directory_in_a_volume_hold_what_is_below)
 	(void)rig_must(&rig, text);
 	OUTPUT;
 	cr_expect_null(rig_at(output, "0.spec.initContainers.1"));
-	spec = spec_at(&rig, output, CONTAINER ".command.1");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
 	expect_str(spec, "files.0.source", "/run/seal-source/1/d");
 	expect_str(spec, "files.0.objects.0.items.0.path", "one");
 	cr_expect_null(rig_at(spec, "files.0.objects.0.items.1"));
@@ -162,7 +143,7 @@ Test(mounts, projected_volumes_say_what_comes_in_clear)
 
 	(void)rig_must(&rig, text);
 	OUTPUT;
-	spec = spec_at(&rig, output, CONTAINER ".command.1");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
 	expect_str(spec, "files.0.objects.0.name", "s");
 	expect_str(spec, "files.0.plain.0", "ca.crt");
 	expect_str(spec, "files.0.plain.1", "token");

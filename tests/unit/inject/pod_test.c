@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config-verify/spec.h"
 #include "tests/unit/inject/rig.h"
 
 #define POD(spec) "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n" spec
@@ -20,26 +19,6 @@
 #define OUTPUT                                                                                     \
 	SEAL_SCOPED(seal_json_freep)                                                               \
 	struct seal_json *output = rig_json(seal_bytes_str(&rig.out), rig.out.len)
-
-/* The spec behind a command at a path, opened; it must be what seal-wrap understands. */
-static struct seal_json *
-spec_at(struct rig *rig, const struct seal_json *output, const char *path)
-{
-	SEAL_SCOPED(verify_spec_freep) struct verify_spec *parsed = NULL;
-	const struct seal_json *command = rig_at(output, path);
-	struct seal_json *spec = NULL;
-	struct seal_err err = { 0 };
-	char *text;
-
-	cr_assert_not_null(command, "%s is not there", path);
-	cr_assert_eq(seal_json_count(command), 2);
-	cr_expect_str_eq(seal_json_str(seal_json_at(command, 0)), "/seal-wrap");
-	text = rig_open(rig, seal_json_str(seal_json_at(command, 1)));
-	cr_expect_eq(verify_spec_parse(&parsed, text, strlen(text), &err), 0, "%s", err.text);
-	cr_assert_eq(seal_json_parse(&spec, text, strlen(text), VERIFY_SPEC_MAX, NULL), 0);
-	free(text);
-	return spec;
-}
 
 static void
 expect_str(const struct seal_json *json, const char *path, const char *value)
@@ -69,7 +48,9 @@ Test(pod, a_container_starts_from_its_sealed_spec_alone)
 
 	(void)rig_must(&rig, text);
 	OUTPUT;
-	spec = spec_at(&rig, output, CONTAINER ".command");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
+	cr_expect_eq(seal_json_count(rig_at(output, CONTAINER ".command")), 2);
+	expect_str(output, CONTAINER ".command.0", "/seal-wrap");
 	expect_str(spec, "container.args.1", "hunter2");
 	expect_str(spec, "container.workingDir", "/srv/");
 	expect_str(spec, "container.env.0.value", "one");
@@ -128,7 +109,7 @@ Test(pod, without_a_command_the_image_must_be_known)
 
 	(void)rig_must(&rig, ONE("    args: [x1]\n"));
 	OUTPUT;
-	spec = spec_at(&rig, output, CONTAINER ".command");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
 	expect_str(spec, "image.Entrypoint.0", "/bin/image-entry");
 	expect_str(spec, "image.Env.0", "PATH=/bin");
 	cr_expect_null(rig_at(spec, "image.User"));
@@ -164,7 +145,7 @@ Test(pod, variables_of_objects_come_by_names_of_ours)
 	expect_str(output, CONTAINER ".envFrom.0.prefix", "SEAL_FROM_0_");
 	expect_str(output, CONTAINER ".envFrom.1.prefix", "SEAL_FROM_1_");
 	cr_expect_null(strstr(seal_bytes_str(&rig.out), "HUNTERNAME"));
-	spec = spec_at(&rig, output, CONTAINER ".command");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
 	expect_str(spec, "container.env.1.valueFrom.secretKeyRef.name", "s");
 	expect_str(spec, "container.envFrom.0.prefix", "X_");
 	cr_expect(rig_reports(&rig, INJECT_LEFT, "IP comes from the host as SEAL_ENV_2"));
@@ -215,7 +196,7 @@ Test(pod, a_written_variable_that_chooses_code_is_sealed_with_a_warning)
 	(void)rig_must(&rig, ONE("    env: [{name: LD_PRELOAD, value: /l.so}]\n"));
 	OUTPUT;
 	cr_expect(rig_reports(&rig, INJECT_WARNED, "env LD_PRELOAD"));
-	spec = spec_at(&rig, output, CONTAINER ".command");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
 	expect_str(spec, "loader.0", "LD_PRELOAD");
 	expect_str(spec, "container.env.0.value", "/l.so");
 }
@@ -232,7 +213,7 @@ Test(pod, files_are_for_every_user_when_the_owner_says_so)
 
 	(void)rig_must(&rig, text);
 	OUTPUT;
-	spec = spec_at(&rig, output, CONTAINER ".command");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
 	cr_expect_not_null(rig_at(spec, "files.0.shared"));
 	round_of(&rig, text);
 	rig_refuses(&rig, SEAL_E_FORMAT, "file-access",
@@ -254,7 +235,7 @@ Test(pod, exemptions_are_by_name_and_reported)
 	expect_str(output, CONTAINER ".env.0.name", "TZ");
 	expect_str(output, CONTAINER ".env.0.value", "UTC0");
 	expect_str(output, CONTAINER ".env.1.name", "SEAL_ENV_2");
-	spec = spec_at(&rig, output, CONTAINER ".command");
+	spec = rig_spec(&rig, output, CONTAINER ".command.1");
 	expect_str(spec, "exempt.0", "TZ");
 	expect_str(spec, "loader.0", "LD_PRELOAD");
 	cr_expect_not_null(rig_at(spec, "container.env.2.valueFrom.fieldRef"));
@@ -286,11 +267,11 @@ Test(pod, probes_and_hooks_carry_their_own_specs)
 	(void)rig_must(&rig, text);
 	cr_expect_eq(rig.report.sealed, 4);
 	OUTPUT;
-	probe = spec_at(&rig, output, CONTAINER ".livenessProbe.exec.command");
+	probe = rig_spec(&rig, output, CONTAINER ".livenessProbe.exec.command.1");
 	expect_str(probe, "exec.1", "hunter2");
 	expect_str(probe, "container.env.0.value", "one");
 	cr_expect_null(rig_at(probe, "container.command"));
-	hook = spec_at(&rig, output, CONTAINER ".lifecycle.postStart.exec.command");
+	hook = rig_spec(&rig, output, CONTAINER ".lifecycle.postStart.exec.command.1");
 	expect_str(hook, "exec.0", "sh");
 	round_of(&rig, text);
 	rig_refuses(&rig, SEAL_E_FORMAT, "without a command",

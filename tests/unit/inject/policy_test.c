@@ -194,6 +194,32 @@ Test(policy, volumes_of_the_image_may_be_mounted)
 	cr_expect_eq(verify_spec_policy(spec)->mount_count, 3);
 }
 
+#define ON_NODE "  hostNetwork: true\n"
+
+Test(policy, a_pod_on_the_nodes_network_is_warned_of_unless_names_are_pinned)
+{
+	static const char what[] = "hostNetwork without pins of hosts";
+	RIG;
+
+	(void)rig_must(&rig, WITH(ON_NODE));
+	cr_expect(rig_reports(&rig, INJECT_WARNED, what));
+	(void)rig_must(&rig, PINS_POD("resolv: {nameservers: [10.0.0.1]}", ON_NODE));
+	cr_expect(rig_reports(&rig, INJECT_WARNED, what));
+	(void)rig_must(&rig, PINS_POD("hosts: {others: false}", ON_NODE));
+	cr_expect(rig_reports(&rig, INJECT_WARNED, what));
+	(void)rig_must(&rig, PINS_POD("hosts: {others: true}", ON_NODE));
+	cr_expect_not(rig_reports(&rig, INJECT_WARNED, what));
+	(void)rig_must(&rig,
+		       PINS_POD("hosts: {names: [{name: n1, networks: [10.0.0.1]}]}", ON_NODE));
+	cr_expect_not(rig_reports(&rig, INJECT_WARNED, what));
+	(void)rig_must(&rig, PINS_POD("mode: audit", ON_NODE));
+	cr_expect_not(rig_reports(&rig, INJECT_WARNED, what));
+	(void)rig_must(&rig, WITH("  hostNetwork: false\n"));
+	cr_expect_not(rig_reports(&rig, INJECT_WARNED, what));
+	(void)rig_must(&rig, WITH("  shareProcessNamespace: true\n"));
+	cr_expect(rig_reports(&rig, INJECT_WARNED, "shareProcessNamespace"));
+}
+
 Test(policy, mounts_that_seal_wrap_will_not_start_under_are_warned_of)
 {
 	RIG;
@@ -534,7 +560,7 @@ Test(policy, what_is_no_pin_is_refused_where_it_stands)
 	rig_refuses(&rig, SEAL_E_FORMAT, "verify-policy:1:6", PINS("pod: {hostname: x}"));
 	rig_refuses(&rig, SEAL_E_FORMAT, "verify-policy:2:11", PINS("root:\n        layers: many"));
 	rig_refuses(&rig, SEAL_E_FORMAT, "$.hosts.aliases", PINS("hosts: {aliases: []}"));
-	rig_refuses(&rig, SEAL_E_FORMAT, "$.mounts", PINS("mounts: []"));
+	rig_refuses(&rig, SEAL_E_FORMAT, "$.services", PINS("services: false"));
 	rig_refuses(&rig, SEAL_E_FORMAT, "$.version", PINS("version: 1"));
 	rig_refuses(&rig, SEAL_E_FORMAT, "$.resolv.policy", PINS("resolv: {policy: None}"));
 	rig_refuses(&rig, SEAL_E_FORMAT, "$.account.mounted", PINS("account: {mounted: \"no\"}"));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/secret/secret.h"
+#include "config-verify/spec.h"
 
 static struct verify_ring *
 ring_of(struct rig *rig, const char *peer)
@@ -282,6 +283,23 @@ rig_open(struct rig *rig, const char *sealed)
 	cr_assert_eq(open_one(rig, &value, &err), 0, "%s", err.text);
 	free(value.text);
 	return value.plain;
+}
+
+struct seal_json *
+rig_spec(struct rig *rig, const struct seal_json *output, const char *path)
+{
+	SEAL_SCOPED(verify_spec_freep) struct verify_spec *parsed = NULL;
+	const struct seal_json *value = rig_at(output, path);
+	struct seal_json *spec = NULL;
+	struct seal_err err = { 0 };
+	char *text;
+
+	cr_assert_not_null(value, "%s is not there", path);
+	text = rig_open(rig, seal_json_str(value));
+	cr_expect_eq(verify_spec_parse(&parsed, text, strlen(text), &err), 0, "%s", err.text);
+	cr_assert_eq(seal_json_parse(&spec, text, strlen(text), VERIFY_SPEC_MAX, NULL), 0);
+	free(text);
+	return spec;
 }
 
 bool

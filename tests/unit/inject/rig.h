@@ -44,6 +44,8 @@ bool rig_same(const struct seal_json *a, const struct seal_json *b);
 const struct seal_json *rig_at(const struct seal_json *json, const char *path);
 /* The opened text of a sealed one, for the caller to free. */
 char *rig_open(struct rig *rig, const char *sealed);
+/* The same for the spec of a container or a handler at a path; it must be what seal-wrap understands. */
+struct seal_json *rig_spec(struct rig *rig, const struct seal_json *output, const char *path);
 /* A line of the report with this verdict whose what holds the text. */
 bool rig_reports(const struct rig *rig, enum inject_verdict verdict, const char *what);
 
