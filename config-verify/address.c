@@ -53,6 +53,25 @@ verify_address_parse(struct verify_address *ret_address, const char *text, struc
 	return 0;
 }
 
+bool
+verify_address_of_socket(struct verify_address *ret_address, const struct sockaddr *from)
+{
+	if (from != NULL && from->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)from;
+
+		memcpy(ret_address->bytes, v4_prefix, sizeof(v4_prefix));
+		memcpy(ret_address->bytes + V4_AT, &in->sin_addr, sizeof(in->sin_addr));
+		return true;
+	}
+	if (from != NULL && from->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)from;
+
+		memcpy(ret_address->bytes, &in6->sin6_addr, sizeof(ret_address->bytes));
+		return true;
+	}
+	return false;
+}
+
 /* Byte i of the mask that bits make. */
 static uint8_t
 mask_byte(unsigned bits, unsigned i)

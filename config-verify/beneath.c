@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/bytes/bytes.h"
@@ -29,17 +28,8 @@ open_resolved(int dirfd, const char *path, int flags, mode_t mode, uint64_t reso
 {
 	const int more =
 		(flags & O_PATH) != 0 ? 0 : O_NONBLOCK | O_NOCTTY; /* invalid with O_PATH */
-	const struct open_how how = {
-		.flags = (uint64_t)(unsigned)(flags | more | O_CLOEXEC | O_NOFOLLOW),
-		.mode = mode,
-		.resolve = resolve,
-	};
-	long fd;
 
-	do
-		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	while (fd < 0 && errno == EINTR);
-	return (int)fd;
+	return seal_fs_open_resolved(dirfd, path, flags | more | O_NOFOLLOW, mode, resolve);
 }
 
 int
@@ -47,22 +37,6 @@ verify_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 {
 	return open_resolved(dirfd, path, flags, mode,
 			     RESOLVE_BENEATH | RESOLVE_NO_XDEV | NO_LINKS);
-}
-
-int
-verify_fail_beneath(struct seal_err *err, int errnum, const char *path)
-{
-	switch (errnum) {
-	case EXDEV:
-		return seal_fail(err, SEAL_E_REFUSED, "'%s' leads onto another mount", path);
-	case ELOOP:
-		return seal_fail(err, SEAL_E_REFUSED, "'%s' passes a symbolic link", path);
-	case ENOSYS:
-		return seal_fail(err, SEAL_E_SYSTEM,
-				 "'%s' cannot be opened safely: the kernel has no openat2", path);
-	default:
-		return seal_fail_errno(err, errnum, "cannot open '%s'", path);
-	}
 }
 
 /* Which mount a name is on, or what is mounted on it; of dirfd itself with "".  False: cannot tell. */
@@ -143,7 +117,7 @@ step(struct way *way, struct seal_err *err)
 		(void)snprintf(way->done + at, sizeof(way->done) - at, "/%.*s", (int)len, part);
 		fd = open_resolved(AT_FDCWD, way->done, O_PATH, 0, NO_LINKS);
 		if (fd < 0 || fstat(fd, &st) < 0)
-			return verify_fail_beneath(err, errno, way->done);
+			return seal_fs_fail_resolved(err, errno, way->done);
 	}
 	memmove(way->rest, part + len, strlen(part + len) + 1);
 	return fd >= 0 && S_ISLNK(st.st_mode) ? follow(way, fd, err) : 0;
@@ -171,14 +145,14 @@ verify_open_directory(const char *path, int flags, struct seal_err *err)
 	if (fd >= 0)
 		return fd;
 	if (errno != ELOOP && errno != ENOTDIR) /* the latter for a link in the last place */
-		return verify_fail_beneath(err, errno, path);
+		return seal_fs_fail_resolved(err, errno, path);
 	memcpy(way.rest, path, strlen(path) + 1);
 	r = find_way(&way, err);
 	if (r < 0)
 		return r;
 	fd = open_resolved(AT_FDCWD, way.done[0] == '\0' ? "/" : way.done, flags | O_DIRECTORY, 0,
 			   NO_LINKS);
-	return fd >= 0 ? fd : verify_fail_beneath(err, errno, path);
+	return fd >= 0 ? fd : seal_fs_fail_resolved(err, errno, path);
 }
 
 int

@@ -15,11 +15,9 @@
 /*
  * openat2 beneath dirfd, through no link and onto no other mount.  flags as for open; added are
  * O_CLOEXEC, O_NOFOLLOW, O_NOCTTY and O_NONBLOCK (a FIFO must not stop us before we have looked at it).
- * mode is that of a new file.  A descriptor, or -1 with errno.
+ * mode is that of a new file.  A descriptor, or -1 with errno (seal_fs_fail_resolved has the sentence).
  */
 int verify_open_beneath(int dirfd, const char *path, int flags, mode_t mode);
-/* The sentence for it: SEAL_E_REFUSED for a link or a mount on the way. */
-SEAL_CHECKED int verify_fail_beneath(struct seal_err *err, int errnum, const char *path);
 
 /*
  * Open a directory by its absolute path with these flags (O_RDONLY or O_PATH).  Links that the root

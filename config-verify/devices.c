@@ -9,7 +9,6 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -40,12 +39,8 @@ static const struct {
 static int
 open_device(int root, const char *path)
 {
-	const struct open_how how = {
-		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-
-	return (int)syscall(SYS_openat2, root, path + 1, &how, sizeof(how));
+	return seal_fs_open_resolved(root, path + 1, O_PATH | O_NOFOLLOW, 0,
+				     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 static void

@@ -13,11 +13,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fs/fs.h"
@@ -45,23 +43,6 @@ kind_of(mode_t mode)
 	default:
 		return "something else";
 	}
-}
-
-static int
-open_it(const struct verify_evidence *evidence, int flags)
-{
-	const struct open_how how = {
-		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
-		.resolve = evidence->resolve,
-	};
-	unsigned attempts = 0;
-	long fd;
-
-	/* EAGAIN: somebody renames or mounts somewhere, and the kernel cannot tell whether it concerns us. */
-	do
-		fd = syscall(SYS_openat2, evidence->dirfd, evidence->path, &how, sizeof(how));
-	while (fd < 0 && (errno == EINTR || errno == EAGAIN) && ++attempts < MAX_ATTEMPTS);
-	return (int)fd;
 }
 
 /* What cannot be opened for want of memory or descriptors is no finding: it is ours, not the host's. */
@@ -188,7 +169,9 @@ verify_evidence_read(const struct verify_evidence *evidence, struct verify_findi
 		     struct seal_bytes *out, struct seal_err *err)
 {
 	const bool is_read = evidence->max > 0;
-	SEAL_SCOPED(seal_closep) int place = open_it(evidence, O_PATH);
+	SEAL_SCOPED(seal_closep)
+	int place = seal_fs_open_resolved(evidence->dirfd, evidence->path, O_PATH, 0,
+					  evidence->resolve);
 	SEAL_SCOPED(seal_closep) int fd = -1;
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(evidence->max + 2);
 	struct stat before;

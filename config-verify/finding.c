@@ -4,6 +4,7 @@
  * found is counted still.
  */
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 
 #include "config-verify/finding.h"
 
-#define TEXT_MAX 250
+#define TEXT_MAX     250
+#define PRINTED_SIZE (TEXT_MAX + 8) /* the last byte may need four, and an end */
 
 struct verify_findings {
 	struct verify_finding list[VERIFY_MAX_FINDINGS];
@@ -51,22 +53,13 @@ verify_findings_new(struct verify_findings **ret_findings, struct seal_err *err)
 	return 0;
 }
 
-static void
-release(struct verify_finding *finding)
-{
-	free((char *)finding->file);
-	free((char *)finding->found);
-	free((char *)finding->expected);
-	*finding = (struct verify_finding){ .line = 0 };
-}
-
 void
 verify_findings_free(struct verify_findings *findings)
 {
 	if (findings == NULL)
 		return;
 	for (size_t i = 0; i < findings->kept; i++)
-		release(&findings->list[i]);
+		free((char *)findings->list[i].file); /* holds all three texts, see keep */
 	free(findings);
 }
 
@@ -76,25 +69,42 @@ verify_findings_freep(struct verify_findings **findings)
 	verify_findings_free(SEAL_TAKE(*findings));
 }
 
-/* A copy that a terminal and a log can show: the host wrote what was found. */
-static char *
-copy_printable(const char *text)
+/* Printable ASCII but the backslash, which begins what stands for any other byte. */
+static const char plain[] = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "[]^_`abcdefghijklmnopqrstuvwxyz{|}~";
+
+static size_t
+plain_len(const char *text, size_t max)
 {
-	char out[TEXT_MAX + 8];
+	const size_t len = strspn(text, plain);
+
+	return len < max ? len : max;
+}
+
+/* A copy that a terminal and a log can show, and that says which bytes there were: the host wrote them. */
+static void
+print(char out[static PRINTED_SIZE], const char *text)
+{
 	size_t len = 0;
 
-	for (; *text != '\0' && len < TEXT_MAX; text++) {
-		const unsigned char byte = (unsigned char)*text;
+	while (*text != '\0' && len < TEXT_MAX) {
+		const size_t part = plain_len(text, TEXT_MAX - len);
 
-		if (byte >= 0x20 && byte < 0x7f)
-			out[len++] = (char)byte;
+		memcpy(out + len, text, part);
+		len += part;
+		text += part;
+		if (*text == '\0' || len == TEXT_MAX)
+			break;
+		if (*text == '\\')
+			len += (size_t)snprintf(out + len, PRINTED_SIZE - len, "\\\\");
 		else
-			len += (size_t)snprintf(out + len, sizeof(out) - len, "\\x%02x", byte);
+			len += (size_t)snprintf(out + len, PRINTED_SIZE - len, "\\x%02x",
+						(unsigned char)*text);
+		text++;
 	}
 	out[len] = '\0';
 	if (*text != '\0')
 		memcpy(out + TEXT_MAX - 3, "...", 4);
-	return strdup(out);
 }
 
 static bool
@@ -113,34 +123,44 @@ is_known(const struct verify_findings *findings, const struct verify_finding *fi
 	return false;
 }
 
+/* The texts, borrowed so far, become one block of the finding's own. */
+static bool
+keep(struct verify_finding *finding)
+{
+	const char *const texts[] = { finding->file, finding->found, finding->expected };
+	const size_t file_len = strlen(texts[0]) + 1;
+	const size_t found_len = strlen(texts[1]) + 1;
+	const size_t expected_len = strlen(texts[2]) + 1;
+	char *block = malloc(file_len + found_len + expected_len);
+
+	if (block == NULL)
+		return false;
+	finding->file = memcpy(block, texts[0], file_len);
+	finding->found = memcpy(block + file_len, texts[1], found_len);
+	finding->expected = memcpy(block + file_len + found_len, texts[2], expected_len);
+	return true;
+}
+
 void
 verify_suspect(struct verify_findings *findings, enum verify_rule rule, const char *file,
 	       size_t line, const char *expected, const char *found, ...)
 {
-	struct verify_finding finding = { .rule = rule, .line = line };
+	char texts[3][PRINTED_SIZE];
+	struct verify_finding finding = { rule, texts[0], line, texts[1], texts[2] };
 	char text[1024];
 	va_list args;
 
 	va_start(args, found);
 	(void)vsnprintf(text, sizeof(text), found, args);
 	va_end(args);
-	finding.file = copy_printable(file);
-	finding.found = copy_printable(text);
-	finding.expected = copy_printable(expected);
-	if (finding.file == NULL || finding.found == NULL || finding.expected == NULL) {
-		findings->count++;
-		release(&finding);
+	print(texts[0], file);
+	print(texts[1], text);
+	print(texts[2], expected);
+	if (is_known(findings, &finding))
 		return;
-	}
-	if (is_known(findings, &finding)) {
-		release(&finding);
-		return;
-	}
 	findings->count++;
-	if (findings->kept < VERIFY_MAX_FINDINGS)
+	if (findings->kept < VERIFY_MAX_FINDINGS && keep(&finding))
 		findings->list[findings->kept++] = finding;
-	else
-		release(&finding);
 }
 
 size_t

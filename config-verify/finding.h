@@ -76,7 +76,7 @@ struct verify_finding {
 	enum verify_rule rule;
 	const char *file;     /* as the container names it: "/etc/hosts" */
 	size_t line;          /* 0: the file as a whole */
-	const char *found;    /* printable ASCII, other bytes as \xNN */
+	const char *found;    /* printable ASCII, a backslash as \\, other bytes as \xNN */
 	const char *expected; /* likewise */
 };
 

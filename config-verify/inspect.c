@@ -16,7 +16,6 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fs/fs.h"
@@ -39,12 +38,7 @@ struct look {
 static int
 open_directory(int dirfd, const char *path, uint64_t resolve)
 {
-	const struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = resolve,
-	};
-
-	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	return seal_fs_open_resolved(dirfd, path, O_PATH | O_DIRECTORY, 0, resolve);
 }
 
 /* ---- Mounts ---- */
@@ -52,11 +46,10 @@ open_directory(int dirfd, const char *path, uint64_t resolve)
 static int
 read_live_table(const struct look *look, struct seal_bytes *text, struct seal_err *err)
 {
-	const struct open_how how = { .flags = O_RDONLY | O_CLOEXEC,
-				      .resolve = BENEATH | RESOLVE_NO_SYMLINKS };
-	SEAL_SCOPED(seal_closep) int fd = -1;
+	SEAL_SCOPED(seal_closep)
+	int fd = seal_fs_open_resolved(look->scene->proc, "mountinfo", O_RDONLY, 0,
+				       BENEATH | RESOLVE_NO_SYMLINKS);
 
-	fd = (int)syscall(SYS_openat2, look->scene->proc, "mountinfo", &how, sizeof(how));
 	if (fd < 0 && (errno == EXDEV || errno == ELOOP)) {
 		verify_suspect(look->findings, VERIFY_RULE_PROC_GENUINE, VERIFY_MOUNTINFO_FILE, 0,
 			       "the kernel's own", "something mounted over it");

@@ -8,7 +8,9 @@
 
 #include <string.h>
 
-#define PID_MAX 4194304 /* the kernel's PID_MAX_LIMIT */
+#define PID_MAX         4194304 /* the kernel's PID_MAX_LIMIT */
+#define TIMEOUT_DEFAULT 30
+#define TIMEOUT_MAX     86400
 
 #define AT(field) offsetof(struct judge_options, field)
 
@@ -32,6 +34,8 @@ const struct seal_option judge_options_table[] = {
 	{ "root", 0, SEAL_OPT_STR, AT(root), "DIR", "judge saved files: DIR/etc/hosts and so on", 0,
 	  0 },
 	{ "rules", 0, SEAL_OPT_FLAG, AT(rules), NULL, "list the rules and what they demand", 0, 0 },
+	{ "timeout", 0, SEAL_OPT_NUMBER, AT(timeout), "SECONDS",
+	  "give up when a file system does not answer (default: 30)", 1, TIMEOUT_MAX },
 	{ "version", 0, SEAL_OPT_FLAG, AT(version), NULL, "print the version", 0, 0 },
 };
 
@@ -84,6 +88,9 @@ check_company(const struct judge_options *options, struct seal_err *err)
 	if (options->policy != NULL && !is_judged)
 		return seal_fail(err, SEAL_E_USAGE,
 				 "--policy goes with --pid, --root or --mountinfo");
+	if (options->timeout > 0 && !is_judged && !is_of_process)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "--timeout goes with --pid, --root or --mountinfo");
 	if (options->no_env && !is_of_process)
 		return seal_fail(err, SEAL_E_USAGE,
 				 "--no-env goes with --pid: there is no environment otherwise");
@@ -125,6 +132,8 @@ judge_options_parse(struct judge_options *ret_options, int argc, char **argv, st
 	}
 	if (r < 0)
 		return r;
+	if (options.timeout == 0)
+		options.timeout = TIMEOUT_DEFAULT;
 	*ret_options = options;
 	return 0;
 }
@@ -143,7 +152,7 @@ judge_options_help(FILE *out)
 		    out);
 	seal_options_help(out, judge_options_table, judge_options_count);
 	(void)fputs(
-		"\nEnds with 0 when nothing was found, 1 when something was, 2 when it could not\n"
-		"be judged.  See seal-verify(1).\n",
+		"\nEnds with 0 when nothing was found, 1 when something was, 2 when nothing was\n"
+		"found and not all could be judged.  See seal-verify(1).\n",
 		out);
 }

@@ -41,6 +41,7 @@ struct judge_options {
 	const char *policy; /* NULL: the rules of the system alone */
 	const char *root;
 	uint64_t pid;
+	uint64_t timeout; /* seconds */
 	enum judge_task task;
 	enum judge_format format;
 };

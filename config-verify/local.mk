@@ -51,8 +51,8 @@ seal_wrap_LDADD = $(VERIFY_LIBS)
 endif
 
 # The same checks as a command.
-noinst_HEADERS += %D%/judge.h %D%/target.h %D%/namespace.h %D%/policy_file.h %D%/report.h %D%/learn.h %D%/learn_internal.h
-%C%_libverify_a_SOURCES += %D%/judge.c %D%/target.c %D%/namespace.c %D%/policy_file.c %D%/report.c \
+noinst_HEADERS += %D%/judge.h %D%/target.h %D%/namespace.h %D%/policy_file.h %D%/report.h %D%/unjudged.h %D%/deadline.h %D%/learn.h %D%/learn_internal.h
+%C%_libverify_a_SOURCES += %D%/judge.c %D%/target.c %D%/namespace.c %D%/policy_file.c %D%/report.c %D%/unjudged.c %D%/deadline.c \
 	%D%/learn.c %D%/learn_files.c %D%/learn_account.c %D%/learn_write.c
 bin_PROGRAMS += seal-verify
 seal_verify_SOURCES = %D%/verify_main.c

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,23 +58,6 @@ enter(int proc, const char *name, int kind, struct seal_err *err)
 	return setns(theirs, kind) < 0 ? seal_fail_errno(err, errno, "cannot enter %s", name) : 0;
 }
 
-static bool
-read_address(struct verify_address *out, const struct sockaddr *from)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (from != NULL && from->sa_family == AF_INET) {
-		memcpy(out->bytes, mapped, sizeof(mapped));
-		memcpy(out->bytes + sizeof(mapped),
-		       &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
-		return true;
-	}
-	if (from == NULL || from->sa_family != AF_INET6)
-		return false;
-	memcpy(out->bytes, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, 16);
-	return true;
-}
-
 static int
 put_view(struct seal_writer *w, struct seal_err *err)
 {
@@ -89,7 +73,8 @@ put_view(struct seal_writer *w, struct seal_err *err)
 	for (const struct ifaddrs *at = list; at != NULL; at = at->ifa_next) {
 		struct verify_address address;
 
-		if (read_address(&address, at->ifa_addr) && !verify_address_is_loopback(&address))
+		if ((at->ifa_flags & IFF_LOOPBACK) == 0 &&
+		    verify_address_of_socket(&address, at->ifa_addr))
 			seal_put_block(w, address.bytes, sizeof(address.bytes));
 	}
 	freeifaddrs(list);

@@ -61,6 +61,8 @@ struct verify_network {
  */
 SEAL_CHECKED int verify_address_parse(struct verify_address *ret_address, const char *text,
 				      struct seal_err *err);
+/* An interface's address; false when it is of another family, or none. */
+bool verify_address_of_socket(struct verify_address *ret_address, const struct sockaddr *from);
 /* An address alone is a network of one. */
 SEAL_CHECKED int verify_network_parse(struct verify_network *ret_network, const char *text,
 				      struct seal_err *err);

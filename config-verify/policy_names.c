@@ -8,6 +8,7 @@
 
 #include "base/names/names.h"
 #include "config-verify/policy_internal.h"
+#include "config-verify/sysfiles_internal.h"
 
 #define MAX_LABEL    63
 #define MAX_SEARCHES 256
@@ -96,19 +97,6 @@ check_option(const char *option, struct seal_err *err)
 	return 0;
 }
 
-static bool
-is_localhost(const char *name)
-{
-	static const char *const names[] = { "localhost", "localhost.localdomain", "ip6-localhost",
-					     "ip6-loopback" };
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < SEAL_COUNT(names); i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return len > 10 && strcmp(name + len - 10, ".localhost") == 0; /* RFC 6761 section 6.3 */
-}
-
 /* ---- Networks ---- */
 
 static int
@@ -178,7 +166,8 @@ parse_alias(struct verify_policy_store *store, const struct seal_json *json,
 		r = verify_policy_texts(store, names, check_name, true, &alias->names,
 					&alias->name_count, err);
 	for (size_t i = 0; r == 0 && i < alias->name_count; i++)
-		if (is_localhost(alias->names[i]) && !verify_address_is_loopback(&alias->address))
+		if (verify_name_is_local(alias->names[i]) &&
+		    !verify_address_is_loopback(&alias->address))
 			r = seal_fail(err, SEAL_E_REFUSED, "'%.64s' is loopback, not %.64s",
 				      alias->names[i], ip);
 	return r;
@@ -220,7 +209,7 @@ check_pin(const struct verify_policy *policy, const struct verify_pinned_name *p
 		if (strcmp(policy->hosts.names[i].name, pin->name) == 0)
 			return seal_fail(err, SEAL_E_REFUSED, "'%.128s' is pinned twice",
 					 pin->name);
-	for (size_t i = 0; is_localhost(pin->name) && i < pin->network_count; i++)
+	for (size_t i = 0; verify_name_is_local(pin->name) && i < pin->network_count; i++)
 		if (!verify_address_is_loopback(&pin->networks[i].address))
 			return seal_fail(err, SEAL_E_REFUSED,
 					 "'%.64s' is loopback, and pinned elsewhere", pin->name);

@@ -96,17 +96,7 @@ suspect(struct judgement *judgement, enum verify_rule rule, const char *file, co
 static int
 open_it(int dirfd, const char *path, int flags, uint64_t resolve)
 {
-	const struct open_how how = {
-		.flags = (uint64_t)(unsigned)(flags | O_PATH | O_CLOEXEC),
-		.resolve = resolve,
-	};
-	unsigned attempts = 0;
-	long fd;
-
-	do
-		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EINTR || errno == EAGAIN) && ++attempts < MAX_ATTEMPTS);
-	return (int)fd;
+	return seal_fs_open_resolved(dirfd, path, flags | O_PATH, 0, resolve);
 }
 
 struct place {

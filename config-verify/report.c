@@ -60,14 +60,16 @@ add_finding(struct seal_json *list, const struct verify_finding *finding)
 }
 
 int
-verify_report_json(const struct verify_findings *findings, const char *mode, struct seal_bytes *out,
-		   struct seal_err *err)
+verify_report_json(const struct verify_findings *findings, const struct verify_unjudged *unjudged,
+		   const char *mode, struct seal_bytes *out, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_json_freep) struct seal_json *json = seal_json_new();
 	const size_t kept = count_kept(findings);
 	struct seal_json *list;
 
-	seal_json_set_bool(json, "ok", verify_findings_count(findings) == 0);
+	seal_json_set_bool(json, "ok",
+			   verify_findings_count(findings) == 0 &&
+				   !verify_unjudged_has_failed(unjudged));
 	if (mode != NULL)
 		seal_json_set_str(json, "mode", mode);
 	else
@@ -76,6 +78,13 @@ verify_report_json(const struct verify_findings *findings, const char *mode, str
 	for (size_t i = 0; i < kept; i++)
 		add_finding(list, verify_findings_at(findings, i));
 	seal_json_set_u64(json, "more", verify_findings_count(findings) - kept);
+	list = seal_json_set_array(json, "unjudged");
+	for (size_t i = 0; i < unjudged->count; i++) {
+		struct seal_json *one = seal_json_add_object(list);
+
+		seal_json_set_str(one, "name", unjudged->list[i].name);
+		seal_json_set_str(one, "reason", unjudged->list[i].reason);
+	}
 	return dump(json, out, err);
 }
 

@@ -11,6 +11,7 @@
 #include "base/bytes/bytes.h"
 #include "base/err/err.h"
 #include "config-verify/finding.h"
+#include "config-verify/unjudged.h"
 
 #define VERIFY_REPORT_MAX (1024u * 1024) /* bytes; findings are bounded, and so are their texts */
 
@@ -18,10 +19,11 @@
 SEAL_CHECKED int verify_report_text(const struct verify_findings *findings, struct seal_bytes *out,
 				    struct seal_err *err);
 /*
- * {"ok":bool,"mode":"enforce","findings":[{"rule","file","line","found","expected"}],"more":n}; mode NULL
- * is null: no policy.
+ * {"ok":bool,"mode":"enforce","findings":[{"rule","file","line","found","expected"}],"more":n,
+ * "unjudged":[{"name","reason"}]}; ok: nothing was found, and nothing failed to be judged; mode NULL is null: no policy.
  */
-SEAL_CHECKED int verify_report_json(const struct verify_findings *findings, const char *mode,
+SEAL_CHECKED int verify_report_json(const struct verify_findings *findings,
+				    const struct verify_unjudged *unjudged, const char *mode,
 				    struct seal_bytes *out, struct seal_err *err);
 
 /* The rules: aligned, or {"rules":[{"rule","demand"}]}. */

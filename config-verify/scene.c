@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -39,12 +38,7 @@ struct verify_own_scene {
 static int
 open_path(int dirfd, const char *path, uint64_t resolve)
 {
-	const struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = resolve,
-	};
-
-	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	return seal_fs_open_resolved(dirfd, path, O_PATH | O_DIRECTORY, 0, resolve);
 }
 
 static int
@@ -73,13 +67,12 @@ is_target(const struct verify_link *link, const char *text)
 static bool
 has_link(int root, const struct verify_link *link)
 {
-	const struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-				      .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_XDEV };
-	SEAL_SCOPED(seal_closep) int fd = -1;
+	SEAL_SCOPED(seal_closep)
+	int fd = seal_fs_open_resolved(root, link->path + 1, O_PATH | O_NOFOLLOW, 0,
+				       RESOLVE_IN_ROOT | RESOLVE_NO_XDEV);
 	char text[16];
 	ssize_t len;
 
-	fd = (int)syscall(SYS_openat2, root, link->path + 1, &how, sizeof(how));
 	if (fd < 0)
 		return false;
 	len = readlinkat(fd, "", text, sizeof(text));
@@ -135,29 +128,6 @@ verify_own_scene_freep(struct verify_own_scene **own)
 	free(SEAL_TAKE(*own));
 }
 
-static bool
-address_of(struct verify_address *address, const struct ifaddrs *at)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	if (at->ifa_addr == NULL || (at->ifa_flags & IFF_LOOPBACK) != 0)
-		return false;
-	if (at->ifa_addr->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)at->ifa_addr;
-
-		memcpy(address->bytes, mapped, sizeof(mapped));
-		memcpy(address->bytes + sizeof(mapped), &in->sin_addr, sizeof(in->sin_addr));
-		return true;
-	}
-	if (at->ifa_addr->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)at->ifa_addr;
-
-		memcpy(address->bytes, &in6->sin6_addr, sizeof(address->bytes));
-		return true;
-	}
-	return false;
-}
-
 static int
 ask_addresses(struct verify_own_scene *own, struct seal_err *err)
 {
@@ -168,7 +138,8 @@ ask_addresses(struct verify_own_scene *own, struct seal_err *err)
 		return seal_fail_errno(err, errno, "cannot ask for our addresses");
 	for (const struct ifaddrs *at = list; at != NULL && count < MAX_ADDRESSES;
 	     at = at->ifa_next)
-		if (address_of(&own->addresses[count], at))
+		if ((at->ifa_flags & IFF_LOOPBACK) == 0 &&
+		    verify_address_of_socket(&own->addresses[count], at->ifa_addr))
 			count++;
 	freeifaddrs(list);
 	own->scene.self.addresses = own->addresses;

@@ -149,7 +149,7 @@ read_file(struct walk *walk, int dir, const char *name, struct seal_err *err)
 	int r;
 
 	if (fd < 0)
-		return verify_fail_beneath(err, errno, name);
+		return seal_fs_fail_resolved(err, errno, name);
 	file.path = seal_strndup(walk->path, walk->len);
 	if (file.path == NULL)
 		return seal_fail_memory(err);
@@ -170,7 +170,7 @@ read_directory(struct walk *walk, int dir, const char *name, struct seal_err *er
 	int r;
 
 	if (below < 0)
-		return verify_fail_beneath(err, errno, walk->path);
+		return seal_fs_fail_resolved(err, errno, walk->path);
 	if (walk->depth >= VERIFY_SOURCE_DEPTH)
 		return seal_fail(err, SEAL_E_LIMIT, "directories are nested deeper than %d",
 				 VERIFY_SOURCE_DEPTH);
@@ -235,7 +235,7 @@ for_each(struct walk *walk, int dir,
 	int r = 0;
 
 	if (fd < 0)
-		return verify_fail_beneath(err, errno, ".");
+		return seal_fs_fail_resolved(err, errno, ".");
 	entries = fdopendir(fd);
 	if (entries == NULL) {
 		seal_close(fd);
@@ -285,7 +285,7 @@ read_version(struct walk *walk, int top, const char *name, struct seal_err *err)
 	char now[VERIFY_NAME_LEN];
 	int r;
 
-	r = version < 0 ? verify_fail_beneath(err, errno, name) : read_tree(walk, version, err);
+	r = version < 0 ? seal_fs_fail_resolved(err, errno, name) : read_tree(walk, version, err);
 	if (!verify_read_data_link(top, now) || strcmp(name, now) != 0)
 		return seal_fail(err, SEAL_E_CONFLICT, "the version changed while it was read");
 	if (r == 0)

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config-verify/policy_internal.h"
+
 /* ---- Lines and words ---- */
 
 struct verify_lines
@@ -107,28 +109,9 @@ verify_word_address(const struct verify_words *word, struct verify_address *ret_
 	return verify_address_parse(ret_address, text, NULL) == 0;
 }
 
-static bool
-is_letter_or_digit(char byte)
-{
-	return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9');
-}
-
-static bool
-is_label(const char *label, size_t len)
-{
-	if (len == 0 || len > VERIFY_LABEL_MAX || label[0] == '-' || label[len - 1] == '-')
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!is_letter_or_digit(label[i]) && label[i] != '-')
-			return false;
-	return true;
-}
-
 bool
 verify_word_name(const struct verify_words *word, char out[static VERIFY_NAME_MAX + 1])
 {
-	const char *label = out;
-
 	if (word->len == 0 || word->len > VERIFY_NAME_MAX ||
 	    memchr(word->at, '\0', word->len) != NULL)
 		return false;
@@ -136,15 +119,7 @@ verify_word_name(const struct verify_words *word, char out[static VERIFY_NAME_MA
 		out[i] = (char)(word->at[i] >= 'A' && word->at[i] <= 'Z' ? word->at[i] | 0x20
 									 : word->at[i]);
 	out[word->len] = '\0';
-	for (;;) {
-		const size_t len = strcspn(label, ".");
-
-		if (!is_label(label, len))
-			return false;
-		if (label[len] == '\0')
-			return true;
-		label += len + 1;
-	}
+	return verify_policy_check_hostname(out, NULL) == 0;
 }
 
 bool

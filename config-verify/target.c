@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,12 +23,16 @@
 #define ENVIRONMENT_MAX (8u * 1024 * 1024) /* more than the kernel takes */
 #define SAVED_MOUNTINFO "/proc/self/mountinfo"
 
+/* What is judged and is no file. */
+#define ENVIRONMENT  "environment"
+#define KERNEL_WORDS "host name and addresses"
+
 struct verify_target {
 	struct verify_scene scene;
 	struct verify_kernel_view view;
 	struct seal_bytes environment;
 	const char **variables;
-	char note[SEAL_ERR_TEXT_LEN];
+	struct verify_unjudged unjudged;
 };
 
 void
@@ -57,10 +60,10 @@ verify_target_scene(const struct verify_target *target)
 	return &target->scene;
 }
 
-const char *
-verify_target_note(const struct verify_target *target)
+const struct verify_unjudged *
+verify_target_unjudged(const struct verify_target *target)
 {
-	return target->note[0] != '\0' ? target->note : NULL;
+	return &target->unjudged;
 }
 
 static struct verify_target *
@@ -119,11 +122,16 @@ split_environment(struct verify_target *target, struct seal_err *err)
 static int
 read_environment(struct verify_target *target, struct seal_err *err)
 {
+	struct seal_err why = { 0 };
 	int r = seal_fs_read(&target->environment, target->scene.proc, "environ", ENVIRONMENT_MAX,
-			     err);
+			     &why);
 
-	return r < 0 ? seal_note(err, r, "the environment (--no-env leaves it out)")
-		     : split_environment(target, err);
+	if (r == SEAL_E_MEMORY)
+		return seal_fail_memory(err);
+	if (r == 0)
+		return split_environment(target, err);
+	verify_unjudged_add(&target->unjudged, ENVIRONMENT, VERIFY_AS_FAILED, why.text);
+	return 0;
 }
 
 static void
@@ -132,8 +140,7 @@ ask_kernel(struct verify_target *target)
 	struct seal_err err = { 0 };
 
 	if (verify_kernel_view_ask(&target->view, target->scene.proc, &err) < 0) {
-		(void)snprintf(target->note, sizeof(target->note),
-			       "its host name and addresses are not known: %.400s", err.text);
+		verify_unjudged_add(&target->unjudged, KERNEL_WORDS, VERIFY_AS_FAILED, err.text);
 		return;
 	}
 	target->scene.self.hostname = target->view.hostname;
@@ -153,6 +160,9 @@ verify_target_of_process(struct verify_target **ret_target, pid_t pid, bool has_
 	r = open_process(target, pid, err);
 	if (r == 0 && has_environment)
 		r = read_environment(target, err);
+	else if (r == 0)
+		verify_unjudged_add(&target->unjudged, ENVIRONMENT, VERIFY_AS_ASKED,
+				    "left out (--no-env)");
 	if (r < 0)
 		return r;
 	ask_kernel(target);
@@ -162,6 +172,16 @@ verify_target_of_process(struct verify_target **ret_target, pid_t pid, bool has_
 }
 
 /* ---- A directory ---- */
+
+static void
+note_unsaved(struct verify_target *target)
+{
+	static const char *const names[] = { ENVIRONMENT, KERNEL_WORDS, "devices", "times" };
+
+	for (size_t i = 0; i < SEAL_COUNT(names); i++)
+		verify_unjudged_add(&target->unjudged, names[i], VERIFY_AS_ASKED,
+				    "not in saved files");
+}
 
 int
 verify_target_of_directory(struct verify_target **ret_target, const char *path,
@@ -175,6 +195,7 @@ verify_target_of_directory(struct verify_target **ret_target, const char *path,
 	if (target->scene.root < 0)
 		return seal_fail_errno(err, errno, "cannot open the directory '%s'", path);
 	target->scene.links = VERIFY_LINKS_ALL; /* of the image nothing is saved */
+	note_unsaved(target);
 	*ret_target = SEAL_TAKE(target);
 	return 0;
 }
@@ -185,10 +206,8 @@ verify_target_of_directory(struct verify_target **ret_target, const char *path,
 static int
 open_within(int root, const char *path)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC };
-
-	how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return seal_fs_open_resolved(root, path, O_PATH, 0,
+				     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 int

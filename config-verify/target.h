@@ -15,13 +15,14 @@
 #include "base/bytes/bytes.h"
 #include "base/err/err.h"
 #include "config-verify/inspect.h"
+#include "config-verify/unjudged.h"
 
 struct verify_target;
 
 /*
  * A process, and all that is found through its directory in /proc, opened once: a process that ends is
  * not taken for the next of its number.  Name and addresses are those of its namespaces; where these
- * cannot be entered they are not known (verify_target_note).  SEAL_E_MISSING when there is none.
+ * cannot be entered they are not known (verify_target_unjudged).  SEAL_E_MISSING when there is none.
  */
 SEAL_CHECKED int verify_target_of_process(struct verify_target **ret_target, pid_t pid,
 					  bool has_environment, struct seal_err *err);
@@ -32,8 +33,8 @@ void verify_target_free(struct verify_target *target);
 void verify_target_freep(struct verify_target **target);
 
 const struct verify_scene *verify_target_scene(const struct verify_target *target);
-/* What could not be found out, and so is not judged; NULL when nothing. */
-const char *verify_target_note(const struct verify_target *target);
+/* What is not known of it, and so is not judged. */
+const struct verify_unjudged *verify_target_unjudged(const struct verify_target *target);
 
 /* Append a regular file, named as the container does; its links lead nowhere outside. */
 SEAL_CHECKED int verify_target_read(const struct verify_target *target, const char *path,

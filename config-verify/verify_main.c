@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/fs/fs.h"
+#include "config-verify/deadline.h"
 #include "config-verify/inspect.h"
 #include "config-verify/judge.h"
 #include "config-verify/learn.h"
@@ -63,20 +64,39 @@ mode_of(const struct verify_policy *policy)
 	return policy->mode == VERIFY_AUDIT ? "audit" : "enforce";
 }
 
+/* With --quiet only what nobody asked to be left out. */
+static void
+say_unjudged(const struct judge_options *options, const struct verify_unjudged *unjudged)
+{
+	for (size_t i = 0; i < unjudged->count; i++)
+		if (!options->quiet || unjudged->list[i].lack == VERIFY_AS_FAILED)
+			(void)fprintf(stderr, "not judged: %s: %s\n", unjudged->list[i].name,
+				      unjudged->list[i].reason);
+}
+
 static int
 report(const struct judge_options *options, const struct verify_policy *policy,
-       const struct verify_findings *findings, struct seal_err *err)
+       const struct verify_findings *findings, struct verify_unjudged *unjudged,
+       struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(VERIFY_REPORT_MAX);
-	int r = options->format == JUDGE_JSON
-			? verify_report_json(findings, mode_of(policy), &text, err)
-			: verify_report_text(findings, &text, err);
+	int r;
 
+	if (policy == NULL && options->task != JUDGE_TABLE)
+		verify_unjudged_add(unjudged, VERIFY_ACCOUNT_DIR, VERIFY_AS_ASKED,
+				    "no policy says what it should be");
+	verify_unjudged_add_missing(unjudged, findings);
+	say_unjudged(options, unjudged);
+	r = options->format == JUDGE_JSON
+		    ? verify_report_json(findings, unjudged, mode_of(policy), &text, err)
+		    : verify_report_text(findings, &text, err);
 	if (r == 0)
 		r = print(&text, err);
 	if (r < 0)
 		return r;
-	return verify_findings_count(findings) > 0 ? EXIT_FOUND : EXIT_CLEAN;
+	if (verify_findings_count(findings) > 0)
+		return EXIT_FOUND;
+	return verify_unjudged_has_failed(unjudged) ? EXIT_UNJUDGED : EXIT_CLEAN;
 }
 
 /* ---- What is judged ---- */
@@ -108,7 +128,8 @@ count_mounts(const void *text, size_t len)
 
 static int
 judge_table(const struct judge_options *options, const struct verify_policy *policy,
-	    struct verify_findings *findings, struct seal_err *err)
+	    struct verify_findings *findings, struct verify_unjudged *unjudged,
+	    struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(VERIFY_MOUNTINFO_MAX);
 	SEAL_SCOPED(verify_mountinfo_freep) struct verify_mountinfo *info = NULL;
@@ -125,6 +146,8 @@ judge_table(const struct judge_options *options, const struct verify_policy *pol
 			       verify_rule_demand(VERIFY_RULE_MOUNT_FORMAT), "%s", why.text);
 	else
 		verify_mounts_judge(info, policy, VERIFY_LINKS_ALL, findings);
+	verify_unjudged_add(unjudged, "files, devices, environment", VERIFY_AS_ASKED,
+			    "a mount table alone");
 	if (!options->quiet)
 		summarize(policy, findings, info != NULL ? verify_mountinfo_count(info) : 0, 1);
 	return 0;
@@ -166,9 +189,24 @@ summarize_target(const struct verify_target *target, const struct verify_policy 
 	summarize(policy, findings, mounts, seen + (mounts > 0 ? 1 : 0));
 }
 
+/* A policy that takes any, and files of which nobody knows whether there was one. */
+static void
+note_account(const struct judge_options *options, const struct verify_policy *policy,
+	     const struct verify_target *target, struct verify_unjudged *unjudged)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(VERIFY_TOKEN_MAX);
+
+	if (options->task == JUDGE_DIRECTORY && policy != NULL &&
+	    policy->account.mounted == VERIFY_ANY &&
+	    verify_target_read(target, VERIFY_ACCOUNT_DIR "/token", text.max, &text, NULL) < 0)
+		verify_unjudged_add(unjudged, VERIFY_ACCOUNT_DIR, VERIFY_AS_ASKED,
+				    "not in saved files");
+}
+
 static int
 judge_target(const struct judge_options *options, const struct verify_policy *policy,
-	     struct verify_findings *findings, struct seal_err *err)
+	     struct verify_findings *findings, struct verify_unjudged *unjudged,
+	     struct seal_err *err)
 {
 	SEAL_SCOPED(verify_target_freep) struct verify_target *target = NULL;
 	int r = open_target(&target, options, err);
@@ -177,8 +215,8 @@ judge_target(const struct judge_options *options, const struct verify_policy *po
 		r = verify_inspect(verify_target_scene(target), policy, findings, err);
 	if (r < 0)
 		return r;
-	if (verify_target_note(target) != NULL)
-		say(verify_target_note(target));
+	*unjudged = *verify_target_unjudged(target);
+	note_account(options, policy, target, unjudged);
 	if (!options->quiet)
 		summarize_target(target, policy, findings);
 	return 0;
@@ -189,15 +227,16 @@ judge(const struct judge_options *options, struct seal_err *err)
 {
 	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
 	SEAL_SCOPED(verify_policy_freep) struct verify_policy *policy = NULL;
+	struct verify_unjudged unjudged = { .count = 0 };
 	int r = load_policy(&policy, options->policy, err);
 
 	if (r == 0)
 		r = verify_findings_new(&findings, err);
 	if (r < 0)
 		return r;
-	r = options->task == JUDGE_TABLE ? judge_table(options, policy, findings, err)
-					 : judge_target(options, policy, findings, err);
-	return r < 0 ? r : report(options, policy, findings, err);
+	r = options->task == JUDGE_TABLE ? judge_table(options, policy, findings, &unjudged, err)
+					 : judge_target(options, policy, findings, &unjudged, err);
+	return r < 0 ? r : report(options, policy, findings, &unjudged, err);
 }
 
 /* ---- Other tasks ---- */
@@ -295,17 +334,31 @@ learn(const struct judge_options *options, struct seal_err *err)
 		r = print(&text, err);
 	if (r < 0)
 		return r;
-	if (verify_target_note(target) != NULL)
-		say(verify_target_note(target));
-	return say_unlearned(target, policy, err);
+	say_unjudged(options, verify_target_unjudged(target));
+	r = say_unlearned(target, policy, err);
+	return r == EXIT_CLEAN && verify_unjudged_has_failed(verify_target_unjudged(target))
+		       ? EXIT_UNJUDGED
+		       : r;
+}
+
+/* What somebody may stall. */
+static int
+look(const void *arg)
+{
+	const struct judge_options *options = arg;
+	struct seal_err err = { 0 };
+	int r = options->task == JUDGE_LEARN ? learn(options, &err) : judge(options, &err);
+
+	if (r >= 0)
+		return r;
+	say(err.text);
+	return EXIT_UNJUDGED;
 }
 
 static int
 run(const struct judge_options *options, struct seal_err *err)
 {
 	switch (options->task) {
-	case JUDGE_LEARN:
-		return learn(options, err);
 	case JUDGE_CHECK:
 		return check_policy(options, err);
 	case JUDGE_RULES:
@@ -319,9 +372,10 @@ run(const struct judge_options *options, struct seal_err *err)
 	case JUDGE_PROCESS:
 	case JUDGE_DIRECTORY:
 	case JUDGE_TABLE:
+	case JUDGE_LEARN:
 		break;
 	}
-	return judge(options, err);
+	return verify_within(options->timeout, look, options, err);
 }
 
 int

@@ -135,10 +135,10 @@ make_placeholder(int parent, const char *name, struct seal_err *err)
 	if (fd >= 0)
 		return 0;
 	if (errno != EEXIST)
-		return verify_fail_beneath(err, errno, name);
+		return seal_fs_fail_resolved(err, errno, name);
 	there = verify_open_beneath(parent, name, O_PATH, 0);
 	if (there < 0)
-		return verify_fail_beneath(err, errno, name);
+		return seal_fs_fail_resolved(err, errno, name);
 	return check_placeholder(there, &st, err);
 }
 

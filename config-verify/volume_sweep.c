@@ -70,7 +70,7 @@ verify_version_find(struct verify_version *version, int top, struct seal_err *er
 		return 0;
 	/* Anything else (no descriptor left, no memory) does not tell that there is no version. */
 	if (found.fd < 0)
-		return verify_fail_beneath(err, errno, found.name);
+		return seal_fs_fail_resolved(err, errno, found.name);
 	if (fstat(found.fd, &st) < 0)
 		return seal_fail_errno(err, errno, "cannot look at '%s'", found.name);
 	if (st.st_uid != geteuid())
@@ -215,7 +215,7 @@ pass(struct sweep *sweep, struct seal_err *err)
 	const struct dirent *entry;
 
 	if (entries == NULL)
-		return verify_fail_beneath(err, errno, ".");
+		return seal_fs_fail_resolved(err, errno, ".");
 	sweep->removed = false;
 	while (sweep->steps < MAX_STEPS && (entry = readdir(entries)) != NULL)
 		consider(sweep, entry->d_name);

@@ -44,7 +44,7 @@ open_to(int dir, mode_t mode, struct seal_err *err)
 		return 0;
 	fd = verify_open_beneath(dir, ".", O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
-		return verify_fail_beneath(err, errno, ".");
+		return seal_fs_fail_resolved(err, errno, ".");
 	return fchmod(fd, mode) < 0
 		       ? seal_fail_errno(err, errno, "cannot set the mode of a directory")
 		       : 0;
@@ -66,7 +66,7 @@ enter(int *at, const char *name, mode_t mode, size_t *made, struct seal_err *err
 	if (next < 0 && errno == ENOTDIR)
 		return seal_fail(err, SEAL_E_CONFLICT, "'%s' is no directory", name);
 	if (next < 0)
-		return verify_fail_beneath(err, errno, name);
+		return seal_fs_fail_resolved(err, errno, name);
 	seal_closep(at);
 	*at = next;
 	return mode == 0 ? 0 : open_to(next, mode, err);
@@ -82,7 +82,7 @@ verify_make_parents(int top, const char *path, mode_t mode, const char **ret_nam
 	int r;
 
 	if (at < 0)
-		return verify_fail_beneath(err, errno, ".");
+		return seal_fs_fail_resolved(err, errno, ".");
 	for (; path[len = strcspn(path, "/")] != '\0'; path += len + 1) {
 		memcpy(part, path, len); /* checked: a part fits */
 		part[len] = '\0';
@@ -110,7 +110,7 @@ write_file(int dir, const struct verify_file *file, mode_t dir_mode, size_t *mad
 		return parent;
 	fd = verify_open_beneath(parent, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (fd < 0)
-		return verify_fail_beneath(err, errno, name);
+		return seal_fs_fail_resolved(err, errno, name);
 	++*made;
 	r = verify_write_content(fd, file->content, err);
 	if (r == 0 && fchmod(fd, file->mode) < 0)
@@ -164,7 +164,7 @@ open_new(int top, const char *name, mode_t mode, struct seal_err *err)
 		return seal_fail_errno(err, errno, "cannot make a directory");
 	dir = verify_open_beneath(top, name, O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0)
-		return verify_fail_beneath(err, errno, name);
+		return seal_fs_fail_resolved(err, errno, name);
 	r = check_new(dir, err);
 	/* Whatever the umask, and whatever a group bit above handed down. */
 	if (r == 0 && fchmod(dir, mode) < 0)

@@ -50,6 +50,7 @@ EXTRA_DIST += \
 	tests/support/renew.py \
 	tests/support/sealed.sh \
 	tests/support/soak.py \
+	tests/support/stalled.py \
 	tests/support/tamper.py \
 	tests/support/testssl.py \
 	tests/support/ticker.py \

@@ -17,6 +17,8 @@
 /* O_NONBLOCK: a FIFO put in a file's place must not stop us before we have looked at it. */
 #define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 #define CHUNK_LEN  (16u * 1024)
+/* Whose file system it is may disturb us for ever. */
+#define MAX_ATTEMPTS 100
 
 void
 seal_close(int fd)
@@ -296,14 +298,30 @@ seal_fs_read_secret_linked(struct seal_secret **ret_secret, int dirfd, const cha
 	return seal_fs_read_secret_fd(ret_secret, fd, name, max, err);
 }
 
-static int
-fail_open_on_root(int errnum, const char *path, struct seal_err *err)
+int
+seal_fs_open_resolved(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	const struct open_how how = {
+		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+		.mode = mode,
+		.resolve = resolve,
+	};
+	unsigned attempts = 0;
+	long fd;
+
+	/* EAGAIN: somebody renames or mounts somewhere, and the kernel cannot tell whether it concerns us. */
+	do
+		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EINTR || errno == EAGAIN) && ++attempts < MAX_ATTEMPTS);
+	return (int)fd;
+}
+
+int
+seal_fs_fail_resolved(struct seal_err *err, int errnum, const char *path)
 {
 	switch (errnum) {
 	case EXDEV:
-		return seal_fail(err, SEAL_E_REFUSED,
-				 "'%s' is not on the root file system: it must not lie on a mount",
-				 path);
+		return seal_fail(err, SEAL_E_REFUSED, "'%s' leads onto another mount", path);
 	case ELOOP:
 		return seal_fail(err, SEAL_E_REFUSED, "'%s' passes a symbolic link", path);
 	case ENOSYS:
@@ -317,23 +335,22 @@ fail_open_on_root(int errnum, const char *path, struct seal_err *err)
 int
 seal_fs_open_on_root(const char *path, struct seal_err *err)
 {
-	const struct open_how how = {
-		.flags = READ_FLAGS,
-		.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-			   RESOLVE_BENEATH,
-	};
 	SEAL_SCOPED(seal_closep) int root = -1;
-	long fd;
+	int fd;
 
 	if (path[0] != '/')
 		return seal_fail(err, SEAL_E_REFUSED, "'%s' is not an absolute path", path);
 	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return seal_fail_errno(err, errno, "cannot open '/'");
-	fd = syscall(SYS_openat2, root, path + strspn(path, "/"), &how, sizeof(how));
-	if (fd < 0)
-		return fail_open_on_root(errno, path, err);
-	return (int)fd;
+	fd = seal_fs_open_resolved(root, path + strspn(path, "/"), READ_FLAGS, 0,
+				   RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+					   RESOLVE_BENEATH);
+	if (fd < 0 && errno == EXDEV)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "'%s' is not on the root file system: it must not lie on a mount",
+				 path);
+	return fd < 0 ? seal_fs_fail_resolved(err, errno, path) : fd;
 }
 
 /* A file on its way to its name. */

@@ -61,6 +61,14 @@ SEAL_CHECKED int seal_fs_read_secret_fd(struct seal_secret **ret_secret, int fd,
 					size_t max, struct seal_err *err);
 
 /*
+ * openat2(2), again when it was disturbed.  resolve: RESOLVE_… of <linux/openat2.h>; mode is that of a new file.
+ * A descriptor, or -1 with errno: ENOSYS where the kernel cannot, so that nothing is opened.
+ */
+int seal_fs_open_resolved(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve);
+/* The sentence for it: SEAL_E_REFUSED for a link or a mount on the way. */
+SEAL_CHECKED int seal_fs_fail_resolved(struct seal_err *err, int errnum, const char *path);
+
+/*
  * Open path, which must be absolute, below the root directory for reading, refusing symbolic links
  * and mount crossings on the way (openat2 with RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS): what is found
  * lies on the root file system itself.  Returns the descriptor.  SEAL_E_REFUSED when the path leaves

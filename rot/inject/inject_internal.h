@@ -371,6 +371,8 @@ enum inject_sub inject_volume_sub(const struct inject_pod *pod, const struct inj
 /* A volume in memory to be added; size_limit may be NULL. */
 void inject_add_memory(struct inject_pod *pod, const char *name, const char *size_limit);
 SEAL_CHECKED int inject_mounts(struct inject_container *container, struct seal_err *err);
+/* How long a path is without slashes at its end: "/etc/app/" is "/etc/app". */
+size_t inject_path_len(const char *path);
 SEAL_CHECKED int inject_probes(struct inject_container *container, struct seal_err *err);
 /* NULL when no image fits. */
 const struct inject_image *inject_image_find(const struct inject_container *container);

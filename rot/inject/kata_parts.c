@@ -16,11 +16,8 @@ static void
 add_mount(struct seal_json *mounts, const char *path)
 {
 	char clean[4096];
-	size_t len = strlen(path);
 
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	(void)snprintf(clean, sizeof(clean), "%.*s", (int)len, path);
+	(void)snprintf(clean, sizeof(clean), "%.*s", (int)inject_path_len(path), path);
 	seal_json_add_str(mounts, clean);
 }
 

@@ -46,6 +46,16 @@ hides(const struct inject_container *container, const char *path)
 	return NULL;
 }
 
+size_t
+inject_path_len(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return len;
+}
+
 static int
 check_path(const struct inject_container *container, struct mount *mount, struct seal_err *err)
 {
@@ -57,12 +67,10 @@ check_path(const struct inject_container *container, struct mount *mount, struct
 
 	if (r < 0)
 		return r;
-	len = path != NULL ? strlen(path) : 0;
+	len = path != NULL ? inject_path_len(path) : 0;
 	if (len == 0 || len >= sizeof(mount->path))
 		return inject_fail(item, mount->node, err, SEAL_E_FORMAT,
 				   "a mount without a mountPath, or with one that is too long");
-	while (len > 1 && path[len - 1] == '/') /* "/etc/app/" is "/etc/app" */
-		len--;
 	(void)snprintf(mount->path, sizeof(mount->path), "%.*s", (int)len, path);
 	if (verify_path_check(mount->path, &why) < 0)
 		return inject_fail(item, mount->node, err, SEAL_E_FORMAT, "mountPath %s", why.text);

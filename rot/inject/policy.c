@@ -110,17 +110,14 @@ add_mount(struct inject_container *container, const struct seal_json *mount,
 	struct seal_json *declared;
 	bool is_read_only = false;
 	char canonical[4096];
-	size_t len;
 	int r = seal_json_get_str(mount, "name", &name, err);
 
 	if (r == 0)
 		r = seal_json_get_str(mount, "mountPath", &path, err);
 	if (r < 0)
 		return r;
-	len = strlen(path); /* it was checked before, but for slashes at its end */
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	(void)snprintf(canonical, sizeof(canonical), "%.*s", (int)len, path);
+	/* It was checked before, but for slashes at its end. */
+	(void)snprintf(canonical, sizeof(canonical), "%.*s", (int)inject_path_len(path), path);
 	if (!verify_is_mountable(canonical))
 		inject_note(
 			container->pod->item, container->node, INJECT_WARNED,
@@ -227,10 +224,8 @@ add_image_volumes(const struct inject_container *container, struct seal_json *mo
 	for (const char *name = seal_json_next(volumes, NULL); name != NULL;
 	     name = seal_json_next(volumes, name)) {
 		char path[4096];
-		size_t len = strlen(name);
+		const size_t len = inject_path_len(name);
 
-		while (len > 1 && name[len - 1] == '/')
-			len--;
 		(void)snprintf(path, sizeof(path), "%.*s", (int)len, name);
 		if (len >= sizeof(path) || path[1] == '\0' || verify_path_check(path, NULL) < 0 ||
 		    is_declared(mounts, path))
@@ -248,10 +243,8 @@ volume_there(const struct inject_container *container)
 	for (size_t i = 0; i < seal_json_count(container->mounts); i++) {
 		const struct seal_json *mount = seal_json_at(container->mounts, i);
 		const char *path = seal_json_str(seal_json_member(mount, "mountPath"));
-		size_t len = path != NULL ? strlen(path) : 0;
+		const size_t len = path != NULL ? inject_path_len(path) : 0;
 
-		while (len > 1 && path[len - 1] == '/')
-			len--;
 		if ((len == strlen(ACCOUNT_DIR) && memcmp(path, ACCOUNT_DIR, len) == 0) ||
 		    (len == strlen(RUN_ACCOUNT_DIR) && memcmp(path, RUN_ACCOUNT_DIR, len) == 0))
 			return seal_json_str(seal_json_member(mount, "name"));

@@ -262,6 +262,49 @@ jq -e '(.findings | length) == 256 and .more > 0' <"$WORK/out" >/dev/null || fai
 verdict 1 "${SAVED[@]}"
 expect_line "$WORK/out" '^and [0-9]+ more$'
 
+say "saved files: what was not judged is named"
+# unjudged NAME REASON: on standard error, and in JSON.
+unjudged() {
+	expect_line "$WORK/err" "^not judged: $1: $2"
+	jq -e --arg name "$1" --arg reason "$2" 'any(.unjudged[]; .name == $name and (.reason | test($reason)))' <"$WORK/out" >/dev/null ||
+		fail "$1 is not named as unjudged: $(head -c 400 "$WORK/out")"
+}
+saved_root
+verdict 0 "${SAVED[@]}" -o json
+for what in environment 'host name and addresses' devices times; do unjudged "$what" 'not in saved files'; done
+unjudged /var/run/secrets/kubernetes.io/serviceaccount 'no policy'
+verdict 0 "${SAVED[@]}" --policy "$WORK/audit.json" -o json # which takes any account
+unjudged /var/run/secrets/kubernetes.io/serviceaccount 'not in saved files'
+verdict 0 "${SAVED[@]}" --policy "$WORK/web.yaml" -o json # which takes none
+jq -e 'all(.unjudged[]; .name | startswith("/var/run") | not)' <"$WORK/out" >/dev/null || fail "the account was judged"
+saved_root && rm "$WORK/saved/etc/hostname"
+verdict 1 "${SAVED[@]}" -o json --quiet
+unjudged /etc/hostname nothing
+[ "$(wc -l <"$WORK/err")" = 1 ] || fail "not quiet: $(cat "$WORK/err")"
+verdict 0 --mountinfo "$WORK/saved/proc/self/mountinfo" -o json
+unjudged 'files, devices, environment' 'a mount table alone'
+
+say "who waits for ever says so in time"
+usage 'timeout' --root / --timeout 0
+usage 'timeout' --root / --timeout 86401
+usage 'timeout' --rules --timeout 5
+mkfifo "$WORK/never"
+# shellcheck disable=SC2016 # the inner shell's
+expect_exit 2 bash -c 'exec "$0" --root / --policy - --timeout 1 <>"$1"' "$VERIFY" "$WORK/never"
+expect_line "$WORK/err" 'not judged after 1 seconds'
+if [ -c /dev/fuse ]; then
+	mkdir "$WORK/stalled"
+	start home stalled python3 "$SUPPORT/stalled.py" "$WORK/stalled"
+	wait_for 10 "a file system that never answers" has_line "$LOGS/stalled.log" '^stalled'
+	begin=$SECONDS
+	usage 'not judged after 1 seconds' --root "$WORK/stalled" --timeout 1
+	usage 'not judged after 1 seconds' --mountinfo "$WORK/stalled/mountinfo" --timeout 1
+	[ $((SECONDS - begin)) -le $((8 * SEAL_SLOW)) ] || fail "it took $((SECONDS - begin)) s"
+	stop stalled
+else
+	say "no /dev/fuse: the file system that never answers is left out"
+fi
+
 # ---- vectors ----------------------------------------------------------------------------------------
 
 # vector VERDICT ARGUMENT...: accepted or refused as the index says; either where it leaves that open.
@@ -394,10 +437,21 @@ END
 container_start
 verdict 0 "${LIVE[@]}"
 expect_line "$WORK/err" '^0 findings, [1-9][0-9]+ mounts, 7 files looked at'
-expect_no_line "$WORK/err" 'not known'
-verdict 0 "${LIVE[@]}" --no-env
+expect_no_line "$WORK/err" 'not judged'
 verdict 0 "${LIVE[@]}" -o json
-jq -e '.ok' <"$WORK/out" >/dev/null || fail "JSON says something else"
+jq -e '.ok and .unjudged == []' <"$WORK/out" >/dev/null || fail "JSON says something else"
+verdict 0 "${LIVE[@]}" --no-env -o json
+unjudged environment 'left out'
+# Who may not enter its namespaces has no verdict, but what he finds is found.
+got=0
+setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$VERIFY" "${LIVE[@]}" -o json >"$WORK/out" 2>"$WORK/err" || got=$?
+[ "$got" = 2 ] || fail "without its namespaces it ended with $got: $(cat "$WORK/err")"
+unjudged 'host name and addresses' 'cannot enter'
+jq -e '.ok == false and .findings == []' <"$WORK/out" >/dev/null || fail "ok without a verdict: $(cat "$WORK/out")"
+printf 'version: 1\naccount: {mounted: "no"}\n' >"$WORK/none.yaml"
+got=0
+setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$VERIFY" --pid "$PID" --policy "$WORK/none.yaml" >"$WORK/out" 2>&1 || got=$?
+[ "$got" = 1 ] || fail "with findings it ended with $got: $(cat "$WORK/out")"
 
 say "learned, and judged by what was learned"
 verdict 0 --learn --pid "$PID"

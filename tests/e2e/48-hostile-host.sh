@@ -190,6 +190,7 @@ proc_folder() {
 }
 sys_debug() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox mount -t tmpfs tmpfs /sys/kernel"; }
 dev_null_file() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox sh -c 'rm /dev/null; : >/dev/null'"; }
+dev_zero_file() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox sh -c 'rm /dev/zero; : >/dev/zero'"; }
 dev_urandom() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox sh -c 'rm /dev/urandom; mknod /dev/urandom c 1 5; chmod 666 /dev/urandom'"; }
 dev_null() { BETWEEN="nsenter -t \$PID -m -- /bin/busybox mount -o bind /etc/passwd /dev/null"; }
 refused "bind over /usr/bin" 'mount\.(unexplained|system)' over_usr_bin
@@ -227,7 +228,8 @@ refused "another /proc over the first" 'proc\.genuine|mount\.(hidden|system)' pr
 refused "our mountinfo is a file of the host's" 'proc\.genuine|mount\.(hidden|system|unexplained)' proc_self_files
 refused "our folder in /proc is one of the host's" 'proc\.genuine|mount\.(hidden|system|unexplained)' proc_folder
 refused "memory in /sys" 'mount\.(system|unexplained)' sys_debug
-refused "a file for /dev/null, and no mount" 'device\.genuine' dev_null_file
+refused "a file for /dev/null, and no mount" 'mount\.system' dev_null_file # the masks are mounts of it
+refused "a file for /dev/zero, and no mount" 'device\.genuine' dev_zero_file
 refused "zeros for random numbers" 'device\.genuine' dev_urandom
 refused "a file for /dev/null" 'mount\.(system|unexplained)' dev_null
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config-verify/: any bytes as /etc/resolv.conf, under each dnsPolicy. */
+/* config-verify/: any bytes as /etc/resolv.conf, without a policy, under a dnsPolicy, and with everything pinned. */
 #include <assert.h>
 
 #include "config-verify/sysfiles.h"
@@ -26,15 +26,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						"ClusterFirstWithHostNet" };
 	struct verify_network server;
 	struct verify_policy policy = { .pod = { .ns = "shop" } };
-	size_t open = judge(data, size, NULL);
+	const size_t open = judge(data, size, NULL);
+	size_t found;
 	int r = verify_network_parse(&server, "10.96.0.0/12", NULL);
 
 	assert(r == 0);
-	for (size_t i = 0; i < SEAL_COUNT(policies); i++) {
-		policy.resolv.policy = policies[i];
-		/* What is wrong without a policy is wrong with one. */
-		assert(open == 0 || judge(data, size, &policy) > 0);
-	}
+	/* One of them for each input: most of the time goes into judging the same text again. */
+	policy.resolv.policy = policies[size % SEAL_COUNT(policies)];
+	found = judge(data, size, &policy);
+	assert(open == 0 || found > 0); /* what is wrong without a policy is wrong with one */
 	policy.resolv.is_server_pinned = policy.resolv.is_search_pinned =
 		policy.resolv.is_option_pinned = true;
 	policy.resolv.servers = &server;
@@ -43,6 +43,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	policy.resolv.search_count = SEAL_COUNT(searches);
 	policy.resolv.options = options;
 	policy.resolv.option_count = SEAL_COUNT(options);
-	assert(open == 0 || judge(data, size, &policy) > 0);
+	found = judge(data, size, &policy);
+	assert(open == 0 || found > 0);
 	return 0;
 }

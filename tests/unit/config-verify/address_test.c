@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config-verify/address: one spelling, and what lies in a network. */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "tests/unit/config-verify/judge_rig.h"
 
 static void
@@ -168,4 +171,23 @@ Test(verify_network, is_refused_with_host_bits_or_an_odd_prefix)
 			     odd[i]);
 		cr_expect_eq(network.bits, 77);
 	}
+}
+
+Test(verify_address, of_an_interface_is_the_one_that_is_written)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = { htonl(0x0a60000a) } };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+				    .sin6_addr = { { { 0xfd, [15] = 7 } } } };
+	const struct sockaddr other = { .sa_family = AF_PACKET };
+	const struct verify_address v4 = judge_address("10.96.0.10");
+	const struct verify_address v6 = judge_address("fd00::7");
+	struct verify_address got = v6;
+
+	cr_expect(verify_address_of_socket(&got, (const void *)&in));
+	cr_expect_eq(memcmp(&got, &v4, sizeof(got)), 0);
+	cr_expect(verify_address_of_socket(&got, (const void *)&in6));
+	cr_expect_eq(memcmp(&got, &v6, sizeof(got)), 0);
+	cr_expect_not(verify_address_of_socket(&got, &other));
+	cr_expect_not(verify_address_of_socket(&got, NULL));
+	cr_expect_eq(memcmp(&got, &v6, sizeof(got)), 0);
 }

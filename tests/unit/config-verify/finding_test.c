@@ -64,6 +64,26 @@ Test(finding, what_the_host_wrote_is_shown_as_printable_ascii)
 			 "\\x1b[2J\\x0d\\x0a caf\\xc3\\xa9");
 }
 
+Test(finding, an_escape_is_told_from_the_same_characters_written_out)
+{
+	FINDINGS findings = begin();
+	char many[3000];
+
+	verify_suspect(findings, VERIFY_RULE_MOUNT_KIND, "/a", 1, "b", "%s", "\x01");
+	verify_suspect(findings, VERIFY_RULE_MOUNT_KIND, "/a", 1, "b", "%s", "\\x01");
+	cr_assert_eq(verify_findings_count(findings), 2);
+	cr_expect_str_eq(verify_findings_at(findings, 0)->found, "\\x01");
+	cr_expect_str_eq(verify_findings_at(findings, 1)->found, "\\\\x01");
+	verify_suspect(findings, VERIFY_RULE_MOUNT_KIND, "/\\", 1, "\\\\b", "c");
+	cr_expect_str_eq(verify_findings_at(findings, 2)->file, "/\\\\");
+	cr_expect_str_eq(verify_findings_at(findings, 2)->expected, "\\\\\\\\b");
+	memset(many, '\\', sizeof(many) - 1);
+	many[sizeof(many) - 1] = '\0';
+	verify_suspect(findings, VERIFY_RULE_MOUNT_KIND, many, 1, many, "%s", many);
+	cr_expect_eq(strlen(verify_findings_at(findings, 3)->found), 250);
+	cr_expect_str_eq(verify_findings_at(findings, 3)->found + 247, "...");
+}
+
 Test(finding, long_texts_are_cut_and_say_so)
 {
 	FINDINGS findings = begin();

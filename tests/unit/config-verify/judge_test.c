@@ -2,12 +2,16 @@
 /* seal-verify's command line, its reports, and policies as files. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/fs/fs.h"
 #include "base/json/json.h"
+#include "config-verify/deadline.h"
 #include "config-verify/judge.h"
 #include "config-verify/policy_file.h"
 #include "config-verify/report.h"
@@ -38,6 +42,7 @@ Test(verify_options, say_what_is_judged_and_how_it_is_shown)
 		{ { "--pid=1", "--policy", "p", "-o", "json" }, JUDGE_PROCESS, JUDGE_JSON },
 		{ { "--pid", "1", "--no-env", "-q" }, JUDGE_PROCESS, JUDGE_TEXT },
 		{ { "--root", "/x", "-o", "text" }, JUDGE_DIRECTORY, JUDGE_TEXT },
+		{ { "--root", "/x", "--timeout", "86400" }, JUDGE_DIRECTORY, JUDGE_TEXT },
 		{ { "--mountinfo", "/x", "--policy", "-" }, JUDGE_TABLE, JUDGE_TEXT },
 		{ { "--learn", "--pid", "1" }, JUDGE_LEARN, JUDGE_YAML },
 		{ { "--learn", "--pid", "1", "-o", "json" }, JUDGE_LEARN, JUDGE_JSON },
@@ -54,6 +59,7 @@ Test(verify_options, say_what_is_judged_and_how_it_is_shown)
 		cr_expect_eq(parse(&options, &err, lines[i].words), 0, "line %zu: %s", i, err.text);
 		cr_expect_eq(options.task, lines[i].task, "line %zu", i);
 		cr_expect_eq(options.format, lines[i].format, "line %zu", i);
+		cr_expect_gt(options.timeout, 0, "line %zu: no deadline", i);
 	}
 }
 
@@ -81,6 +87,10 @@ Test(verify_options, that_cannot_be_meant_are_usage_errors_and_change_nothing)
 		{ "--pid", "1", "-o", "yaml" },
 		{ "--root", "/", "--no-env" },
 		{ "--root", "/", "surplus" },
+		{ "--pid", "1", "--timeout", "0" },
+		{ "--pid", "1", "--timeout", "86401" },
+		{ "--rules", "--timeout", "5" },
+		{ "--check-policy", "p", "--timeout", "5" },
 		{ "--colour" },
 	};
 
@@ -181,6 +191,7 @@ Test(report, counts_what_was_too_much_to_keep_in_both_forms)
 	struct seal_bytes text = SEAL_BYTES(VERIFY_REPORT_MAX);
 	struct verify_findings *findings = find(VERIFY_MAX_FINDINGS + 5);
 	struct seal_json *json;
+	const struct verify_unjudged nothing = { .count = 0 };
 	const struct seal_json *list = NULL;
 	uint64_t more = 0;
 
@@ -188,7 +199,7 @@ Test(report, counts_what_was_too_much_to_keep_in_both_forms)
 	cr_expect_eq(count_lines(&text), VERIFY_MAX_FINDINGS + 1);
 	cr_expect_not_null(strstr(seal_bytes_str(&text), "\nand 5 more\n"));
 	seal_bytes_reset(&text);
-	cr_assert_eq(verify_report_json(findings, "audit", &text, NULL), 0);
+	cr_assert_eq(verify_report_json(findings, &nothing, "audit", &text, NULL), 0);
 	json = read_json(&text);
 	cr_expect_eq(seal_json_get_array(json, "findings", &list, NULL), 0);
 	cr_expect_eq(seal_json_count(list), VERIFY_MAX_FINDINGS);
@@ -201,13 +212,15 @@ Test(report, counts_what_was_too_much_to_keep_in_both_forms)
 
 Test(report, is_ok_in_json_only_when_nothing_was_found)
 {
+	const struct verify_unjudged nothing = { .count = 0 };
+
 	for (size_t count = 0; count < 2; count++) {
 		struct seal_bytes text = SEAL_BYTES(VERIFY_REPORT_MAX);
 		struct verify_findings *findings = find(count);
 		struct seal_json *json;
 		bool is_ok = count > 0;
 
-		cr_assert_eq(verify_report_json(findings, NULL, &text, NULL), 0);
+		cr_assert_eq(verify_report_json(findings, &nothing, NULL, &text, NULL), 0);
 		json = read_json(&text);
 		cr_expect_eq(seal_json_get_bool(json, "ok", &is_ok, NULL), 0);
 		cr_expect_eq(is_ok, count == 0);
@@ -216,6 +229,112 @@ Test(report, is_ok_in_json_only_when_nothing_was_found)
 		verify_findings_freep(&findings);
 		seal_bytes_release(&text);
 	}
+}
+
+/* What was not judged, in JSON; whether that is ok. */
+static bool
+is_ok_without(const struct verify_unjudged *unjudged, const char *name, const char *reason)
+{
+	struct seal_bytes text = SEAL_BYTES(VERIFY_REPORT_MAX);
+	struct verify_findings *findings = find(0);
+	const struct seal_json *list = NULL;
+	const struct seal_json *last;
+	struct seal_json *json;
+	bool is_ok = false;
+
+	cr_assert_eq(verify_report_json(findings, unjudged, NULL, &text, NULL), 0);
+	json = read_json(&text);
+	cr_expect_eq(seal_json_get_bool(json, "ok", &is_ok, NULL), 0);
+	cr_expect_eq(seal_json_get_array(json, "unjudged", &list, NULL), 0);
+	cr_assert_eq(seal_json_count(list), unjudged->count);
+	last = seal_json_at(list, unjudged->count - 1);
+	cr_expect_str_eq(seal_json_str(seal_json_member(last, "name")), name);
+	cr_expect_str_eq(seal_json_str(seal_json_member(last, "reason")), reason);
+	seal_json_free(json);
+	verify_findings_freep(&findings);
+	seal_bytes_release(&text);
+	return is_ok;
+}
+
+Test(report, names_what_was_not_judged_and_is_not_ok_when_it_should_have_been)
+{
+	struct verify_unjudged unjudged = { .count = 0 };
+
+	verify_unjudged_add(&unjudged, "environment", VERIFY_AS_ASKED, "left out");
+	cr_expect(is_ok_without(&unjudged, "environment", "left out"));
+	verify_unjudged_add(&unjudged, "addresses", VERIFY_AS_FAILED, "not allowed");
+	cr_expect_not(is_ok_without(&unjudged, "addresses", "not allowed"));
+}
+
+Test(report, says_of_files_that_are_not_there_that_they_were_not_judged)
+{
+	struct verify_unjudged unjudged = { .count = 0 };
+	struct verify_findings *findings = find(2);
+
+	verify_suspect(findings, VERIFY_RULE_FILE_MISSING, "/etc/hostname", 0, "a file", "nothing");
+	verify_unjudged_add_missing(&unjudged, findings);
+	cr_assert_eq(unjudged.count, 1);
+	cr_expect_str_eq(unjudged.list[0].name, "/etc/hostname");
+	cr_expect_str_eq(unjudged.list[0].reason, "nothing");
+	cr_expect(verify_unjudged_has_failed(&unjudged));
+	for (size_t i = 0; i < 2 * VERIFY_MAX_UNJUDGED; i++)
+		verify_unjudged_add(&unjudged, "x", VERIFY_AS_ASKED, "y");
+	cr_expect_eq(unjudged.count, VERIFY_MAX_UNJUDGED);
+	verify_findings_freep(&findings);
+}
+
+/* ---- Deadlines ---- */
+
+static int
+be_done(const void *arg)
+{
+	return *(const int *)arg;
+}
+
+static int
+never_end(const void *arg)
+{
+	sigset_t all;
+
+	(void)arg;
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all,
+			  NULL); /* as one that waits in the kernel hears nothing */
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+static int
+die(const void *arg)
+{
+	(void)arg;
+	return raise(SIGKILL);
+}
+
+Test(deadline, passes_on_what_the_work_ended_with)
+{
+	for (int code = 0; code < 3; code++)
+		cr_expect_eq(verify_within(30, be_done, &code, NULL), code);
+}
+
+Test(deadline, ends_work_that_does_not)
+{
+	struct seal_err err = { 0 };
+
+	cr_expect_eq(verify_within(1, never_end, NULL, &err), SEAL_E_TIMEOUT);
+	cr_expect_not_null(strstr(err.text, "after 1 seconds"), "%s", err.text);
+	/* Killed, and nothing is left of it. */
+	cr_expect_gt(waitpid(-1, NULL, 0), 0);
+	cr_expect_eq(waitpid(-1, NULL, 0), -1);
+}
+
+Test(deadline, takes_no_death_for_a_verdict)
+{
+	struct seal_err err = { 0 };
+
+	cr_expect_eq(verify_within(30, die, NULL, &err), SEAL_E_CLOSED);
+	cr_expect_not_null(strstr(err.text, "signal 9"), "%s", err.text);
 }
 
 Test(report, names_every_rule)

@@ -310,6 +310,9 @@ Test(verify_policy, names_that_contradict_each_other_are_refused)
 	expect_refused(SEAL_E_REFUSED, "loopback", ALIAS("10.1.2.3", "\"localhost\""));
 	expect_refused(SEAL_E_REFUSED, "loopback", ALIAS("10.1.2.3", "\"a.localhost\""));
 	expect_refused(SEAL_E_REFUSED, "loopback", ALIAS("10.1.2.3", "\"a\",\"IP6-localhost\""));
+	/* All that the judgement of /etc/hosts takes for this machine: it would refuse the alias later. */
+	expect_refused(SEAL_E_REFUSED, "loopback", ALIAS("10.1.2.3", "\"localhost6\""));
+	expect_refused(SEAL_E_REFUSED, "loopback", PIN("ipv6-loopback", "\"::/0\""));
 	expect_refused(SEAL_E_REFUSED, "loopback", PIN("localhost", "\"::/0\""));
 	loopback = parse(ALIAS("127.0.0.1", "\"localhost\",\"app\""));
 	cr_expect_eq(loopback->hosts.alias_count, 1);
