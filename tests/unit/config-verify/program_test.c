@@ -37,6 +37,7 @@ write_file(const char *name, mode_t mode, const char *text)
 static void
 setup(void)
 {
+	(void)alarm(120); /* Criterion's own timeouts leak, which counts as ours */
 	(void)snprintf(dir, sizeof(dir), "/var/tmp/program-test-XXXXXX");
 	cr_assert_not_null(mkdtemp(dir));
 }
@@ -132,7 +133,7 @@ expect_run(const char *const *words, const char *want)
 	cr_expect_str_eq(out, want);
 }
 
-TestSuite(verify_program, .init = setup, .fini = clean, .timeout = 120);
+TestSuite(verify_program, .init = setup, .fini = clean);
 
 Test(verify_program, programs_and_links_to_them_run_with_their_words)
 {
