@@ -118,8 +118,9 @@ judge(const struct rig *rig)
 	verify_resolv_judge(rig->sight.resolv.data, rig->sight.resolv.len, rig->policy, findings);
 	count = verify_findings_count(findings);
 	for (size_t i = 0; i < count && verify_findings_at(findings, i) != NULL; i++)
-		cr_log_info("%s: found %s", verify_rule_name(verify_findings_at(findings, i)->rule),
-			    verify_findings_at(findings, i)->found);
+		(void)fprintf(stderr, "%s: found %s\n",
+			      verify_rule_name(verify_findings_at(findings, i)->rule),
+			      verify_findings_at(findings, i)->found);
 	verify_findings_freep(&findings);
 	return count;
 }

@@ -108,7 +108,7 @@ show(const struct verify_findings *findings)
 
 		cr_assert_eq(verify_finding_format(verify_findings_at(findings, i), &text, NULL),
 			     0);
-		cr_log_warn("%s", seal_bytes_str(&text));
+		(void)fprintf(stderr, "%s\n", seal_bytes_str(&text));
 	}
 }
 
