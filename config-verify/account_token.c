@@ -145,6 +145,15 @@ read_time(struct judge *judge, const char *claim, uint64_t *ret_time)
 	return false;
 }
 
+/* Times are told as they are in the token: how long ago would be another finding each time. */
+static const char unexpired[] = "a token that has not expired";
+
+bool
+verify_token_has_expired(const struct verify_finding *finding)
+{
+	return finding->rule == VERIFY_RULE_TOKEN_TIME && strcmp(finding->expected, unexpired) == 0;
+}
+
 /* Those of Secrets, which never expired, are no longer made; kubelet's are replaced at 80 % of their time. */
 static void
 judge_times(struct judge *judge)
@@ -157,8 +166,7 @@ judge_times(struct judge *judge)
 	if (!read_time(judge, "exp", &end))
 		return;
 	if (now > 0 && end <= now)
-		SUSPECT(judge, TOKEN_TIME, "a token that is valid now", "expired %llu s ago",
-			(unsigned long long)(now - end));
+		SUSPECT(judge, TOKEN_TIME, unexpired, "exp %llu", (unsigned long long)end);
 	for (size_t i = 0; i < SEAL_COUNT(begins); i++) {
 		if (!seal_json_has(judge->claims, begins[i]) ||
 		    !read_time(judge, begins[i], &begin))
@@ -168,8 +176,8 @@ judge_times(struct judge *judge)
 				"exp %llu, %s %llu", (unsigned long long)end, begins[i],
 				(unsigned long long)begin);
 		else if (now > 0 && begin > now + LEEWAY)
-			SUSPECT(judge, TOKEN_TIME, "a token that is valid now", "%s in %llu s",
-				begins[i], (unsigned long long)(begin - now));
+			SUSPECT(judge, TOKEN_TIME, "a token that is valid already", "%s %llu",
+				begins[i], (unsigned long long)begin);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fs/fs.h"
+#include "config-verify/evidence.h"
 #include "config-verify/inspect_internal.h"
 
 /* Their numbers are Linux's, and for ever. */
@@ -43,15 +44,17 @@ open_device(int root, const char *path)
 				     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
-static void
+static int
 inspect_device(int root, const char *path, unsigned major, unsigned minor,
-	       struct verify_findings *findings)
+	       struct verify_findings *findings, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_closep) int fd = open_device(root, path);
 	struct stat st;
 
 	if (fd < 0 && errno == ENOENT)
-		return; /* a program that needs it fails */
+		return 0; /* a program that needs it fails */
+	if (fd < 0 && verify_is_shortage(errno))
+		return seal_fail_errno(err, errno, "cannot open '%s'", path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		verify_suspect(findings, VERIFY_RULE_DEVICE_GENUINE, path, 0,
 			       "the device of this name", "%s", strerror(errno));
@@ -62,33 +65,42 @@ inspect_device(int root, const char *path, unsigned major, unsigned minor,
 		verify_suspect(findings, VERIFY_RULE_DEVICE_GENUINE, path, 0,
 			       "the device of this name", "the device %u:%u", major(st.st_rdev),
 			       minor(st.st_rdev));
+	return 0;
 }
 
-static void
-inspect_link(int root, const char *path, const char *wanted, struct verify_findings *findings)
+static int
+inspect_link(int root, const char *path, const char *wanted, struct verify_findings *findings,
+	     struct seal_err *err)
 {
 	SEAL_SCOPED(seal_closep) int fd = open_device(root, path);
 	char target[64];
 	ssize_t len;
 
 	if (fd < 0 && errno == ENOENT)
-		return;
+		return 0;
 	len = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
+	if (len < 0 && verify_is_shortage(errno))
+		return seal_fail_errno(err, errno, "cannot read '%s'", path);
 	if (len < 0) {
 		verify_suspect(findings, VERIFY_RULE_DEVICE_GENUINE, path, 0, wanted, "no link");
-		return;
+		return 0;
 	}
 	target[len] = '\0';
 	if (strcmp(target, wanted) != 0)
 		verify_suspect(findings, VERIFY_RULE_DEVICE_GENUINE, path, 0, wanted,
 			       "a link to %s", target);
+	return 0;
 }
 
-void
-verify_inspect_devices(int root, struct verify_findings *findings)
+int
+verify_inspect_devices(int root, struct verify_findings *findings, struct seal_err *err)
 {
-	for (size_t i = 0; i < SEAL_COUNT(devices); i++)
-		inspect_device(root, devices[i].path, devices[i].major, devices[i].minor, findings);
-	for (size_t i = 0; i < SEAL_COUNT(links); i++)
-		inspect_link(root, links[i].path, links[i].target, findings);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < SEAL_COUNT(devices); i++)
+		r = inspect_device(root, devices[i].path, devices[i].major, devices[i].minor,
+				   findings, err);
+	for (size_t i = 0; r == 0 && i < SEAL_COUNT(links); i++)
+		r = inspect_link(root, links[i].path, links[i].target, findings, err);
+	return r;
 }

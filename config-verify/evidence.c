@@ -45,17 +45,20 @@ kind_of(mode_t mode)
 	}
 }
 
-/* What cannot be opened for want of memory or descriptors is no finding: it is ours, not the host's. */
+/* Want of memory or descriptors is ours; who interrupts each of so many attempts lets nobody look. */
+bool
+verify_is_shortage(int errnum)
+{
+	return errnum == ENOMEM || errnum == EMFILE || errnum == ENFILE || errnum == EINTR;
+}
+
 static int
 tell_unopened(const struct verify_evidence *evidence, struct verify_findings *findings, int errnum,
 	      struct seal_err *err)
 {
-	switch (errnum) {
-	case ENOMEM:
-	case EMFILE:
-	case ENFILE:
-	case ENOSYS:
+	if (verify_is_shortage(errnum) || errnum == ENOSYS)
 		return seal_fail_errno(err, errnum, "cannot open '%s'", evidence->file);
+	switch (errnum) {
 	case ELOOP:
 		verify_suspect(findings, VERIFY_RULE_FILE_TYPE, evidence->file, 0, "a regular file",
 			       "a symbolic link");
@@ -109,7 +112,7 @@ judge(const struct verify_evidence *evidence, const struct stat *st,
 	return verify_findings_count(findings) == before;
 }
 
-/* Until there is no more, or there is more than max: then SEAL_E_LIMIT. */
+/* Until there is no more, or there is more than max: then SEAL_E_LIMIT; SEAL_E_CLOSED for what is the file's. */
 static int
 read_all(struct seal_bytes *out, int fd, size_t max, struct seal_err *err)
 {
@@ -127,8 +130,10 @@ read_all(struct seal_bytes *out, int fd, size_t max, struct seal_err *err)
 		do
 			n = read(fd, out->data + out->len, want);
 		while (n < 0 && errno == EINTR && ++attempts < MAX_ATTEMPTS);
-		if (n < 0)
+		if (n < 0 && verify_is_shortage(errno))
 			return seal_fail_errno(err, errno, "cannot read");
+		if (n < 0)
+			return seal_fail(err, SEAL_E_CLOSED, "cannot read: %s", strerror(errno));
 		out->len += (size_t)n;
 		out->data[out->len] = '\0';
 		if (out->len - begin > max)
@@ -190,8 +195,10 @@ verify_evidence_read(const struct verify_evidence *evidence, struct verify_findi
 	if (fd < 0)
 		return tell_unopened(evidence, findings, errno, err);
 	r = read_all(&text, fd, evidence->max, err);
-	if (r == SEAL_E_MEMORY || (r == 0 && fstat(fd, &after) < 0))
-		return seal_note(err, SEAL_E_MEMORY, "'%s'", evidence->file);
+	if (r == 0 && fstat(fd, &after) < 0)
+		return seal_fail_errno(err, errno, "cannot ask for '%s'", evidence->file);
+	if (r == SEAL_E_MEMORY || r == SEAL_E_SYSTEM)
+		return seal_note(err, r, "'%s'", evidence->file);
 	if (r == SEAL_E_LIMIT || (r == 0 && !is_one_version(&before, &after, text.len))) {
 		verify_suspect(findings, VERIFY_RULE_FILE_CHANGED, evidence->file, 0, "one version",
 			       "it changed while it was read");
@@ -213,7 +220,7 @@ read_once(struct seal_bytes *text, int fd, size_t max, struct seal_err *err)
 {
 	seal_bytes_reset(text);
 	if (lseek(fd, 0, SEEK_SET) != 0)
-		return seal_fail_errno(err, errno, "cannot begin anew");
+		return seal_fail(err, SEAL_E_CLOSED, "cannot begin anew: %s", strerror(errno));
 	return read_all(text, fd, max, err);
 }
 
@@ -256,8 +263,8 @@ verify_evidence_read_table(int fd, const char *file, size_t max, struct verify_f
 		verify_suspect(findings, VERIFY_RULE_FILE_SIZE, file, 0,
 			       "no more than such a file can have", "more than %zu bytes", max);
 		r = 0;
-	} else if (r == SEAL_E_MEMORY) {
-		r = seal_fail_memory(err);
+	} else if (r == SEAL_E_MEMORY || r == SEAL_E_SYSTEM) {
+		r = seal_fail(err, r, "'%s': %s", file, why.text);
 	} else {
 		verify_suspect(findings, VERIFY_RULE_FILE_MISSING, file, 0,
 			       "a file that can be read", "%s", why.text);

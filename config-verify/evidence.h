@@ -7,6 +7,7 @@
  * byte is read and after the last, and handed on from there.  What is wrong becomes a finding.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,9 @@ struct verify_evidence {
 SEAL_CHECKED int verify_evidence_read(const struct verify_evidence *evidence,
 				      struct verify_findings *findings, struct seal_bytes *out,
 				      struct seal_err *err);
+
+/* Nothing is known of a file that could not be looked at for this reason: it is no finding about the file. */
+bool verify_is_shortage(int errnum);
 
 /*
  * Append all that the kernel writes into a file of /proc whose length it does not tell: read again until two

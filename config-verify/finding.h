@@ -94,6 +94,8 @@ SEAL_PRINTF(6, 7)
 void verify_suspect(struct verify_findings *findings, enum verify_rule rule, const char *file,
 		    size_t line, const char *expected, const char *found, ...);
 
+/* So many more were found, of which nothing is kept. */
+void verify_findings_miss(struct verify_findings *findings, size_t count);
 /* All that were added. */
 size_t verify_findings_count(const struct verify_findings *findings);
 /* Those that were kept; NULL beyond. */

@@ -15,6 +15,7 @@
 
 #include "base/bytes/bytes.h"
 #include "base/fs/fs.h"
+#include "config-verify/sysfiles.h"
 
 /* ..data being renamed is IN_MOVED_TO; files that the runtime mounts are written in place. */
 #define WATCHED                                                                                    \
@@ -29,12 +30,16 @@ struct verify_guard {
 	struct verify_guard_setup setup;
 	struct seal_strv paths;
 	int fds[VERIFY_GUARD_FDS];
+	int deaf; /* errno */
 	struct verify_findings *known;
+	size_t rest; /* of what was told, that could not be kept */
 	uint64_t look_at;
 	uint64_t doubtful_since; /* 0: not in doubt, in all of these */
 	uint64_t doubts_since;
 	unsigned doubts;
-	uint64_t blind_since;
+	uint64_t expired_since; /* a token has; 0: not */
+	uint64_t blind_since;   /* no look was whole; 0: the last one was */
+	bool is_blindness_told;
 };
 
 /* ---- What is told ---- */
@@ -44,7 +49,9 @@ static void
 watch(struct verify_guard *guard)
 {
 	for (size_t i = 0; guard->fds[FD_FILES] >= 0 && i < guard->paths.count; i++)
-		(void)inotify_add_watch(guard->fds[FD_FILES], guard->paths.items[i], WATCHED);
+		if (inotify_add_watch(guard->fds[FD_FILES], guard->paths.items[i], WATCHED) < 0 &&
+		    (errno == ENOSPC || errno == ENOMEM)) /* others are the file's: a look tells */
+			guard->deaf = errno;
 }
 
 int
@@ -67,6 +74,8 @@ verify_guard_new(struct verify_guard **ret_guard, const struct verify_guard_setu
 	if (setup->mountinfo != NULL)
 		guard->fds[FD_MOUNTS] = open(setup->mountinfo, O_RDONLY | O_CLOEXEC);
 	guard->fds[FD_FILES] = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (guard->fds[FD_FILES] < 0)
+		guard->deaf = errno;
 	watch(guard);
 	*ret_guard = SEAL_TAKE(guard);
 	return 0;
@@ -96,6 +105,12 @@ verify_guard_prepare(const struct verify_guard *guard,
 {
 	polled[FD_MOUNTS] = (struct pollfd){ .fd = guard->fds[FD_MOUNTS], .events = POLLPRI };
 	polled[FD_FILES] = (struct pollfd){ .fd = guard->fds[FD_FILES], .events = POLLIN };
+}
+
+int
+verify_guard_deafness(const struct verify_guard *guard)
+{
+	return guard->deaf;
 }
 
 int
@@ -178,20 +193,67 @@ is_known(const struct verify_findings *known, const struct verify_finding *findi
 	return false;
 }
 
-/* Those of found that are not known. */
+static size_t
+kept_of(const struct verify_findings *findings)
+{
+	size_t kept = 0;
+
+	while (verify_findings_at(findings, kept) != NULL)
+		kept++;
+	return kept;
+}
+
+static size_t
+rest_of(const struct verify_findings *findings)
+{
+	return verify_findings_count(findings) - kept_of(findings);
+}
+
 static void
-subtract(const struct verify_findings *found, const struct verify_findings *known,
+copy_all(struct verify_findings *to, const struct verify_findings *findings)
+{
+	for (size_t i = 0; verify_findings_at(findings, i) != NULL; i++)
+		copy(to, verify_findings_at(findings, i));
+	verify_findings_miss(to, rest_of(findings));
+}
+
+/*
+ * A token that has expired on a machine that was asleep is no finding until kubelet has had the time to see
+ * to it.  The rest of seen is found.  True: there is one.
+ */
+static bool
+excuse(struct verify_guard *guard, uint64_t now_ms, const struct verify_findings *seen,
+       struct verify_findings *found)
+{
+	const struct verify_finding *finding;
+	bool is_expired = false;
+
+	for (size_t i = 0; (finding = verify_findings_at(seen, i)) != NULL; i++) {
+		if (verify_token_has_expired(finding)) {
+			is_expired = true;
+			if (guard->expired_since == 0)
+				guard->expired_since = now_ms;
+			if (now_ms - guard->expired_since < VERIFY_GUARD_RENEW_MS)
+				continue;
+		}
+		copy(found, finding);
+	}
+	verify_findings_miss(found, rest_of(seen));
+	return is_expired;
+}
+
+/* Those of found that are not known.  Of what could not be kept the number is known: a larger one is told. */
+static void
+subtract(const struct verify_guard *guard, const struct verify_findings *found,
 	 struct verify_findings *out)
 {
 	const struct verify_finding *finding;
-	size_t kept = 0;
 
-	for (; (finding = verify_findings_at(found, kept)) != NULL; kept++)
-		if (!is_known(known, finding))
+	for (size_t i = 0; (finding = verify_findings_at(found, i)) != NULL; i++)
+		if (!is_known(guard->known, finding))
 			copy(out, finding);
-	/* More than can be kept, and not because they were so many before. */
-	if (kept == 0 && verify_findings_count(found) > 0)
-		verify_suspect(out, VERIFY_RULE_MOUNT_FORMAT, "", 0, "", "no memory to tell");
+	if (rest_of(found) > guard->rest)
+		verify_findings_miss(out, rest_of(found));
 }
 
 void
@@ -201,6 +263,8 @@ verify_guard_know(struct verify_guard *guard, const struct verify_findings *find
 
 	for (size_t i = 0; (finding = verify_findings_at(findings, i)) != NULL; i++)
 		copy(guard->known, finding);
+	if (rest_of(findings) > guard->rest)
+		guard->rest = rest_of(findings);
 }
 
 /* True when it has lasted, or has been too often. */
@@ -220,15 +284,15 @@ has_lasted(struct verify_guard *guard, const struct verify_findings *fresh, uint
 	       guard->doubts >= MAX_DOUBTS;
 }
 
-/* A look is one at all: SEAL_E_SYSTEM when it is not for too long. */
+/* SEAL_E_SYSTEM, once, when no look was whole for too long. */
 static int
 be_blind(struct verify_guard *guard, uint64_t now_ms, int r, struct seal_err *err)
 {
-	guard->look_at = now_ms + VERIFY_GUARD_SETTLE_MS;
 	if (guard->blind_since == 0)
 		guard->blind_since = now_ms;
-	if (now_ms - guard->blind_since < VERIFY_GUARD_PERIOD_MS)
+	if (guard->is_blindness_told || now_ms - guard->blind_since < VERIFY_GUARD_PERIOD_MS)
 		return 0;
+	guard->is_blindness_told = true;
 	return seal_note(err, r == SEAL_E_MEMORY ? r : SEAL_E_SYSTEM, "cannot look again");
 }
 
@@ -243,6 +307,31 @@ remember(struct verify_guard *guard, struct verify_findings **found,
 	}
 	verify_findings_free(guard->known);
 	guard->known = SEAL_TAKE(*found);
+	guard->rest = rest_of(guard->known);
+}
+
+/* Into found: also what is found before it fails. */
+static int
+look_once(struct verify_guard *guard, uint64_t now_ms, struct verify_findings *found,
+	  struct seal_err *err)
+{
+	SEAL_SCOPED(verify_findings_freep) struct verify_findings *seen = NULL;
+	bool is_expired;
+	int r = verify_findings_new(&seen, err);
+
+	if (r < 0)
+		return r;
+	r = guard->setup.look(guard->setup.arg, seen, err);
+	is_expired = excuse(guard, now_ms, seen, found);
+	if (r < 0 && guard->blind_since == 0)
+		guard->blind_since = now_ms;
+	if (r < 0)
+		return r;
+	guard->blind_since = 0;
+	guard->is_blindness_told = false;
+	if (!is_expired)
+		guard->expired_since = 0;
+	return 0;
 }
 
 int
@@ -251,32 +340,29 @@ verify_guard_step(struct verify_guard *guard, uint64_t now_ms, struct verify_fin
 {
 	SEAL_SCOPED(verify_findings_freep) struct verify_findings *found = NULL;
 	SEAL_SCOPED(verify_findings_freep) struct verify_findings *unknown = NULL;
-	int r, blind;
+	bool is_told;
+	int r;
 
 	if (guard->look_at > now_ms)
 		return 0;
 	watch(guard); /* first: what happens from now on is told */
+	guard->look_at = now_ms + VERIFY_GUARD_SETTLE_MS;
 	r = verify_findings_new(&found, err);
 	if (r == 0)
 		r = verify_findings_new(&unknown, err);
 	if (r < 0)
 		return be_blind(guard, now_ms, r, err);
-	r = guard->setup.look(guard->setup.arg, found, err);
-	if (r == 0)
-		guard->blind_since = 0;
-	blind = r < 0 ? be_blind(guard, now_ms, r, err) : 0;
-	subtract(found, guard->known, unknown);
-	if (verify_findings_count(unknown) == 0 && r < 0)
-		return blind;
-	if (verify_findings_count(unknown) > 0 && !has_lasted(guard, unknown, now_ms)) {
-		guard->look_at = now_ms + VERIFY_GUARD_SETTLE_MS;
-		return blind;
-	}
+	r = look_once(guard, now_ms, found, err);
+	subtract(guard, found, unknown);
+	is_told = verify_findings_count(unknown) > 0 && has_lasted(guard, unknown, now_ms);
+	if (!is_told && r < 0)
+		return be_blind(guard, now_ms, r, err);
+	if (!is_told && verify_findings_count(unknown) > 0)
+		return 0;
 	guard->doubtful_since = 0;
 	if (r == 0)
 		guard->look_at = now_ms + VERIFY_GUARD_PERIOD_MS;
 	remember(guard, &found, unknown, r == 0);
-	for (size_t i = 0; verify_findings_at(unknown, i) != NULL; i++)
-		copy(fresh, verify_findings_at(unknown, i));
+	copy_all(fresh, unknown);
 	return (int)verify_findings_count(unknown);
 }

@@ -13,7 +13,8 @@
  *
  * A finding about mounts counts at once; a file that is missing or two versions after 3 s; all others when
  * they are there in a second look, or come for the tenth time in half a minute, for who changes things to and
- * fro is not kubelet.
+ * fro is not kubelet.  That a token has expired counts when it lasts longer than kubelet takes to renew it on a
+ * machine that was asleep.  Of more findings than a list can keep the number is told whenever it is another.
  */
 
 #include <poll.h>
@@ -26,6 +27,8 @@
 #define VERIFY_GUARD_PERIOD_MS 30000
 #define VERIFY_GUARD_SETTLE_MS 100  /* from what was told to the look, and between looks in doubt */
 #define VERIFY_GUARD_ROTATE_MS 3000 /* a rotation may take so long */
+#define VERIFY_GUARD_RENEW_MS                                                                      \
+	180000 /* kubelet looks after a pod's token every 90 s at the latest */
 #define VERIFY_GUARD_FDS       2
 #define VERIFY_GUARD_MAX_PATHS 8
 
@@ -54,13 +57,15 @@ void verify_guard_know(struct verify_guard *guard, const struct verify_findings 
 void verify_guard_prepare(const struct verify_guard *guard,
 			  struct pollfd polled[static VERIFY_GUARD_FDS]);
 int verify_guard_patience(const struct verify_guard *guard, uint64_t now_ms);
+/* Why nobody tells of files, so that only the period is left: an errno, or 0. */
+int verify_guard_deafness(const struct verify_guard *guard);
 /* Something was told, by whichever. */
 void verify_guard_nudge(struct verify_guard *guard, uint64_t now_ms);
 
 /*
  * Look when it is time.  Adds to fresh what has been found to last and was not told before, and returns its
- * number; nothing that was told is told again while it lasts.  SEAL_E_SYSTEM when no look could be made for
- * VERIFY_GUARD_PERIOD_MS.
+ * number; nothing that was told is told again while it lasts.  SEAL_E_SYSTEM when no look was whole for
+ * VERIFY_GUARD_PERIOD_MS, once until one is.
  */
 SEAL_CHECKED int verify_guard_step(struct verify_guard *guard, uint64_t now_ms,
 				   struct verify_findings *fresh, struct seal_err *err);

@@ -55,6 +55,8 @@ read_live_table(const struct look *look, struct seal_bytes *text, struct seal_er
 			       "the kernel's own", "something mounted over it");
 		return 0;
 	}
+	if (fd < 0 && verify_is_shortage(errno))
+		return seal_fail_errno(err, errno, "cannot open '%s'", VERIFY_MOUNTINFO_FILE);
 	if (fd < 0) {
 		verify_suspect(look->findings, VERIFY_RULE_FILE_MISSING, VERIFY_MOUNTINFO_FILE, 0,
 			       "a file that can be read", "%s", strerror(errno));
@@ -111,10 +113,10 @@ inspect_mounts(const struct look *look, struct seal_err *err)
 	if (r < 0)
 		return r;
 	if (look->scene->is_ours)
-		verify_scene_judge_proc(look->scene, info, look->findings);
+		r = verify_scene_judge_proc(look->scene, info, look->findings, err);
 	if (info != NULL)
 		verify_mounts_judge(info, look->policy, look->scene->links, look->findings);
-	return 0;
+	return r;
 }
 
 int
@@ -229,13 +231,12 @@ open_account(int root)
 {
 	int fd = open_directory(root, &VERIFY_ACCOUNT_DIR[1], IN_ROOT);
 
-	if (fd < 0 && errno == ELOOP) {
-		if ((verify_scene_links(root) & VERIFY_LINK_VAR_RUN) != 0)
-			return open_directory(root, &VERIFY_ACCOUNT_DIR[sizeof("/var/") - 1],
-					      IN_ROOT);
-		errno = ELOOP;
-	}
-	return fd;
+	if (fd >= 0 || errno != ELOOP)
+		return fd;
+	if ((verify_scene_links(root) & VERIFY_LINK_VAR_RUN) != 0)
+		return open_directory(root, &VERIFY_ACCOUNT_DIR[sizeof("/var/") - 1], IN_ROOT);
+	errno = ELOOP;
+	return -1;
 }
 
 /* Whether one of its files is there; that a directory is proves nothing. */
@@ -281,7 +282,7 @@ inspect_account(const struct look *look, struct seal_err *err)
 	const enum verify_presence wanted = look->policy->account.mounted;
 	SEAL_SCOPED(seal_closep) int fd = open_account(look->scene->root);
 
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+	if (fd < 0 && verify_is_shortage(errno))
 		return seal_fail_errno(err, errno, "cannot open '%s'", VERIFY_ACCOUNT_DIR);
 	if (fd < 0 && errno != ENOENT) {
 		verify_suspect(look->findings, VERIFY_RULE_FILE_TYPE, VERIFY_ACCOUNT_DIR, 0,
@@ -316,7 +317,7 @@ verify_inspect(const struct verify_scene *scene, const struct verify_policy *pol
 	if (r == 0)
 		r = inspect_runtime_files(&look, err);
 	if (r == 0 && scene->proc >= 0)
-		verify_inspect_devices(scene->root, findings);
+		r = verify_inspect_devices(scene->root, findings, err);
 	if (r == 0 && policy != NULL)
 		r = inspect_account(&look, err);
 	if (r == 0 && scene->environment != NULL)

@@ -35,9 +35,13 @@ void verify_own_scene_freep(struct verify_own_scene **own);
 /* Name, addresses and time are asked anew.  SEAL_E_SYSTEM when the kernel does not tell them. */
 SEAL_CHECKED int verify_own_scene_look(struct verify_own_scene *own,
 				       const struct verify_scene **ret_scene, struct seal_err *err);
-/* Judge /proc of a scene that is ours: proc.genuine.  info: what it says of itself; NULL when it was not read. */
-void verify_scene_judge_proc(const struct verify_scene *scene, const struct verify_mountinfo *info,
-			     struct verify_findings *findings);
+/*
+ * Judge /proc of a scene that is ours: proc.genuine.  info: what it says of itself; NULL when it was not read.
+ * Fails as verify_inspect.
+ */
+SEAL_CHECKED int verify_scene_judge_proc(const struct verify_scene *scene,
+					 const struct verify_mountinfo *info,
+					 struct verify_findings *findings, struct seal_err *err);
 
 /*
  * Judge the mount table and, when it is ours, /proc: what is known before any file can be believed to be the

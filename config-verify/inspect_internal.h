@@ -6,7 +6,8 @@
 
 #include "config-verify/finding.h"
 
-/* Those of /dev below root, as far as they are there. */
-void verify_inspect_devices(int root, struct verify_findings *findings);
+/* Those of /dev below root, as far as they are there.  Fails as verify_inspect. */
+SEAL_CHECKED int verify_inspect_devices(int root, struct verify_findings *findings,
+					struct seal_err *err);
 
 #endif

@@ -13,9 +13,9 @@ noinst_HEADERS += %D%/volume_internal.h %D%/beneath.h %D%/source.h %D%/collect.h
 	%D%/source.c %D%/watch.c %D%/collect.c
 
 # What seal-wrap is made of, but for the program itself.
-noinst_HEADERS += %D%/client.h %D%/environment.h %D%/supervise.h %D%/wrap.h
+noinst_HEADERS += %D%/client.h %D%/environment.h %D%/supervise.h %D%/descent.h %D%/deadman.h %D%/wrap.h
 %C%_libverify_a_SOURCES += %D%/client.c %D%/token_file.c %D%/environment.c %D%/expand.c %D%/home.c %D%/argv.c \
-	%D%/supervise.c
+	%D%/supervise.c %D%/descent.c %D%/deadman.c
 
 # Verification of what the host hands in.
 noinst_HEADERS += %D%/finding.h %D%/policy.h %D%/mountinfo.h %D%/mounts.h %D%/sysfiles.h %D%/inspect.h %D%/inspect_internal.h

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/fs/fs.h"
+#include "config-verify/evidence.h"
 #include "config-verify/inspect.h"
 #include "config-verify/mounts.h"
 
@@ -215,13 +216,10 @@ is_listed(int proc, const struct verify_mountinfo *info)
 	return false;
 }
 
-/* Is the directory that the table was read from that of this proc? */
+/* Is self, of this proc, the directory that the table was read from? */
 static bool
-is_same_process(int proc, int process)
+is_same_process(int self, int process)
 {
-	SEAL_SCOPED(seal_closep)
-	int self =
-		open_path(proc, "self", RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
 	struct stat a;
 	struct stat b;
 
@@ -229,19 +227,26 @@ is_same_process(int proc, int process)
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-void
+int
 verify_scene_judge_proc(const struct verify_scene *scene, const struct verify_mountinfo *info,
-			struct verify_findings *findings)
+			struct verify_findings *findings, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_closep) int proc = open_proc(scene->root);
+	SEAL_SCOPED(seal_closep) int self = -1;
 
+	if (proc < 0 && verify_is_shortage(errno))
+		return seal_fail_errno(err, errno, "cannot open '%s'", PROC_DIR);
 	if (proc < 0 || scene->proc < 0) {
 		suspect(findings, "the kernel's", "none that leads to our own process");
-		return;
+		return 0;
 	}
+	self = open_path(proc, "self", RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+	if (self < 0 && verify_is_shortage(errno))
+		return seal_fail_errno(err, errno, "cannot open '%s/self'", PROC_DIR);
 	judge_top(proc, findings);
-	if (!is_same_process(proc, scene->proc))
+	if (!is_same_process(self, scene->proc))
 		suspect(findings, "the one that we started with", "another");
 	if (info != NULL && !is_listed(proc, info))
 		suspect(findings, "the mount that its own table lists", "another mount");
+	return 0;
 }

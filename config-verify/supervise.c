@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/fs/fs.h"
+#include "config-verify/descent.h"
 
 /* Signals that a fault of ours raises, or that nobody can catch: never blocked, never passed on. */
 static const int own_signals[] = { SIGILL,  SIGTRAP, SIGABRT, SIGBUS, SIGFPE,
@@ -29,8 +30,9 @@ static const int own_signals[] = { SIGILL,  SIGTRAP, SIGABRT, SIGBUS, SIGFPE,
 struct verify_supervisor {
 	int fd; /* of signals */
 	sigset_t before;
-	pid_t child;  /* 0: not started */
-	int terminal; /* which we gave to the child, or -1 */
+	struct verify_descent *descent; /* from the start on */
+	pid_t child;                    /* 0: not started */
+	int terminal;                   /* which we gave to the child, or -1 */
 	bool is_over;
 	int exit;
 	bool is_stopping;
@@ -122,6 +124,7 @@ verify_supervisor_free(struct verify_supervisor *supervisor)
 		return;
 	seal_close(supervisor->fd);
 	seal_close(supervisor->terminal);
+	verify_descent_free(supervisor->descent);
 	(void)sigprocmask(SIG_SETMASK, &supervisor->before, NULL); /* it was valid before */
 	free(supervisor);
 }
@@ -238,6 +241,10 @@ verify_supervisor_start(struct verify_supervisor *supervisor, const struct verif
 	/* Whose parent dies becomes our child; as process 1 that is so anyway. */
 	if (self != 1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return seal_fail_errno(err, errno, "cannot reap orphans");
+	if (supervisor->descent == NULL)
+		r = verify_descent_new(&supervisor->descent, err);
+	if (r < 0)
+		return r;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return seal_fail_errno(err, errno, "cannot make a pipe");
 	in = ends[0];
@@ -256,18 +263,23 @@ verify_supervisor_start(struct verify_supervisor *supervisor, const struct verif
 
 /* ---- Standing in for it ---- */
 
+/* Whatever group or session they are in; whose parent has ended is our child. */
+static void
+kill_all(const struct verify_supervisor *supervisor)
+{
+	verify_descent_kill(supervisor->descent, getpid());
+}
+
 static void
 end_with(struct verify_supervisor *supervisor, int status)
 {
-	const pid_t group = supervisor->child;
-
 	supervisor->is_over = true;
 	supervisor->child = 0;
 	if (!supervisor->is_stopping)
 		supervisor->exit = WIFEXITED(status) ? WEXITSTATUS(status)
 						     : VERIFY_EXIT_SIGNAL + WTERMSIG(status);
 	else
-		(void)kill(-group, SIGKILL); /* who is left of it; nobody, usually */
+		kill_all(supervisor); /* who is left of it; nobody, usually */
 	if (supervisor->terminal >= 0)
 		(void)tcsetpgrp(supervisor->terminal, getpgrp()); /* then it is gone, too */
 }
@@ -311,15 +323,9 @@ is_for_program(const struct signalfd_siginfo *told)
 	case SIGWINCH:
 		return true;
 	default:
-		return told->ssi_code <= 0; /* SI_USER, SI_QUEUE, SI_TKILL: sent by a process */
+		/* SI_USER, SI_QUEUE, SI_TKILL: sent by a process, as the kernel says of SIGPIPE, too. */
+		return told->ssi_code <= 0 && (pid_t)told->ssi_pid != getpid();
 	}
-}
-
-static void
-kill_all(const struct verify_supervisor *supervisor)
-{
-	(void)kill(-supervisor->child, SIGKILL);
-	(void)kill(supervisor->child, SIGKILL); /* it may have left its group */
 }
 
 static void

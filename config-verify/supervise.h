@@ -55,9 +55,9 @@ int verify_supervisor_fd(const struct verify_supervisor *supervisor);
 bool verify_supervisor_step(struct verify_supervisor *supervisor);
 
 /*
- * End the program, which must have been started, and what it started: SIGTERM to its group now, SIGKILL
- * VERIFY_STOP_S later (which verify_supervisor_fd tells, too).  Its end is then told by this code, whatever
- * it ended with.
+ * End the program, which must have been started, and what it started: SIGTERM to its group now, SIGKILL to
+ * all our descendants VERIFY_STOP_S later (which verify_supervisor_fd tells, too), or when it has ended before.
+ * Its end is then told by this code, whatever it ended with.
  */
 #define VERIFY_STOP_S 10
 void verify_supervisor_stop(struct verify_supervisor *supervisor, int code);

@@ -71,6 +71,9 @@ void verify_token_judge(const char *file, const void *text, size_t len,
 			const struct verify_policy *policy, const struct verify_self *self,
 			struct verify_findings *findings);
 
+/* Is that it has expired what was found of a token? */
+bool verify_token_has_expired(const struct verify_finding *finding);
+
 /* ---- The environment the host started us with ---- */
 
 /*

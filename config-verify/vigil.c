@@ -315,6 +315,36 @@ act_on_blindness(struct wrap *wrap, const struct seal_err *err)
 	seal_log(SEAL_LOG_ERROR, "blind", SEAL_STR("reason", err->text));
 }
 
+void
+wrap_beat(struct wrap *wrap)
+{
+	verify_deadman_beat(wrap->deadman, is_enforcing(wrap));
+}
+
+/* Without it a look that does not come to an end would be noticed by nobody. */
+static void
+look_at_deadman(struct wrap *wrap)
+{
+	const struct seal_err err = { .text = "the process that watches over this one is gone" };
+
+	if (wrap->deadman == NULL || verify_deadman_is_there(wrap->deadman))
+		return;
+	verify_deadman_free(SEAL_TAKE(wrap->deadman));
+	act_on_blindness(wrap, &err);
+}
+
+/* Once: it looks every 30 seconds all the same. */
+static void
+tell_deafness(struct wrap *wrap)
+{
+	const int errnum = verify_guard_deafness(wrap->guard);
+
+	if (errnum != 0 && !wrap->is_deafness_told)
+		seal_log(SEAL_LOG_WARN, "inotify_unavailable", SEAL_STR("reason", strerror(errnum)),
+			 SEAL_U64("seconds_between_looks", VERIFY_GUARD_PERIOD_MS / 1000));
+	wrap->is_deafness_told |= errnum != 0;
+}
+
 static void
 set_timer(const struct wrap *wrap, int ms)
 {
@@ -332,9 +362,12 @@ look_again(struct wrap *wrap)
 	struct seal_err err = { 0 };
 	int r = verify_findings_new(&fresh, &err);
 
+	look_at_deadman(wrap);
 	verify_guard_nudge(wrap->guard, verify_now_ms());
 	if (r == 0)
 		r = verify_guard_step(wrap->guard, verify_now_ms(), fresh, &err);
+	wrap_beat(wrap); /* whatever came of it, it came to an end */
+	tell_deafness(wrap);
 	if (r > 0)
 		act_on(wrap, fresh);
 	if (r < 0)

@@ -7,6 +7,7 @@
  */
 
 #include "config-verify/client.h"
+#include "config-verify/deadman.h"
 #include "config-verify/environment.h"
 #include "config-verify/guard.h"
 #include "config-verify/inspect.h"
@@ -28,6 +29,7 @@ struct wrap {
 	const char *sealed;      /* the argument */
 	const char *const *host; /* the environment we were started with */
 	struct verify_supervisor *supervisor;
+	struct verify_deadman *deadman; /* NULL: nobody would notice our silence */
 	struct verify_token token;
 	struct verify_client *client;
 	struct verify_spec *spec;
@@ -41,6 +43,7 @@ struct wrap {
 	struct verify_own_scene *own;
 	struct verify_findings *told; /* before the start */
 	struct verify_guard *guard;   /* from then on */
+	bool is_deafness_told;
 	int waker; /* epoll: signals, what the guard is told by, timer; -1 before */
 	int timer; /* of the guard; -1 before */
 	char sentence[VERIFY_SUSPECT_MAX + 1]; /* of the last finding, until the agent knows; "" */
@@ -76,6 +79,8 @@ SEAL_CHECKED int wrap_look_at_all(struct wrap *wrap, struct seal_err *err);
 /* The same for findings from elsewhere. */
 SEAL_CHECKED int wrap_conclude_findings(struct wrap *wrap, const struct verify_findings *findings,
 					struct seal_err *err);
+/* Whoever waits for us hears that we are there; the first time, just before the start. */
+void wrap_beat(struct wrap *wrap);
 /* From now on wrap_attend looks. */
 SEAL_CHECKED int wrap_keep_looking(struct wrap *wrap, struct seal_err *err);
 /*

@@ -31,6 +31,14 @@ check_argument(struct wrap *wrap, struct seal_err *err)
 		       : seal_fail(err, SEAL_E_FORMAT, "the argument is no sealed value");
 }
 
+/* It must not know what we will, and /proc, by which it works, has been judged. */
+static int
+post_deadman(struct wrap *wrap, struct seal_err *err)
+{
+	return verify_deadman_new(&wrap->deadman, VERIFY_DEADMAN_SLICE_MS, VERIFY_DEADMAN_SLICES,
+				  err);
+}
+
 static int
 load_token(struct wrap *wrap, struct seal_err *err)
 {
@@ -159,6 +167,7 @@ become(struct wrap *wrap, struct seal_err *err)
 
 	if (r < 0)
 		return r;
+	verify_deadman_free(SEAL_TAKE(wrap->deadman)); /* it would be a child of the probe's */
 	program = program_of(wrap, findings);
 	r = verify_program_become(&program, &wrap->exit, err);
 	return verify_findings_count(findings) > 0 ? wrap_conclude_findings(wrap, findings, err)
@@ -190,6 +199,7 @@ start(struct wrap *wrap, struct seal_err *err)
 	if (r < 0)
 		return r;
 	program = program_of(wrap, findings);
+	wrap_beat(wrap);
 	r = verify_supervisor_start(wrap->supervisor, &program, &wrap->exit, err);
 	refused = wrap_conclude_findings(wrap, findings, err);
 	if (r < 0 || refused < 0)
@@ -214,6 +224,7 @@ static const struct step {
 	/* 1. Variables and mounts: before the token is read, and before anything is asked of anybody. */
 	{ FOR_ALL, wrap_look_at_variables },
 	{ FOR_ALL, wrap_look_at_mounts },
+	{ FOR_ALL, post_deadman },
 	/* 2. System files have to wait for the policy, which the spec has. */
 	/* 3. The agent and the spec. */
 	{ FOR_ALL, load_token },
@@ -278,6 +289,7 @@ wipe(struct wrap *wrap)
 	verify_environment_free(wrap->environment);
 	verify_command_release(&wrap->command);
 	wrap_release_vigil(wrap);
+	verify_deadman_free(wrap->deadman);
 	verify_supervisor_free(wrap->supervisor);
 }
 

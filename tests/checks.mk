@@ -58,6 +58,7 @@ EXTRA_DIST += \
 	tests/support/traffic.py \
 	tests/support/wire.py \
 	tests/support/witness.py \
+	tests/support/stall.py \
 	tests/support/wrap_tty.py \
 	tests/support/yaml_readers.js \
 	tests/support/yaml_readers.py

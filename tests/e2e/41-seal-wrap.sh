@@ -210,7 +210,7 @@ wait_exit 10 wrapped
 
 say "an application does not outlive its guard"
 orphans
-child=$(pgrep -P "${PIDS[wrapped]}")
+child=$(pgrep -P "${PIDS[wrapped]}" | grep -vx "$(pgrep -P "${PIDS[wrapped]}" -x seal-deadman)")
 stop wrapped KILL
 is_dead() { ! kill -0 "$1" 2>/dev/null; }
 wait_for 10 "the application to end" is_dead "$child"

@@ -14,8 +14,9 @@ agent_up() {
 	start app agent "$AGENT" serve seed "$SOCKET" "${1:-good}"
 	wait_for 10 "the agent" on app test -S "$SOCKET"
 }
-# wrapped MODE SCRIPT [PROBE]: seal-wrap with a policy of that mode; standard error goes to ERR, if any
+# wrapped MODE SCRIPT [PROBE]: seal-wrap, as NAME, with a policy of that mode; standard error goes to ERR, if any
 ERR=
+NAME=wrapped
 wrapped() {
 	local policy spec via=() key=${3:-spec}
 	# shellcheck disable=SC2016,SC2046 # jq's variables; paths of ours have no blanks
@@ -28,9 +29,9 @@ wrapped() {
 		if $key == "spec" then .container.command = $command else .exec = $command end' |
 		"$AGENT" seal seed Pod web "$key" web 1 1)
 	rm -f "$OUT"/*
-	: >"$LOGS/wrapped.log"
+	: >"$LOGS/$NAME.log"
 	[ -z "$ERR" ] || via=(/bin/sh -c 'exec "$1" "$2" 2>"$0"' "$ERR")
-	start app wrapped env -i "${via[@]}" "$WRAP" "$spec"
+	start app "$NAME" env -i "${via[@]}" "$WRAP" "$spec"
 }
 # running MODE SCRIPT: it has started
 running() {
@@ -96,12 +97,71 @@ stopped "a stubborn one" mount.unexplained /proc/self/mountinfo 20
 ! pgrep -fx 'sleep 77' >/dev/null || fail "a child of it goes on"
 on app umount /srv
 
+say "and so is what it started in sessions of their own"
+running enforce '(setsid sh -c "trap \"\" TERM; exec sleep 79" &); exec sleep 60'
+wait_for 10 "a daemon" pgrep -fx 'sleep 79' >/dev/null
+on app mount -t tmpfs tmpfs /srv
+stopped "one with a daemon" mount.unexplained /proc/self/mountinfo
+! pgrep -fx 'sleep 79' >/dev/null || fail "a daemon of it goes on"
+on app umount /srv
+
+say "the death of the process that watches over seal-wrap is no better than blindness"
+deadman_of() { pgrep -P "${PIDS[$1]}" -x seal-deadman; }
+running enforce 'exec sleep 60'
+kill -KILL "$(deadman_of wrapped)"
+wait_exit 8 wrapped
+[ "$STATUS" = 1 ] || fail "ended with $STATUS instead of 1"
+expect_line "$LOGS/wrapped.log" 'level=error event="?blind'
+running audit 'exec sleep 60'
+kill -STOP "$(deadman_of wrapped)"
+wait_for 10 "it to be told" has_line "$LOGS/wrapped.log" 'level=error event="?blind'
+sleep 1
+is_alive wrapped || fail "it was stopped"
+stop wrapped
+[ "$STATUS" = 143 ] || fail "ended with $STATUS"
+
+say "a look that never ends ends the application, wherever it has gone; in audit mode it is told"
+NAME=halted
+running enforce '(setsid sleep 71 &); exec sleep 171'
+NAME=heedful
+running audit 'exec sleep 172'
+kill -STOP "${PIDS[halted]}" "${PIDS[heedful]}"
+NAME=wrapped
+begin=$SECONDS
+if [ -e /dev/fuse ]; then
+	running enforce '(setsid sleep 73 &); exec sleep 173'
+	start app stall python3 "$SUPPORT/stall.py" /etc/hosts 8 8<>/dev/fuse
+	wait_for 10 "a file system that does not answer" has_line "$LOGS/stall.log" '^mounted'
+else
+	say "  no /dev/fuse: no file system that does not answer"
+fi
+is_over_for() { ! pgrep -fx "$1" >/dev/null; } # zombies have no command line
+wait_for 60 "those of who was halted to end" is_over_for 'sleep 1?71'
+say "  a signal: over after $((SECONDS - begin)) s"
+expect_line "$LOGS/halted.log" 'level=error event="?watch_stalled"? seconds=45 application="killed"'
+wait_for 10 "it to be told" has_line "$LOGS/heedful.log" 'level=error event="?watch_stalled"? seconds=45 application="goes on"'
+pgrep -fx 'sleep 172' >/dev/null || fail "audit mode killed it"
+if [ -e /dev/fuse ]; then
+	wait_for 15 "those of who waits in vain to end" is_over_for 'sleep 1?73'
+	say "  a file system: over after $((SECONDS - begin)) s"
+	expect_line "$LOGS/wrapped.log" 'event="?watch_stalled"? seconds=45 application="killed"'
+	expect_no_line "$LOGS/wrapped.log" 'event="?finding' # it never came to that
+	stop stall
+	wait_exit 10 wrapped
+	on app umount -l /etc/hosts
+fi
+kill -CONT "${PIDS[halted]}" "${PIDS[heedful]}"
+wait_exit 10 halted
+[ "$STATUS" = 137 ] || fail "ended with $STATUS instead of 137"
+stop heedful
+[ "$STATUS" = 143 ] || fail "ended with $STATUS instead of 143"
+
 say "waiting for it takes no time of the processor, and whoever does not read what we say stops nothing"
 running enforce 'trap "" TERM; while :; do sleep 1; done'
 on app mount -t tmpfs tmpfs /srv
 wait_for 10 "the end to begin" has_line "$LOGS/wrapped.log" 'event="?stopping'
 sleep 5
-ticks=$(awk '{ print $14 + $15 }' "/proc/$(pgrep -nf "^$WRAP ")/stat")
+ticks=$(awk '{ print $14 + $15 }' "/proc/${PIDS[wrapped]}/stat")
 [ "$ticks" -lt 20 ] || fail "$ticks ticks of the processor"
 stopped "an idle end" mount.unexplained /proc/self/mountinfo 20
 on app umount /srv

@@ -390,6 +390,19 @@ stopped "the token of another account" 'token\.subject' later_token
 stopped "a FIFO for the token" 'file\.type' later_fifo
 stopped "the service account of another namespace" 'account\.namespace|token\.subject' later_namespace
 
+say "who stops seal-wrap itself"
+app_up
+PID=$(container_pid "$BUNDLE")
+begin=$SECONDS
+kill -STOP "$PID" # as process 1 it can be stopped from outside alone
+is_alone() { ! ps -o stat= --ppid "$PID" | grep -qv '^Z'; }
+wait_for 60 "its application to end" is_alone
+app_says 'watch_stalled.*killed' || missed "seal-wrap stopped: $(tail -n 2 "$LOGS/app.log")"
+attack_line stopped "seal-wrap itself is stopped by a signal" "watch_stalled after $((SECONDS - begin)) s"
+kill -CONT "$PID"
+wait_exit 10 app
+drop_bundle "$BUNDLE"
+
 say "and after all that, the container as it should be"
 passes "nothing changed"
 

@@ -405,6 +405,15 @@ Test(verify_token, is_of_the_pods_account)
 
 #define WITH_TIMES(times) "{" ISS "," AUD "," SUB "," times BOUND "}"
 
+static void
+expect_expiry(const struct verify_self *self, bool want)
+{
+	FINDINGS findings = judge_token(HEADER, CLAIMS, NULL, self);
+
+	cr_assert_neq(verify_findings_count(findings), 0);
+	cr_expect_eq(verify_token_has_expired(verify_findings_at(findings, 0)), want);
+}
+
 Test(verify_token, is_valid_now)
 {
 	const struct verify_self last = { .now = 1899999999 };
@@ -416,6 +425,8 @@ Test(verify_token, is_valid_now)
 	refuses(CLAIMS, NULL, &expired, VERIFY_RULE_TOKEN_TIME);
 	accepts(CLAIMS, NULL, &skewed);
 	refuses(CLAIMS, NULL, &early, VERIFY_RULE_TOKEN_TIME);
+	expect_expiry(&expired, true);
+	expect_expiry(&early, false);
 	refuses(WITH_TIMES(""), NULL, NULL, VERIFY_RULE_TOKEN_TIME);
 	refuses(WITH_TIMES("\"exp\":1,\"iat\":1800000000,"), NULL, NULL, VERIFY_RULE_TOKEN_TIME);
 	refuses(WITH_TIMES("\"exp\":1800000000,\"nbf\":1800000000,"), NULL, NULL,

@@ -508,14 +508,14 @@ Test(verify_inspect, a_table_that_never_says_the_same_twice_is_no_table)
 	cr_expect_eq(verify_findings_at(findings, 0)->rule, VERIFY_RULE_MOUNT_FORMAT);
 }
 
-/* From now on the kernel says of each openat2 what a file system of the host's may say. */
+/* From now on the kernel says this of each such call; the last to be said counts. */
 static void
-try_again_for_ever(void)
+fail_calls(unsigned call, int errnum)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)errnum),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	const struct sock_fprog program = { .len = SEAL_COUNT(code), .filter = code };
@@ -538,10 +538,53 @@ Test(verify_inspect, a_file_system_that_says_try_again_for_ever_is_not_tried_for
 	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
 
 	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
-	try_again_for_ever();
+	fail_calls(SYS_openat2, EAGAIN); /* as a file system of the host's may */
 	cr_expect_eq(verify_evidence_read(&evidence, findings, &text, NULL), 0);
 	cr_assert_eq(verify_findings_count(findings), 1);
 	cr_expect_eq(verify_findings_at(findings, 0)->rule, VERIFY_RULE_FILE_MISSING);
+}
+
+/* Looks in a process of its own, of which such calls fail; with our own /proc, if it has to be. */
+static void
+expect_no_look(unsigned call, int errnum, bool is_ours)
+{
+	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
+	struct verify_own_scene *own = NULL;
+	const struct verify_scene *scene = &(const struct verify_scene){ .root = root, .proc = -1 };
+	int status = 0;
+	pid_t child;
+
+	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
+	child = fork();
+	if (child == 0) {
+		int r;
+
+		if (is_ours && (verify_own_scene_new(&own, NULL) < 0 ||
+				verify_own_scene_look(own, &scene, NULL) < 0))
+			_exit(1);
+		fail_calls(call, errnum);
+		r = is_ours ? verify_inspect_mounts(scene, NULL, findings, NULL)
+			    : verify_inspect(scene, NULL, findings, NULL);
+		_exit(r != SEAL_E_SYSTEM && r != SEAL_E_MEMORY
+			      ? 2
+			      : verify_findings_count(findings) > 0);
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_expect_eq(status, 0, "call %u, %s: %d", call, strerror(errnum), WEXITSTATUS(status));
+}
+
+Test(verify_inspect, what_we_lack_is_no_finding_about_a_file)
+{
+	static const int lacking[] = { EMFILE, ENFILE, ENOMEM, EINTR };
+	static const unsigned calls[] = { SYS_openat2, SYS_openat, SYS_read };
+
+	for (size_t i = 0; i < SEAL_COUNT(lacking); i++)
+		for (size_t j = 0; j < SEAL_COUNT(calls); j++)
+			expect_no_look(calls[j], lacking[i], false);
+	for (size_t i = 0; i < SEAL_COUNT(lacking); i++) {
+		expect_no_look(SYS_openat2, lacking[i], true);
+		expect_no_look(SYS_read, lacking[i], true);
+	}
 }
 
 /* Opening a device can do something (a watchdog begins to count): a FIFO stands for it. */
@@ -607,10 +650,23 @@ look_at_devices(void)
 	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
 
 	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
-	verify_inspect_devices(root, findings);
+	cr_assert_eq(verify_inspect_devices(root, findings, NULL), 0);
 	for (size_t i = 0; i < verify_findings_count(findings); i++)
 		cr_expect_eq(verify_findings_at(findings, i)->rule, VERIFY_RULE_DEVICE_GENUINE);
 	return verify_findings_count(findings);
+}
+
+Test(inspect, what_we_lack_is_no_finding_about_a_device, .init = setup, .fini = clean)
+{
+	static const int lacking[] = { EMFILE, ENFILE, ENOMEM, EINTR };
+	SEAL_SCOPED(verify_findings_freep) struct verify_findings *findings = NULL;
+
+	cr_assert_eq(verify_findings_new(&findings, NULL), 0);
+	for (size_t i = 0; i < SEAL_COUNT(lacking); i++) {
+		fail_calls(SYS_openat2, lacking[i]);
+		cr_expect_lt(verify_inspect_devices(root, findings, NULL), 0);
+	}
+	cr_expect_eq(verify_findings_count(findings), 0);
 }
 
 Test(inspect, devices_are_those_of_their_names, .init = setup, .fini = clean)

@@ -14,7 +14,7 @@ tests_unit_verify_tests_LDADD = $(SUPPORT_LIBS) $(VERIFY_LIBS) $(UNIT_LIBS)
 tests_unit_verify_tests_SOURCES = %D%/sealed_test.c \
 	%D%/rules_test.c %D%/agent_wire_test.c %D%/channel_test.c \
 	%D%/spec_test.c %D%/policy_test.c %D%/expand_test.c %D%/home_test.c %D%/environment_test.c \
-	%D%/client_test.c %D%/supervise_test.c
+	%D%/client_test.c %D%/supervise_test.c %D%/deadman_test.c
 
 # seal-verify, but for its program.
 check_PROGRAMS += tests/unit/judge_tests

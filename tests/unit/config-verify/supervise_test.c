@@ -2,9 +2,12 @@
 /* config-verify/supervise: how programs are started and how they end.  Each test is a process of its own. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -164,6 +167,71 @@ Test(verify_supervise, what_does_not_heed_is_killed_in_time)
 	cr_expect_eq(stop_it("trap '' TERM; echo >/dev/null; while :; do sleep 1; done"), 77);
 	(void)clock_gettime(CLOCK_MONOTONIC, &end);
 	cr_expect_leq(end.tv_sec - begin.tv_sec, VERIFY_STOP_S + 2);
+}
+
+/* A grandchild in a session of its own, whose parent has ended, and which heeds nothing. */
+#define DAEMON                                                                                     \
+	"(setsid sh -c 'trap \"\" TERM HUP; echo $$ >tmp && mv tmp pid; exec sleep 60 >&- 2>&-' "  \
+	"&); "
+
+static pid_t
+await_daemon(const char *dir)
+{
+	char path[64];
+	long pid = 0;
+	FILE *in;
+
+	(void)snprintf(path, sizeof(path), "%s/pid", dir);
+	while ((in = fopen(path, "r")) == NULL)
+		(void)usleep(1000);
+	cr_assert_eq(fscanf(in, "%ld", &pid), 1);
+	cr_assert_eq(fclose(in), 0);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(kill((pid_t)pid, 0), 0);
+	return (pid_t)pid;
+}
+
+static void
+expect_no_daemon_after(const char *script)
+{
+	struct verify_supervisor *supervisor = NULL;
+	char dir[] = "/tmp/supervise-test-XXXXXX";
+	int code = -1;
+	pid_t pid;
+
+	cr_assert_not_null(mkdtemp(dir));
+	cr_assert_eq(verify_supervisor_new(&supervisor, NULL), 0);
+	cr_assert_eq(start(supervisor, "/bin/sh", script, dir, &code), 0);
+	pid = await_daemon(dir);
+	verify_supervisor_stop(supervisor, 77);
+	cr_expect_eq(await_end(supervisor), 77);
+	verify_supervisor_free(supervisor);
+	code = kill(pid, 0) == 0 && waitpid(pid, NULL, WNOHANG) == 0; /* not even a zombie */
+	if (code != 0)
+		(void)kill(pid, SIGKILL);
+	cr_expect_eq(code, 0, "it goes on: %s", script);
+	cr_expect_eq(rmdir(dir), 0);
+}
+
+Test(verify_supervise, nothing_that_what_is_stopped_has_started_goes_on)
+{
+	expect_no_daemon_after(DAEMON "exec sleep 60");
+	expect_no_daemon_after(DAEMON "trap '' TERM; while :; do sleep 1; done");
+}
+
+Test(verify_supervise, a_signal_that_we_raise_by_writing_to_nobody_is_not_for_the_program)
+{
+	struct verify_supervisor *supervisor = NULL;
+	int code = -1;
+	int ends[2];
+
+	cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+	cr_assert_eq(verify_supervisor_new(&supervisor, NULL), 0);
+	cr_assert_eq(start(supervisor, "/bin/sh", "sleep 1; exit 5", "/", &code), 0);
+	cr_assert_eq(close(ends[0]), 0);
+	cr_assert_lt(write(ends[1], "x", 1), 0);
+	cr_expect_eq(await_end(supervisor), 5);
+	verify_supervisor_free(supervisor);
 }
 
 Test(verify_supervise, what_is_over_is_not_stopped)
