@@ -27,53 +27,16 @@ fetch() {
 FILES=$(pod_dir web)
 export MANIFEST=$WORK/sealed.yaml
 
-# pod [PATCH]: the plain pod, with a patch in YAML: maps are merged, lists are appended, the rest replaces; $WORK/plain.yaml.
-pod() {
-	python3 - "${1:-}" >"$WORK/plain.yaml" <<'EOF'
-import sys, yaml
-def merge(to, other):
-    for key, value in other.items():
-        if isinstance(value, dict) and isinstance(to.get(key), dict):
-            merge(to[key], value)
-        elif isinstance(value, list) and isinstance(to.get(key), list) and key != "command":
-            to[key] += value
-        else:
-            to[key] = value
-settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "shop"}, "data": {"page.txt": "marker-page"}}
-app = {
-    "name": "app", "image": "app", "workingDir": "/work",
-    "command": ["/bin/sh", "-c", "echo marker-started; exec httpd -f -p 127.0.0.1:8080 -h /etc/app"],
-    "volumeMounts": [{"name": "settings", "mountPath": "/etc/app"}],
-}
-pod = {
-    "apiVersion": "v1", "kind": "Pod",
-    "metadata": {"name": "web", "namespace": "shop", "annotations": {"seal-control.io/inbound": "8443=8080"}},
-    "spec": {"volumes": [{"name": "settings", "configMap": {"name": "settings"}}], "containers": [app]},
-}
-patch = yaml.safe_load(sys.argv[1].replace("\t", " ")) or {}
-kind, more = patch.pop("kind", "Pod"), patch.pop("more", {})
-merge(app, patch.pop("app", {}))
-merge(pod["metadata"], patch.pop("metadata", {}))
-merge(pod["spec"], patch)
-if kind != "Pod":
-    template = {"metadata": {"labels": {"app": "web"}, "annotations": pod["metadata"].pop("annotations")}, "spec": pod["spec"]}
-    selector = {} if kind == "Job" else {"selector": {"matchLabels": {"app": "web"}}}
-    version = "batch/v1" if kind == "Job" else "apps/v1"
-    pod = {"apiVersion": version, "kind": kind, "metadata": pod["metadata"], "spec": {**selector, **more, "template": template}}
-yaml.safe_dump_all([settings, pod], sys.stdout, sort_keys=False)
-EOF
-}
-
 # sealed_pod [PATCH [ADDRESS]]: injected, with its sidecar.
 sealed_pod() {
 	[ -z "${PIDS[proxy-web]:-}" ] || stop proxy-web
 	[ ! -d "$FILES" ] || { awk -v at="$FILES/" 'index($2, at) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l; rm -rf "$FILES"; }
-	pod "$@"
+	host_py compose "${1:-}" "$WORK/plain.yaml" || fail "no pod of $1"
 	inject "$WORK/plain.yaml" "$WORK/sealed.yaml" 2>"$WORK/said" || fail "it cannot be injected: $(cat "$WORK/said")"
 	pod_files web "$MANIFEST"
 	host_sidecar web "$MANIFEST"
 	place_files
-	app_renew
+	app_template
 }
 
 # what a row needs of the host besides its patch
@@ -166,10 +129,11 @@ passes "a root of many layers" many_layers
 say "the kubelet does its work"
 app_up
 PID=$(container_pid "$BUNDLE")
-# goes_on WHAT: for two seconds more.
+# goes_on WHAT: for a second more; what takes longer to be noticed ends one of those that follow.
 goes_on() {
-	local end=$((SECONDS + 2))
-	while [ "$SECONDS" -lt "$end" ]; do
+	local end
+	end=$(($(date +%s%N) + 1000000000))
+	while [ "$(date +%s%N)" -lt "$end" ]; do
 		[ "$(fetch page.txt)" = "$PAGE" ] || { missed "$1: $(grep -v marker "$LOGS/app.log" | tail -n 2)" && return; }
 		sleep 0.1
 	done
@@ -187,7 +151,7 @@ goes_on "hosts is written again"
 python3 - "$FILES/etc-hosts" "$FILES/resolv.conf" <<'EOF'
 import sys, time
 for wait in (0, 0.002, 0.02):
-    for path in sys.argv[1:] * 6:
+    for path in sys.argv[1:] * 3:
         time.sleep(0.15)
         with open(path, encoding="utf-8") as stream:
             text = stream.read()

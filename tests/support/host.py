@@ -6,6 +6,9 @@
   host.py bundle MANIFEST POD CONTAINER DIR BUNDLE --layers UPPER:LOWER --net PATH
                                                    an OCI bundle: an overlay of the image's layers, config.json
   host.py run BUNDLE ID [--between COMMAND]        what a shim does: create, start, wait; ends as the container does
+  host.py compose PATCH FILE                       a plain pod and its ConfigMap, changed by a patch
+  host.py serve                                    any of these, again and again: on standard input the number of words
+                                                   and the words, each ended by NUL; the exit status on standard output
 
 A pod's directory holds etc-hosts, resolv.conf, hostname, shm and volumes/NAME; a script that plays a hostile host
 changes a file there, a member of config.json in the bundle, or, with --between, the container's own mounts after
@@ -24,6 +27,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 
 kubelet = None  # a shim needs none of it
 
@@ -330,7 +334,87 @@ def run(args):
     sys.exit(code if code >= 0 else 128 - code)
 
 
-def main():
+# ---- a pod with one thing that is special ----
+
+
+def merge(to, other):
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(to.get(key), dict):
+            merge(to[key], value)
+        elif isinstance(value, list) and isinstance(to.get(key), list) and key != "command":
+            to[key] += value
+        else:
+            to[key] = value
+
+
+def compose(patch, path):
+    """The plain pod, with a patch in YAML: maps are merged, lists are appended, the rest replaces."""
+    yaml = kubelet.yaml
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "shop"},
+                "data": {"page.txt": "marker-page"}}
+    app = {
+        "name": "app", "image": "app", "workingDir": "/work",
+        "command": ["/bin/sh", "-c", "echo marker-started; exec httpd -f -p 127.0.0.1:8080 -h /etc/app"],
+        "volumeMounts": [{"name": "settings", "mountPath": "/etc/app"}],
+    }
+    pod = {
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "web", "namespace": "shop", "annotations": {"seal-control.io/inbound": "8443=8080"}},
+        "spec": {"volumes": [{"name": "settings", "configMap": {"name": "settings"}}], "containers": [app]},
+    }
+    patch = yaml.safe_load(patch.replace("\t", " ")) or {}
+    kind, more = patch.pop("kind", "Pod"), patch.pop("more", {})
+    merge(app, patch.pop("app", {}))
+    merge(pod["metadata"], patch.pop("metadata", {}))
+    merge(pod["spec"], patch)
+    if kind != "Pod":
+        template = {"metadata": {"labels": {"app": "web"}, "annotations": pod["metadata"].pop("annotations")}, "spec": pod["spec"]}
+        selector = {} if kind == "Job" else {"selector": {"matchLabels": {"app": "web"}}}
+        version = "batch/v1" if kind == "Job" else "apps/v1"
+        pod = {"apiVersion": version, "kind": kind, "metadata": pod["metadata"], "spec": {**selector, **more, "template": template}}
+    with open(path, "w", encoding="utf-8") as out:
+        yaml.safe_dump_all([settings, pod], out, sort_keys=False)
+
+
+# ---- many of these, without starting anew each time ----
+
+
+def word(stream):
+    read = bytearray()
+    while (byte := stream.read(1)) not in (b"", b"\0"):
+        read += byte
+    return read.decode()
+
+
+def attend(arguments):
+    """In a process of its own, so that nothing is left of one request in the next."""
+    os.dup2(2, 1)
+    code = 1
+    try:
+        main(arguments)
+        code = 0
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            code = end.code
+        else:
+            print(end.code, file=sys.stderr)
+    except Exception:  # pylint: disable=broad-except
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def serve():
+    while count := word(sys.stdin.buffer):
+        arguments = [word(sys.stdin.buffer) for _ in range(int(count))]
+        pid = os.fork()
+        if pid == 0:
+            attend(arguments)
+        print(wait_for(pid), flush=True)
+
+
+def main(arguments=None):
     global kubelet
     parser = argparse.ArgumentParser()
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -361,11 +445,21 @@ def main():
     sub.add_argument("id")
     sub.add_argument("--state", required=True)
     sub.add_argument("--between")
-    args = parser.parse_args()
+    sub = verbs.add_parser("compose")
+    sub.add_argument("patch")
+    sub.add_argument("out")
+    verbs.add_parser("serve")
+    args = parser.parse_args(arguments)
     if args.verb == "run":
         run(args)
         return
     kubelet = importlib.import_module("kubelet")
+    if args.verb == "serve":
+        serve()
+        return
+    if args.verb == "compose":
+        compose(args.patch, args.out)
+        return
     pod = Pod(args.manifest, args.pod, args.dir)
     kubelet.projected = projected_with_tokens(pod)
     if args.verb == "pod":

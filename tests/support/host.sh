@@ -13,6 +13,7 @@ CLUSTER_CA=$HOST/ca.crt
 
 host_finish() {
 	local id
+	[ -z "${HOST_SERVER_PID:-}" ] || kill "$HOST_SERVER_PID"
 	for id in $(runc --root "$RUNC_STATE" list -q 2>/dev/null); do
 		runc --root "$RUNC_STATE" delete --force "$id" >/dev/null 2>&1
 	done
@@ -65,7 +66,14 @@ image_sidecar() {
 
 net_of() { printf '/proc/%s/ns/net' "${PODS[$1]}"; }
 pod_dir() { printf '%s/pods/%s' "$HOST" "$1"; }
-host_py() { python3 "$SUPPORT/host.py" "$@"; }
+# host_py WORD...: host.py, of which one serves all, because most of its time it would only begin.
+host_py() {
+	local status
+	[ -n "${HOST_SERVER_PID:-}" ] || coproc HOST_SERVER { exec python3 "$SUPPORT/host.py" serve; }
+	printf '%s\0' "$#" "$@" >&"${HOST_SERVER[1]}"
+	read -r status <&"${HOST_SERVER[0]}" || return 1
+	return "$status"
+}
 
 # pod_files NAME MANIFEST [ADDRESS]: (re)write what the kubelet gives to the pod.
 pod_files() {
@@ -117,12 +125,16 @@ with_bind() {
 at_mount() { edit "(.mounts[] | select(.destination == \$d)) |= ($2)" --arg d "$1"; }
 without_mount() { edit '.mounts |= map(select(.destination != $d))' --arg d "$1"; }
 
-# launch NAME [OPTION...]: start the bundle; its output is $LOGS/NAME.log.
+# launch NAME [COMMAND]: start the bundle; its output is $LOGS/NAME.log.  The command comes after the container has been
+# created, and before its program starts.
 launch() {
-	local name=$1
-	shift
+	local name=$1 between=${2:-}
 	: >"$LOGS/$name.log"
-	start home "$name" python3 "$SUPPORT/host.py" run "$BUNDLE" "$(basename "$BUNDLE")" --state "$RUNC_STATE" "$@"
+	if [ -n "$between" ]; then
+		start home "$name" python3 "$SUPPORT/host.py" run "$BUNDLE" "${BUNDLE##*/}" --state "$RUNC_STATE" --between "$between"
+	else # the same, in one process of runc
+		start home "$name" runc --root "$RUNC_STATE" run --bundle "$BUNDLE" --pid-file "$BUNDLE/pid" "${BUNDLE##*/}"
+	fi
 }
 
 # The first process of a container.
@@ -154,23 +166,32 @@ STARTED='^marker-started' # what the application says first
 SERVED=8443               # where the sidecar listens for it
 export BETWEEN=
 
-# app_good: what the host says is as it should be; app_renew MANIFEST: it is made anew.
-app_good() {
-	local file
+# app_restore: what the host says becomes again what it was for app_template.
+app_restore() {
+	local file dir account version
+	dir=$(pod_dir web)
+	account=$dir/account
 	for file in etc-hosts resolv.conf hostname; do
-		[ -f "$(pod_dir web)/$file" ] && cmp -s "$(pod_dir web)/$file" "$HOST/good/$file" || return 1
+		[ -f "$dir/$file" ] && cmp -s "$dir/$file" "$HOST/good/$file" && continue
+		[ -f "$dir/$file" ] || rm -f "$dir/$file"
+		cat "$HOST/good/$file" >"$dir/$file" # in place: a container may have it mounted
 	done
-	[ ! -e "$(pod_dir web)/account" ] || diff -rq "$(pod_dir web)/account/..data/" "$HOST/good/account" >/dev/null
+	[ -e "$account" ] || return 0
+	for file in token ca.crt namespace; do
+		[ -f "$account/..data/$file" ] && cmp -s "$account/..data/$file" "$HOST/good/account/$file" && continue
+		version=$(mktemp -d "$account/..good.XXXXXX")
+		chmod 0755 "$version"
+		cp "$HOST/good/account"/* "$version"
+		ln -s "${version##*/}" "$account/..data_tmp"
+		mv -T "$account/..data_tmp" "$account/..data"
+		return
+	done
 }
 
 # Init containers of ours, which make places for single files.
 place_files() {
 	local name
-	python3 -c 'import sys, yaml
-for d in yaml.safe_load_all(open(sys.argv[1])):
-    spec = d.get("spec", {}).get("template", d).get("spec", {})
-    print(*[c["name"] for c in spec.get("initContainers", []) if c["name"].startswith("seal-place")], sep="\n")' "$MANIFEST" |
-		grep . >"$WORK/places" || true
+	sed -nE 's/^ *- name: (seal-place[a-z0-9-]*)$/\1/p' "$MANIFEST" | sort -u >"$WORK/places"
 	while read -r name; do
 		bundle web "$MANIFEST" "$name" "$LAYERS"
 		launch place
@@ -180,8 +201,8 @@ for d in yaml.safe_load_all(open(sys.argv[1])):
 	done <"$WORK/places"
 }
 
-app_renew() {
-	pod_files web "$MANIFEST"
+# app_template: what the host says now is good, and what is started next is made from MANIFEST; app_renew: both are.
+app_template() {
 	rm -rf "$HOST/good"
 	mkdir "$HOST/good"
 	cp -rL "$(pod_dir web)"/{etc-hosts,resolv.conf,hostname} "$HOST/good"
@@ -192,13 +213,19 @@ app_renew() {
 	TEMPLATE=$BUNDLE
 }
 
+app_renew() {
+	pod_files web "$MANIFEST"
+	app_template
+}
+
 # app_launch [FUNCTION]: a fresh container, changed by the function.
 app_launch() {
 	BETWEEN=
-	app_good || app_renew
+	[ -n "${TEMPLATE:-}" ] || app_renew
+	app_restore
 	bundle_again "$TEMPLATE"
 	[ $# = 0 ] || "$1"
-	launch app ${BETWEEN:+--between "$BETWEEN"}
+	launch app "$BETWEEN"
 }
 
 app_says() { has_line "$LOGS/app.log" "$1"; }

@@ -26,13 +26,14 @@ import yaml
 
 import container as runtime
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built in
 POD_KINDS = {"Pod": (), "Deployment": ("template",), "StatefulSet": ("template",), "DaemonSet": ("template",), "Job": ("template",)}
 
 
 def load(path):
     with open(path, encoding="utf-8") as stream:
         documents = []
-        for document in yaml.safe_load_all(stream):
+        for document in yaml.load_all(stream, Loader=LOADER):
             documents += document["items"] if document and document["kind"] == "List" else [document]
     return [d for d in documents if d]
 
