@@ -34,12 +34,12 @@ children_of(const struct seal_tree_node *node, size_t count)
 	const struct seal_tree_node **nodes = calloc(count + 1, sizeof(*nodes));
 	size_t i = 0;
 
-	if (nodes == NULL || count == 0)
-		return nodes;
-	for (const struct seal_tree_node *at = seal_tree_first(node); at != NULL;
+	if (nodes == NULL)
+		return NULL;
+	for (const struct seal_tree_node *at = count > 0 ? seal_tree_first(node) : NULL; at != NULL;
 	     at = seal_tree_next_of(at))
 		nodes[i++] = at;
-	if (seal_tree_kind(node) == SEAL_TREE_MAP)
+	if (i > 0 && seal_tree_kind(node) == SEAL_TREE_MAP)
 		qsort(nodes, count, sizeof(*nodes), by_key);
 	return nodes;
 }
