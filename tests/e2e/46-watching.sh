@@ -138,13 +138,13 @@ fi
 is_over_for() { ! pgrep -fx "$1" >/dev/null; } # zombies have no command line
 wait_for 60 "those of who was halted to end" is_over_for 'sleep 1?71'
 say "  a signal: over after $((SECONDS - begin)) s"
-expect_line "$LOGS/halted.log" 'level=error event="?watch_stalled"? seconds=45 application="killed"'
+wait_for 10 "it to be told" has_line "$LOGS/halted.log" 'level=error event="?watch_stalled"? seconds=45 application="killed"'
 wait_for 10 "it to be told" has_line "$LOGS/heedful.log" 'level=error event="?watch_stalled"? seconds=45 application="goes on"'
 pgrep -fx 'sleep 172' >/dev/null || fail "audit mode killed it"
 if [ -e /dev/fuse ]; then
 	wait_for 15 "those of who waits in vain to end" is_over_for 'sleep 1?73'
 	say "  a file system: over after $((SECONDS - begin)) s"
-	expect_line "$LOGS/wrapped.log" 'event="?watch_stalled"? seconds=45 application="killed"'
+	wait_for 10 "it to be told" has_line "$LOGS/wrapped.log" 'event="?watch_stalled"? seconds=45 application="killed"'
 	expect_no_line "$LOGS/wrapped.log" 'event="?finding' # it never came to that
 	stop stall
 	wait_exit 10 wrapped
