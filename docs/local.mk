@@ -13,7 +13,8 @@ EXTRA_DIST += %D%/architecture.md %D%/performance.md %D%/IDENTITY.md %D%/ROT-PRO
 	%D%/design/0009-unsealed-files.md \
 	%D%/design/0010-static-wrap.md \
 	%D%/design/0011-sealed-configuration.md \
-	%D%/design/0012-verification-of-the-host.md
+	%D%/design/0012-verification-of-the-host.md \
+	%D%/design/0014-sync.md
 
 completiondir = $(datadir)/bash-completion/completions
 dist_completion_DATA = %D%/completion/seal %D%/completion/seal-proxy %D%/completion/seal-verify %D%/completion/seal-wrap

@@ -19,6 +19,7 @@ rules_of(const struct proxy_listener_config *listener, const struct proxy_identi
 		.workload = state->workload,
 		.allowed = inbound ? &state->clients : &state->servers,
 		.narrowed = narrows ? &listener->peers : NULL,
+		.revoked = &state->revoked,
 		.cache = state->verified,
 	};
 }

@@ -28,8 +28,9 @@ bool proxy_admit_can_match(const char *peer, const struct proxy_listener_config 
 			   const struct proxy_identity_state *state);
 
 /*
- * May a peer, verified in an earlier handshake under the same state, be met again now?  What a full
- * handshake would ask, without what cannot have changed: the clock and policy.
+ * May a peer, verified in an earlier handshake with the same certificate of ours, be met again now?  What a
+ * full handshake would ask, without what cannot have changed: the clock, policy, revocation, and whether the
+ * CA that certified it is still trusted.
  */
 SEAL_CHECKED int proxy_admit_again(const struct seal_peer *peer,
 				   const struct proxy_listener_config *listener,
@@ -39,7 +40,7 @@ SEAL_CHECKED int proxy_admit_again(const struct seal_peer *peer,
 /*
  * Is a peer that was verified under the state then still allowed under the state now?  The
  * certificate it showed may have expired since, at admitted_at it had not: a connection outlives the
- * renewals of both sides, and what withdraws it is policy.
+ * renewals of both sides, and what withdraws it is policy, revocation, or the end of the CA that certified it.
  */
 SEAL_CHECKED int proxy_admit_recheck(const struct seal_peer *peer,
 				     const struct proxy_listener_config *listener,

@@ -311,15 +311,22 @@ after_turn(void *arg)
 
 /* Refuse a connection whose peer the state, or its listener, no longer allows. */
 static void
-recheck(struct proxy_conn *conn, const struct proxy_identity_state *state)
+recheck(struct proxy_conn *conn, struct proxy_identity_state *state)
 {
 	struct seal_err why = { 0 };
 
-	if (conn->peer == NULL)
-		return; /* the public, or a handshake under way: ADMIT asks the new state */
-	if (proxy_admit_recheck(&conn->peer->peer, conn->listener->config, conn->identity, state,
-				conn->admitted_at, &why) < 0)
+	if (!conn->admitted)
+		return; /* a handshake under way: ADMIT asks the new state */
+	if (conn->peer != NULL &&
+	    proxy_admit_recheck(&conn->peer->peer, conn->listener->config, conn->identity, state,
+				conn->admitted_at, &why) < 0) {
 		proxy_conn_step(conn, CONN_EV_WITHDRAWN, why.text);
+		return;
+	}
+	/* From now on it lives under this one: the one of its handshake need not be kept for it. */
+	(void)proxy_state_ref(state);
+	proxy_state_unref(conn->identity);
+	conn->identity = state;
 }
 
 static void

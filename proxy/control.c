@@ -49,6 +49,8 @@ struct proxy_control {
 	const void *arg;
 	const struct proxy_agent *agent;
 	struct proxy_agent_view *agent_view; /* with an agent: room for one look at it */
+	struct proxy_sync_stats *news;
+	struct proxy_sync_view news_view;
 	struct proxy_usage_source *usage;
 	struct seal_log_limit failures; /* strangers can make them */
 	uint64_t second;                /* in which metrics were made so many times */
@@ -91,6 +93,8 @@ take_view(struct proxy_control *control, struct proxy_view *ret_view, struct sea
 		proxy_agent_look(control->agent, control->agent_view);
 		ret_view->agent = control->agent_view;
 	}
+	if (control->news != NULL && proxy_sync_look(control->news, &control->news_view))
+		ret_view->news = &control->news_view;
 	return 0;
 }
 
@@ -386,6 +390,7 @@ proxy_control_open(struct proxy_control **ret_control, struct seal_loop *loop,
 	control->fill = source->fill;
 	control->arg = source->arg;
 	control->agent = source->agent;
+	control->news = source->news;
 	control->started = seal_clock_now();
 	control->started_ms = seal_loop_now_ms(loop);
 	control->usage = proxy_usage_open();

@@ -26,11 +26,11 @@ struct proxy_control;
 /*
  * Open what the worker's configuration names; neither address changes afterwards.  The socket's folder
  * is made when it is missing.  A socket nobody asked for (the default one) that cannot be opened is
- * only said in the log.  agent may be NULL; otherwise it is told about too, and outlives this.
+ * only said in the log.  agent and news may be NULL; otherwise they are told about too, and outlive this.
  */
 SEAL_CHECKED int proxy_control_new(struct proxy_control **ret_control, struct seal_loop *loop,
 				   struct proxy_worker *worker, const struct proxy_agent *agent,
-				   struct seal_err *err);
+				   struct proxy_sync_stats *news, struct seal_err *err);
 void proxy_control_free(struct proxy_control *control);
 /*
  * The same without a worker: fill makes a view (proxy_view_init), which is released for it; its usage,
@@ -44,6 +44,7 @@ struct proxy_control_source {
 	proxy_view_fn fill;
 	const void *arg;
 	const struct proxy_agent *agent; /* NULL: there is none */
+	struct proxy_sync_stats *news;   /* NULL: nobody asks for any */
 };
 SEAL_CHECKED int proxy_control_open(struct proxy_control **ret_control, struct seal_loop *loop,
 				    const struct proxy_control_source *source,

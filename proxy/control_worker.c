@@ -62,7 +62,7 @@ view_worker(const void *arg, struct proxy_view *ret_view, struct seal_err *err)
 int
 proxy_control_new(struct proxy_control **ret_control, struct seal_loop *loop,
 		  struct proxy_worker *worker, const struct proxy_agent *agent,
-		  struct seal_err *err)
+		  struct proxy_sync_stats *news, struct seal_err *err)
 {
 	const struct proxy_control_source source = {
 		.config = proxy_worker_config(worker),
@@ -71,6 +71,7 @@ proxy_control_new(struct proxy_control **ret_control, struct seal_loop *loop,
 		.fill = view_worker,
 		.arg = worker,
 		.agent = agent,
+		.news = news,
 	};
 
 	return proxy_control_open(ret_control, loop, &source, err);

@@ -6,12 +6,12 @@
  *              ▼                     │            ▼                         │
  *   start ─▶ hatch ─────────────────▶│  two thirds of life ─▶ renew ────────┤
  *              ▲                     └▶ valid ◀──────────────── │ renewed    │
- *              └───────────── refused, or the certificate is over ◀─────────┘
+ *              └── refused, or the certificate is over, or was withdrawn ◀──┘
  *
  * Every certificate has a key of its own, made here and never written anywhere.  What the root of
  * trust answers is believed only after the same checks a peer would make (proxy_state_new).
  */
-#include "proxy/hatch.h"
+#include "proxy/hatch_internal.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -24,25 +24,6 @@
 /* The clock may be set while we sleep: look at it at least this often. */
 #define NAP_MS 30000u
 
-struct proxy_hatch {
-	struct egg *egg;
-	char *path; /* NULL: nothing to remove (any more) */
-	char trust_domain[SEAL_TRUST_DOMAIN_MAX + 1];
-	struct seal_strv hostnames;
-	struct proxy_keys *keys; /* NULL: they are not kept */
-	const atomic_bool *abort;
-	struct seal_certs *chain; /* ours; NULL before the first hatch */
-	struct seal_key *key;
-	int64_t not_after;
-	int64_t life;
-	int64_t renew_at;
-	unsigned failures;
-	bool renew_refused;
-	uint64_t retry_at_ms; /* monotonic */
-	uint64_t generation;
-	uint32_t max_sessions;
-};
-
 int
 proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg,
 		const struct proxy_hatch_config *config, struct seal_err *err)
@@ -53,6 +34,11 @@ proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg,
 
 	if (hatch == NULL)
 		return seal_fail_memory(err);
+	r = pthread_mutex_init(&hatch->lock, NULL);
+	if (r != 0) {
+		free(hatch);
+		return seal_fail_errno(err, r, "cannot make a lock");
+	}
 	hatch->max_sessions = config->max_sessions;
 	hatch->abort = config->abort;
 	hatch->keys = config->keys;
@@ -83,11 +69,13 @@ proxy_hatch_free(struct proxy_hatch *hatch)
 	seal_strv_release(&hatch->hostnames);
 	seal_certs_free(hatch->chain);
 	seal_key_free(hatch->key);
+	proxy_state_unref(hatch->latest);
+	(void)pthread_mutex_destroy(&hatch->lock); /* nobody holds it */
 	free(hatch);
 }
 
-static uint64_t
-monotonic_ms(void)
+uint64_t
+proxy_now_ms(void)
 {
 	struct timespec now = { 0 };
 
@@ -95,9 +83,8 @@ monotonic_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Without randomness the middle will do: nothing secret hangs on it. */
-static uint32_t
-chance(void)
+uint32_t
+proxy_chance(void)
 {
 	uint32_t value = 0;
 
@@ -151,17 +138,33 @@ check_egg(const struct proxy_hatch *hatch, struct seal_err *err)
 	return r;
 }
 
+/* The client holds what it needs of ours: from here on either may be replaced. */
+static int
+make_client(struct proxy_hatch *hatch, bool renew, struct rot_client **ret_client,
+	    struct seal_err *err)
+{
+	struct rot_client_config config = { .urls = egg_urls(hatch->egg),
+					    .ca = egg_ca(hatch->egg),
+					    .cert = egg_cert(hatch->egg),
+					    .key = egg_key(hatch->egg),
+					    .abort = hatch->abort };
+	int r;
+
+	pthread_mutex_lock(&hatch->lock);
+	config.first_url = hatch->first_url;
+	if (renew) {
+		config.cert = hatch->chain;
+		config.key = hatch->key;
+	}
+	r = rot_client_new(ret_client, &config, err);
+	pthread_mutex_unlock(&hatch->lock);
+	return r;
+}
+
 static int
 ask(struct proxy_hatch *hatch, bool renew, const struct seal_key *key,
     struct rot_credentials *ret_credentials, struct seal_err *err)
 {
-	const struct rot_client_config config = {
-		.urls = egg_urls(hatch->egg),
-		.ca = egg_ca(hatch->egg),
-		.cert = renew ? hatch->chain : egg_cert(hatch->egg),
-		.key = renew ? hatch->key : egg_key(hatch->egg),
-		.abort = hatch->abort,
-	};
 	SEAL_SCOPED(rot_client_freep) struct rot_client *client = NULL;
 	SEAL_SCOPED(rot_request_release) struct rot_request request = { 0 };
 	int r = renew ? 0 : check_egg(hatch, err);
@@ -169,10 +172,12 @@ ask(struct proxy_hatch *hatch, bool renew, const struct seal_key *key,
 	if (r == 0)
 		r = make_request(&request, hatch, renew, key, err);
 	if (r == 0)
-		r = rot_client_new(&client, &config, err);
+		r = make_client(hatch, renew, &client, err);
 	if (r == 0)
 		r = rot_client_credentials(client, renew ? "/v1/renew" : "/v1/hatch", &request,
 					   ret_credentials, err);
+	if (r == 0)
+		proxy_hatch_set_first_url(hatch, rot_client_first_url(client));
 	return r;
 }
 
@@ -209,17 +214,70 @@ read_chains(const struct rot_credentials *credentials, struct seal_certs **ret_c
 	return r < 0 ? seal_note(err, r, "the CA bundle received") : 0;
 }
 
-/* Turn an answer into a state and remember what the next renewal needs. */
+void
+proxy_hatch_set_latest(struct proxy_hatch *hatch, struct proxy_identity_state **state,
+		       struct proxy_identity_state **ret_state)
+{
+	proxy_state_unref(hatch->latest);
+	hatch->latest = proxy_state_ref(*state);
+	hatch->generation = (*state)->generation;
+	*ret_state = SEAL_TAKE(*state);
+}
+
+/*
+ * Policy by the later word: what came since this answer was on its way counts more than it.  When instead the
+ * root of trust has become younger, its store having been restored, the next news say so.
+ */
+static void
+choose_policy(const struct proxy_hatch *hatch, const struct rot_credentials *credentials,
+	      struct proxy_state_parts *parts)
+{
+	const struct proxy_identity_state *latest = hatch->latest;
+
+	parts->epoch = credentials->epoch;
+	parts->clients = &credentials->clients;
+	parts->servers = &credentials->servers;
+	if (latest == NULL)
+		return;
+	parts->severed = latest->severed;
+	parts->revoked = &latest->revoked;
+	if (latest->not_after == 0 || latest->epoch <= credentials->epoch)
+		return;
+	parts->epoch = latest->epoch;
+	parts->clients = &latest->clients;
+	parts->servers = &latest->servers;
+	parts->anchors = latest->anchors;
+}
+
+static void
+remember(struct proxy_hatch *hatch, const struct rot_credentials *credentials,
+	 struct seal_certs **chain, struct seal_key **key, const struct proxy_identity_state *state,
+	 int64_t now)
+{
+	seal_certs_free(hatch->chain);
+	seal_key_free(hatch->key);
+	hatch->chain = SEAL_TAKE(*chain);
+	hatch->key = SEAL_TAKE(*key);
+	hatch->cert_no++;
+	hatch->demand_ms = 0;
+	hatch->not_after = state->not_after;
+	hatch->life = state->not_after - now;
+	hatch->renew_at =
+		proxy_renew_at(now, state->not_after, credentials->renew_after, proxy_chance());
+	/* Another epoch than the news were of: whoever is right, all of it is asked for again. */
+	if (hatch->ask_from != credentials->epoch)
+		hatch->ask_from = 0;
+}
+
+/* Turn an answer into a state and remember what the next renewal needs.  Under the lock. */
 static int
-accept_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentials,
-	      struct seal_key **key, struct proxy_identity_state **ret_state, struct seal_err *err)
+take_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentials,
+	    struct seal_key **key, struct proxy_identity_state **ret_state, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *chain = NULL;
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *anchors = NULL;
 	SEAL_SCOPED(proxy_state_unrefp) struct proxy_identity_state *state = NULL;
 	struct proxy_state_parts parts = { .key = *key,
-					   .clients = &credentials->clients,
-					   .servers = &credentials->servers,
 					   .generation = hatch->generation + 1,
 					   .max_sessions = hatch->max_sessions,
 					   .now = seal_clock_now() };
@@ -229,6 +287,7 @@ accept_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentia
 		return r;
 	parts.chain = chain;
 	parts.anchors = anchors;
+	choose_policy(hatch, credentials, &parts);
 	r = proxy_state_new(&state, &parts, err);
 	if (r == 0)
 		r = check_names(hatch, state, credentials, err);
@@ -238,17 +297,21 @@ accept_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentia
 		r = proxy_keys_update(hatch->keys, credentials, err);
 	if (r < 0)
 		return r;
-	seal_certs_free(hatch->chain);
-	seal_key_free(hatch->key);
-	hatch->chain = SEAL_TAKE(chain);
-	hatch->key = SEAL_TAKE(*key);
-	hatch->generation++;
-	hatch->not_after = state->not_after;
-	hatch->life = state->not_after - parts.now;
-	hatch->renew_at =
-		proxy_renew_at(parts.now, state->not_after, credentials->renew_after, chance());
-	*ret_state = SEAL_TAKE(state);
+	remember(hatch, credentials, &chain, key, state, parts.now);
+	proxy_hatch_set_latest(hatch, &state, ret_state);
 	return 0;
+}
+
+static int
+accept_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentials,
+	      struct seal_key **key, struct proxy_identity_state **ret_state, struct seal_err *err)
+{
+	int r;
+
+	pthread_mutex_lock(&hatch->lock);
+	r = take_answer(hatch, credentials, key, ret_state, err);
+	pthread_mutex_unlock(&hatch->lock);
+	return r;
 }
 
 static int
@@ -277,7 +340,19 @@ log_success(const struct proxy_hatch *hatch, bool renew, const struct proxy_iden
 		 SEAL_U64("renew_at", (uint64_t)hatch->renew_at));
 }
 
-/* A refusal needs a person, unless the other way is still to be tried. */
+/* Who was withdrawn may be refused for days: that is said when it begins, and when it changes. */
+static enum seal_level
+level_of(struct proxy_hatch *hatch, bool needs_person, const struct seal_err *err)
+{
+	bool again = strcmp(hatch->said, err->text) == 0;
+
+	(void)snprintf(hatch->said, sizeof(hatch->said), "%s", err->text);
+	if (again && hatch->withdrawals > 0)
+		return SEAL_LOG_DEBUG;
+	return needs_person ? SEAL_LOG_ERROR : SEAL_LOG_WARN;
+}
+
+/* A refusal needs a person, unless the other way is still to be tried.  Under the lock. */
 static uint64_t
 fail_turn(struct proxy_hatch *hatch, bool renew, int code, const struct seal_err *err)
 {
@@ -287,42 +362,76 @@ fail_turn(struct proxy_hatch *hatch, bool renew, int code, const struct seal_err
 	hatch->failures++;
 	if (!(renew && refused))
 		wait = proxy_backoff_ms(hatch->failures, proxy_backoff_max_ms(hatch->life),
-					chance());
-	hatch->retry_at_ms = monotonic_ms() + wait;
+					proxy_chance());
+	hatch->retry_at_ms = proxy_now_ms() + wait;
 	hatch->renew_refused = renew && refused;
 	if (atomic_load(hatch->abort))
 		return wait;
-	seal_log(refused && !renew ? SEAL_LOG_ERROR : SEAL_LOG_WARN,
-		 renew ? "renew_failed" : "hatch_failed", SEAL_STR("reason", err->text),
-		 SEAL_U64("attempt", hatch->failures), SEAL_U64("retry_in_ms", wait));
+	seal_log(level_of(hatch, refused && !renew, err), renew ? "renew_failed" : "hatch_failed",
+		 SEAL_STR("reason", err->text), SEAL_U64("attempt", hatch->failures),
+		 SEAL_U64("retry_in_ms", wait));
+	return wait;
+}
+
+/* How long there is nothing to do; 0: something is due now.  Under the lock. */
+static uint64_t
+time_to_rest(const struct proxy_hatch *hatch, bool valid)
+{
+	int64_t now = seal_clock_now();
+	uint64_t now_ms = proxy_now_ms();
+	uint64_t rest = 0;
+
+	if (valid && now < hatch->renew_at) {
+		uint64_t left = (uint64_t)(hatch->renew_at - now) * 1000;
+
+		rest = left < NAP_MS ? left : NAP_MS;
+		if (hatch->demand_ms != 0 && hatch->demand_ms < now_ms + rest)
+			rest = hatch->demand_ms > now_ms ? hatch->demand_ms - now_ms : 0;
+	}
+	if (rest == 0 && now_ms < hatch->retry_at_ms)
+		rest = hatch->retry_at_ms - now_ms;
+	return rest;
+}
+
+static uint64_t
+end_turn(struct proxy_hatch *hatch, bool renew, int code, const struct proxy_identity_state *state,
+	 const struct seal_err *err)
+{
+	uint64_t wait = 0;
+
+	pthread_mutex_lock(&hatch->lock);
+	if (code < 0) {
+		wait = fail_turn(hatch, renew, code, err);
+	} else {
+		hatch->failures = 0;
+		hatch->renew_refused = false;
+		hatch->said[0] = '\0';
+		log_success(hatch, renew, state);
+	}
+	pthread_mutex_unlock(&hatch->lock);
+	if (code == 0)
+		remove_egg(hatch);
 	return wait;
 }
 
 uint64_t
 proxy_hatch_turn(struct proxy_hatch *hatch, struct proxy_identity_state **ret_state)
 {
-	int64_t now = seal_clock_now();
-	uint64_t now_ms = monotonic_ms();
-	bool valid = hatch->chain != NULL && now <= hatch->not_after;
-	bool renew = valid && !hatch->renew_refused;
 	struct seal_err err = { 0 };
+	uint64_t rest;
+	bool valid;
+	bool renew;
 	int r;
 
-	if (valid && now < hatch->renew_at) {
-		uint64_t left = (uint64_t)(hatch->renew_at - now) * 1000;
-
-		return left < NAP_MS ? left : NAP_MS;
-	}
-	if (now_ms < hatch->retry_at_ms)
-		return hatch->retry_at_ms - now_ms;
+	pthread_mutex_lock(&hatch->lock);
+	valid = hatch->chain != NULL && seal_clock_now() <= hatch->not_after;
+	renew = valid && !hatch->renew_refused;
+	rest = time_to_rest(hatch, valid);
+	pthread_mutex_unlock(&hatch->lock);
+	if (rest > 0)
+		return rest;
 	r = attempt(hatch, renew, ret_state, &err);
-	if (r < 0)
-		return fail_turn(hatch, renew, r, &err);
-	hatch->failures = 0;
-	hatch->renew_refused = false;
-	log_success(hatch, renew, *ret_state);
-	remove_egg(hatch);
-	return 0;
+	return end_turn(hatch, renew, r, *ret_state, &err);
 }
 
 int
@@ -334,17 +443,22 @@ proxy_hatch_set_sessions(struct proxy_hatch *hatch, uint32_t max_sessions,
 						 .key = hatch->key,
 						 .clients = &(*state)->clients,
 						 .servers = &(*state)->servers,
+						 .revoked = &(*state)->revoked,
 						 .generation = (*state)->generation,
+						 .epoch = (*state)->epoch,
+						 .severed = (*state)->severed,
 						 .max_sessions = max_sessions,
 						 .now = seal_clock_now() };
 	struct proxy_identity_state *again = NULL;
+	struct proxy_identity_state *made = NULL;
 	int r = proxy_state_new(&again, &parts, err);
 
 	if (r < 0)
 		return r;
 	hatch->max_sessions = max_sessions;
+	proxy_hatch_set_latest(hatch, &again, &made);
 	proxy_state_unref(*state);
-	*state = again;
+	*state = made;
 	return 0;
 }
 

@@ -4,8 +4,11 @@
 
 /*
  * An identity from an egg: hatched once, renewed with the pod's own certificate from then on, and
- * hatched again when renewal is refused or the certificate has run out.  Blocking; for the identity's
- * thread.
+ * hatched again when renewal is refused or the certificate has run out.  What the root of trust says between two
+ * certificates makes a new state of the same one, or ends it.
+ *
+ * proxy_hatch_turn blocks; it is for the identity's thread.  News are for any other: they are taken in while a
+ * turn asks, and never wait for it.  Of two states the one with the greater generation counts.
  */
 
 #include <stdatomic.h>
@@ -13,6 +16,7 @@
 #include "egg/egg.h"
 #include "proxy/keys.h"
 #include "proxy/proxy.h"
+#include "rot/client/client.h"
 
 struct proxy_hatch;
 
@@ -46,5 +50,43 @@ SEAL_CHECKED int proxy_hatch_set_sessions(struct proxy_hatch *hatch, uint32_t ma
 					  struct seal_err *err);
 /* Calls end early when this one becomes true instead. */
 void proxy_hatch_set_abort(struct proxy_hatch *hatch, const atomic_bool *abort);
+
+/* Milliseconds of the clock that only goes forward. */
+uint64_t proxy_now_ms(void);
+/* For spreading.  Without randomness the middle will do: nothing secret hangs on it. */
+uint32_t proxy_chance(void);
+
+/* ---- News ---- */
+
+/* Who asks for news, and from which epoch on. */
+struct proxy_hatch_question {
+	uint64_t cert_no; /* which of our certificates; 0: there is none to ask with */
+	uint64_t epoch;
+};
+void proxy_hatch_question(struct proxy_hatch *hatch, struct proxy_hatch_question *ret_question);
+/*
+ * A client that asks with the certificate of now, whose number is told; SEAL_E_MISSING when there is none.
+ * Calls end early when abort becomes true.
+ */
+SEAL_CHECKED int proxy_hatch_client(struct proxy_hatch *hatch, const atomic_bool *abort,
+				    struct rot_client **ret_client, uint64_t *ret_cert_no,
+				    struct seal_err *err);
+/* The URL that answered: where all calls begin from now on. */
+void proxy_hatch_set_first_url(struct proxy_hatch *hatch, size_t first_url);
+
+/*
+ * Take in what the root of trust says: *ret_state becomes a new state, or stays NULL when there is no
+ * certificate any more.  What it says of keys and of renewing is seen to: the next turn may be due earlier.
+ * SEAL_E_FORMAT when the bundle is none; then nothing changes.
+ */
+SEAL_CHECKED int proxy_hatch_apply(struct proxy_hatch *hatch, const struct rot_sync *sync,
+				   struct proxy_identity_state **ret_state, struct seal_err *err);
+/*
+ * The root of trust has withdrawn our certificate of that number: it is forgotten, and so are all keys.  *ret_state
+ * becomes a state by which nobody is met, and the next turn hatches from the egg; at once the first time, and
+ * later each time that no news came between two withdrawals.  False when it is not our certificate any more.
+ */
+bool proxy_hatch_withdraw(struct proxy_hatch *hatch, uint64_t cert_no,
+			  struct proxy_identity_state **ret_state);
 
 #endif

@@ -145,13 +145,12 @@ make_ring(struct verify_ring **ret_ring, const struct rot_credentials *credentia
 
 /* A raised bound that outlives a failure is only stricter. */
 static int
-raise_all(struct bounds *bounds, const struct rot_credentials *credentials, struct seal_err *err)
+raise_all(struct bounds *bounds, const struct rot_floor *floor, size_t count, struct seal_err *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < credentials->floor_count; i++)
-		r = raise_bound(bounds, credentials->floor[i].object, credentials->floor[i].gen,
-				err);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = raise_bound(bounds, floor[i].object, floor[i].gen, err);
 	return r;
 }
 
@@ -165,7 +164,7 @@ proxy_keys_update(struct proxy_keys *keys, const struct rot_credentials *credent
 	if (r < 0)
 		return seal_note(err, r, "the keys received");
 	pthread_mutex_lock(&keys->lock);
-	r = raise_all(&keys->bounds, credentials, err);
+	r = raise_all(&keys->bounds, credentials->floor, credentials->floor_count, err);
 	if (r == 0) {
 		struct verify_ring *before = keys->ring;
 
@@ -174,6 +173,80 @@ proxy_keys_update(struct proxy_keys *keys, const struct rot_credentials *credent
 	}
 	pthread_mutex_unlock(&keys->lock);
 	return r < 0 ? seal_note(err, r, "the generations received") : 0;
+}
+
+/* A key of ours by its name, or none.  Under the lock. */
+static const struct seal_secret *
+find_key(const struct verify_ring *ring, const char *text, struct verify_key_id *ret_id)
+{
+	if (ring == NULL || verify_key_id_parse(ret_id, text, NULL) < 0 ||
+	    strcmp(ret_id->workload, verify_ring_workload(ring)) != 0 ||
+	    strcmp(ret_id->peer, verify_ring_peer(ring)) != 0)
+		return NULL;
+	return verify_ring_find(ring, ret_id->purpose, ret_id->generation);
+}
+
+/* Of the keys in ring those that are named. */
+static int
+keep_named(struct verify_ring **ret_kept, const struct verify_ring *ring,
+	   const struct seal_strv *ids, bool *ret_lacks, struct seal_err *err)
+{
+	SEAL_SCOPED(verify_ring_freep) struct verify_ring *kept = NULL;
+	int r = verify_ring_new(&kept, verify_ring_workload(ring), verify_ring_peer(ring), err);
+
+	for (size_t i = 0; r == 0 && i < ids->count; i++) {
+		SEAL_SCOPED(seal_secret_freep) struct seal_secret *copy = NULL;
+		struct verify_key_id id = { 0 };
+		const struct seal_secret *key = find_key(ring, ids->items[i], &id);
+
+		if (key == NULL) {
+			*ret_lacks = true;
+			continue;
+		}
+		r = seal_secret_from(&copy, seal_secret_peek(key), seal_secret_len(key), err);
+		if (r == 0)
+			r = verify_ring_add(kept, &id, &copy, err);
+	}
+	if (r < 0)
+		return r;
+	*ret_kept = SEAL_TAKE(kept);
+	return 0;
+}
+
+int
+proxy_keys_sync(struct proxy_keys *keys, const struct rot_sync *sync, bool *ret_lacks,
+		struct seal_err *err)
+{
+	SEAL_SCOPED(verify_ring_freep) struct verify_ring *kept = NULL;
+	bool lacks = false;
+	int r;
+
+	pthread_mutex_lock(&keys->lock);
+	r = raise_all(&keys->bounds, sync->floor, sync->floor_count, err);
+	if (r == 0 && keys->ring != NULL)
+		r = keep_named(&kept, keys->ring, &sync->keys, &lacks, err);
+	if (r == 0 && kept != NULL) {
+		struct verify_ring *before = keys->ring;
+
+		keys->ring = kept;
+		kept = before;
+	}
+	pthread_mutex_unlock(&keys->lock);
+	if (r < 0)
+		return seal_note(err, r, "the keys and generations named");
+	*ret_lacks = lacks;
+	return 0;
+}
+
+void
+proxy_keys_forget(struct proxy_keys *keys)
+{
+	struct verify_ring *before;
+
+	pthread_mutex_lock(&keys->lock);
+	before = SEAL_TAKE(keys->ring);
+	pthread_mutex_unlock(&keys->lock);
+	verify_ring_free(before);
 }
 
 /* ---- Opening ---- */
@@ -330,13 +403,9 @@ static const struct seal_secret *
 find_data_key(const struct proxy_keys *keys, const char *kid)
 {
 	struct verify_key_id id = { 0 };
+	const struct seal_secret *key = find_key(keys->ring, kid, &id);
 
-	if (keys->ring == NULL || verify_key_id_parse(&id, kid, NULL) < 0 ||
-	    id.purpose != VERIFY_DATA ||
-	    strcmp(id.workload, verify_ring_workload(keys->ring)) != 0 ||
-	    strcmp(id.peer, verify_ring_peer(keys->ring)) != 0)
-		return NULL;
-	return verify_ring_find(keys->ring, VERIFY_DATA, id.generation);
+	return key != NULL && id.purpose == VERIFY_DATA ? key : NULL;
 }
 
 int

@@ -36,6 +36,15 @@ SEAL_CHECKED int proxy_keys_update(struct proxy_keys *keys,
 				   const struct rot_credentials *credentials, struct seal_err *err);
 
 /*
+ * What the root of trust said since: the floor raises bounds as above, keys not among ids (sorted) are
+ * forgotten.  *ret_lacks: there is an id of a key that is not here.
+ */
+SEAL_CHECKED int proxy_keys_sync(struct proxy_keys *keys, const struct rot_sync *sync,
+				 bool *ret_lacks, struct seal_err *err);
+/* The root of trust has withdrawn what we are: nothing opens until the next update. */
+void proxy_keys_forget(struct proxy_keys *keys);
+
+/*
  * verify_open, with expect's gen raised to the object's bound; what was opened becomes the bound.
  * SEAL_E_UNAUTH before the first update, as without the key.
  */

@@ -23,8 +23,9 @@ static bool
 is_same(const struct seal_peer *a, const struct seal_peer *b)
 {
 	return strcmp(a->serial, b->serial) == 0 && strcmp(a->name, b->name) == 0 &&
-	       strcmp(a->uri, b->uri) == 0 && a->not_before == b->not_before &&
-	       a->not_after == b->not_after;
+	       strcmp(a->uri, b->uri) == 0 &&
+	       memcmp(a->anchor, b->anchor, sizeof(a->anchor)) == 0 &&
+	       a->not_before == b->not_before && a->not_after == b->not_after;
 }
 
 struct proxy_known *

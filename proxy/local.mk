@@ -3,7 +3,7 @@ noinst_LIBRARIES += %D%/libproxy.a
 noinst_HEADERS += \
 	%D%/proxy.h %D%/config_internal.h %D%/config_yaml.h %D%/limits.h %D%/options.h \
 	%D%/admit.h %D%/announce.h %D%/address.h %D%/public.h %D%/follow.h \
-	%D%/identity.h %D%/hatch.h %D%/credentials.h %D%/schedule.h \
+	%D%/identity.h %D%/sleeper.h %D%/hatch.h %D%/hatch_internal.h %D%/sync.h %D%/credentials.h %D%/schedule.h \
 	%D%/conn.h %D%/conn_internal.h %D%/known.h %D%/relay.h %D%/tally.h %D%/tally_internal.h \
 	%D%/pool.h %D%/pool_internal.h %D%/dial.h %D%/race.h \
 	%D%/worker.h %D%/doors.h %D%/porter.h %D%/capture.h \
@@ -14,7 +14,7 @@ noinst_HEADERS += \
 	%D%/listener.c %D%/config.c %D%/config_rules.c %D%/config_spec.c %D%/config_yaml.c \
 	%D%/config_values.c %D%/limits.c %D%/options.c %D%/options_configure.c \
 	%D%/admit.c %D%/announce.c %D%/address.c %D%/public.c %D%/follow.c \
-	%D%/state.c %D%/identity.c %D%/hatch.c %D%/credentials.c %D%/schedule.c \
+	%D%/state.c %D%/identity.c %D%/sleeper.c %D%/hatch.c %D%/hatch_sync.c %D%/sync.c %D%/credentials.c %D%/schedule.c \
 	%D%/conn.c %D%/handshake.c %D%/legs.c %D%/conns.c %D%/unheard.c \
 	%D%/known.c %D%/relay.c %D%/tally.c \
 	%D%/pool.c %D%/pool_names.c %D%/dial.c %D%/race.c \

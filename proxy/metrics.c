@@ -341,6 +341,29 @@ put_identity(struct page *page, const struct proxy_view *view)
 	put_public(page, view, "seal_public_certs_expired", true);
 }
 
+/* There with an egg only: who has credentials from a folder asks nobody. */
+static void
+put_news(struct page *page, const struct proxy_view *view)
+{
+	char labels[LABELS_MAX];
+
+	if (view->news == NULL)
+		return;
+	put_head(page, "seal_sync_total", "counter", "Questions for news, by what became of them.");
+	for (enum proxy_sync_result i = 0; i < PROXY_SYNC_ABORTED; i++) {
+		(void)snprintf(labels, sizeof(labels), "result=\"%s\"", proxy_sync_result_name(i));
+		put_sample(page, "seal_sync_total", labels, view->news->results[i]);
+	}
+	put_alone(page, "seal_sync_age_seconds", "gauge",
+		  "Time since the root of trust last answered; until it did, since it was asked.",
+		  view->news->age_s);
+	put_alone(page, "seal_sync_epoch", "gauge",
+		  "The epoch of policy that was applied last; 0 before the first.",
+		  view->news->epoch);
+	put_alone(page, "seal_revoked_serials", "gauge", "Certificates known to be revoked.",
+		  view->state != NULL ? view->state->revoked.count : 0);
+}
+
 static const struct {
 	const char *name;
 	const char *labels;
@@ -463,6 +486,7 @@ proxy_metrics_write(const struct proxy_view *view, struct seal_bytes *out, struc
 		put_handshakes(&page, view->listeners[at].listener);
 	put_targets(&page, view);
 	put_identity(&page, view);
+	put_news(&page, view);
 	put_agent(&page, view->agent);
 	put_whole(&page, view);
 	put_process(&page, view);

@@ -3,8 +3,9 @@
 #define SEAL_PROXY_H
 
 /*
- * The sidecar.  main.c reads the egg or the credentials directory, hardens, and starts two threads:
- * the identity (identity.h), which hatches and renews, and the worker (worker.h), which moves bytes.
+ * The sidecar.  main.c reads the egg or the credentials directory, hardens, and starts its threads:
+ * the identity (identity.h), which hatches and renews, the one that asks for news of it (sync.h), and the
+ * worker (worker.h), which moves bytes.
  * This header holds what both share: the configuration and the identity's published state.
  */
 
@@ -176,8 +177,8 @@ SEAL_CHECKED int proxy_config_check_reload(const struct proxy_config *running,
 					   const struct proxy_config *next, struct seal_err *err);
 
 /*
- * Who we are and whom we accept, as of one hatch, renewal or reload.  Immutable and reference
- * counted (atomically): connections keep the one they were admitted with for their own duration.
+ * Who we are and whom we accept, as of one hatch, renewal, reload or word of the root of trust.  Immutable and reference
+ * counted (atomically): connections keep the one that rules until they have been held against the next.
  */
 struct proxy_identity_state {
 	atomic_uint refs;
@@ -191,8 +192,11 @@ struct proxy_identity_state {
 	char peer[SEAL_PEER_MAX + 1];
 	struct seal_strv clients; /* may call me */
 	struct seal_strv servers; /* I may call */
+	struct seal_strv revoked; /* serial numbers, sorted */
+	uint64_t epoch;           /* of that policy; 0: there are none */
+	uint64_t severed; /* how often the root of trust has withdrawn our certificate so far */
 	int64_t not_before;
-	int64_t not_after;
+	int64_t not_after; /* 0: it is withdrawn, and nothing is valid */
 };
 
 /* What a state is made of, borrowed for the call. */
@@ -202,7 +206,15 @@ struct proxy_state_parts {
 	const struct seal_key *key;
 	const struct seal_strv *clients;
 	const struct seal_strv *servers;
+	const struct seal_strv *revoked; /* sorted; NULL: none */
+	/*
+	 * NULL, or an earlier one of the same chain and key: its TLS sides, with the sessions they keep, are
+	 * shared, and the chain, which was checked then, need not lead to the bundle of today.
+	 */
+	const struct proxy_identity_state *like;
 	uint64_t generation;
+	uint64_t epoch;
+	uint64_t severed;
 	uint32_t max_sessions; /* kept for resumption, on each side; 0: none */
 	int64_t now;
 };
@@ -213,6 +225,10 @@ struct proxy_state_parts {
  */
 SEAL_CHECKED int proxy_state_new(struct proxy_identity_state **ret_state,
 				 const struct proxy_state_parts *parts, struct seal_err *err);
+/* One by which nobody is met: like an earlier one, whose certificate is withdrawn. */
+SEAL_CHECKED int proxy_state_sever(struct proxy_identity_state **ret_state,
+				   const struct proxy_identity_state *like, uint64_t generation,
+				   struct seal_err *err);
 struct proxy_identity_state *proxy_state_ref(struct proxy_identity_state *state);
 void proxy_state_unref(struct proxy_identity_state *state);
 void proxy_state_unrefp(struct proxy_identity_state **state);

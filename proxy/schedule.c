@@ -4,9 +4,11 @@
  */
 #include "proxy/schedule.h"
 
-#define FIRST_MS   1000u
-#define LONGEST_MS 60000u
-#define HATCH_MS   30000u
+#define FIRST_MS        1000u
+#define LONGEST_MS      60000u
+#define HATCH_MS        30000u
+#define SYNC_FIRST_MS   500u
+#define SYNC_LONGEST_MS 30000u
 
 int64_t
 proxy_renew_at(int64_t now, int64_t not_after, int64_t renew_after, uint32_t chance)
@@ -24,15 +26,33 @@ proxy_renew_at(int64_t now, int64_t not_after, int64_t renew_after, uint32_t cha
 	return at < not_after ? at : not_after;
 }
 
-uint64_t
-proxy_backoff_ms(unsigned failures, uint64_t max_ms, uint32_t chance)
+static uint64_t
+backoff(unsigned failures, uint64_t first_ms, uint64_t max_ms, uint32_t chance)
 {
-	uint64_t wait = FIRST_MS;
+	uint64_t wait = first_ms;
 
 	for (unsigned i = 1; i < failures && wait < max_ms; i++)
 		wait *= 2;
 	wait = wait < max_ms ? wait : max_ms;
 	return wait / 2 + wait / 2 * (uint64_t)chance / UINT32_MAX;
+}
+
+uint64_t
+proxy_backoff_ms(unsigned failures, uint64_t max_ms, uint32_t chance)
+{
+	return backoff(failures, FIRST_MS, max_ms, chance);
+}
+
+uint64_t
+proxy_sync_backoff_ms(unsigned failures, uint32_t chance)
+{
+	return backoff(failures, SYNC_FIRST_MS, SYNC_LONGEST_MS, chance);
+}
+
+uint64_t
+proxy_spread_ms(uint64_t spread_ms, uint32_t chance)
+{
+	return spread_ms * (uint64_t)chance / UINT32_MAX;
 }
 
 uint64_t

@@ -27,4 +27,16 @@ uint64_t proxy_backoff_ms(unsigned failures, uint64_t max_ms, uint32_t chance);
  */
 uint64_t proxy_backoff_max_ms(int64_t life);
 
+/*
+ * How long to wait before asking for news again after the n-th failure in a row: half a second, doubled
+ * each time up to half a minute, and of that between half and all.
+ */
+uint64_t proxy_sync_backoff_ms(unsigned failures, uint32_t chance);
+
+/*
+ * When to renew because the root of trust has said that it is time: at a random moment of the first spread_ms,
+ * so that pods told together do not come together.
+ */
+uint64_t proxy_spread_ms(uint64_t spread_ms, uint32_t chance);
+
 #endif

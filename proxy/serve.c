@@ -28,11 +28,12 @@ struct app {
 	/* With a sealed configuration: */
 	struct proxy_keys *keys;
 	struct proxy_hatch *hatch;          /* until the identity's thread has it */
-	struct proxy_identity_state *state; /* until the worker has it */
+	struct proxy_identity_state *state; /* likewise */
 	struct verify_binding sealed;
 	struct proxy_opener opener;
 	struct proxy_agent *agent;
 
+	struct proxy_sync_stats news;
 	struct proxy_sandbox_report sandbox;
 	struct seal_loop *loop;
 	struct proxy_worker *worker;
@@ -90,7 +91,7 @@ on_failed(void *arg, const struct seal_err *err)
 
 /* ---- The identity ---- */
 
-/* In the identity's thread. */
+/* In one of the identity's threads. */
 static void
 publish(void *arg, struct proxy_identity_state *state)
 {
@@ -105,11 +106,13 @@ start_identity(struct app *app, struct seal_err *err)
 	SEAL_SCOPED(seal_strv_release) struct seal_strv hostnames = { 0 };
 	struct proxy_identity_config config = {
 		.hatch = app->hatch != NULL ? &app->hatch : NULL,
+		.state = &app->state,
 		.egg = app->egg != NULL ? &app->egg : NULL,
 		.credentials = app->options->credentials,
 		.egg_path = PROXY_EGG_PATH,
 		.hostnames = &hostnames,
 		.max_sessions = app->config->limits.sessions,
+		.stats = &app->news,
 		.publish = publish,
 		.arg = app,
 		.also = proxy_follow_turn,
@@ -117,8 +120,6 @@ start_identity(struct app *app, struct seal_err *err)
 	};
 	int r = proxy_source_hostnames(&hostnames, err);
 
-	if (app->state != NULL) /* before any that the thread may bring */
-		proxy_worker_publish(app->worker, SEAL_TAKE(app->state));
 	return r < 0 ? r : proxy_identity_start(&app->identity, &config, err);
 }
 
@@ -219,7 +220,8 @@ start_parts(struct app *app, struct seal_err *err)
 	if (r == 0)
 		r = start_agent(app, err);
 	if (r == 0)
-		r = proxy_control_new(&app->control, app->loop, app->worker, app->agent, err);
+		r = proxy_control_new(&app->control, app->loop, app->worker, app->agent, &app->news,
+				      err);
 	if (r == 0)
 		r = proxy_follow_new(&app->follow, app->worker, err);
 	if (r == 0)

@@ -80,6 +80,36 @@ make_tls(struct seal_tls **ret_tls, const struct proxy_state_parts *parts, enum 
 	return seal_tls_new(ret_tls, &config, err);
 }
 
+static int
+make_both(struct proxy_identity_state *state, const struct proxy_state_parts *parts,
+	  struct seal_err *err)
+{
+	int r;
+
+	if (parts->like != NULL) {
+		state->as_client = seal_tls_ref(parts->like->as_client);
+		state->as_server = seal_tls_ref(parts->like->as_server);
+		return 0;
+	}
+	r = make_tls(&state->as_client, parts, SEAL_SIDE_CLIENT, err);
+	return r < 0 ? r : make_tls(&state->as_server, parts, SEAL_SIDE_SERVER, err);
+}
+
+static int
+copy_policy(struct proxy_identity_state *state, const struct proxy_state_parts *parts,
+	    struct seal_err *err)
+{
+	int r = copy_certs(&state->anchors, parts->anchors, err);
+
+	if (r == 0)
+		r = seal_strv_copy(&state->clients, parts->clients, err);
+	if (r == 0)
+		r = seal_strv_copy(&state->servers, parts->servers, err);
+	if (r == 0 && parts->revoked != NULL)
+		r = seal_strv_copy(&state->revoked, parts->revoked, err);
+	return r;
+}
+
 int
 proxy_state_new(struct proxy_identity_state **ret_state, const struct proxy_state_parts *parts,
 		struct seal_err *err)
@@ -92,21 +122,46 @@ proxy_state_new(struct proxy_identity_state **ret_state, const struct proxy_stat
 		return seal_fail_memory(err);
 	atomic_init(&state->refs, 1);
 	state->generation = parts->generation;
+	state->epoch = parts->epoch;
+	state->severed = parts->severed;
 	r = check_leaf(state, parts, err);
-	if (r == 0)
+	if (r == 0 && parts->like == NULL)
 		r = check_chain(parts, err);
 	if (r == 0)
-		r = copy_certs(&state->anchors, parts->anchors, err);
-	if (r == 0)
-		r = seal_strv_copy(&state->clients, parts->clients, err);
-	if (r == 0)
-		r = seal_strv_copy(&state->servers, parts->servers, err);
+		r = copy_policy(state, parts, err);
 	if (r == 0)
 		r = seal_peer_cache_new(&state->verified, MAX_VERIFIED, err);
 	if (r == 0)
-		r = make_tls(&state->as_client, parts, SEAL_SIDE_CLIENT, err);
+		r = make_both(state, parts, err);
+	if (r < 0)
+		return r;
+	*ret_state = SEAL_TAKE(state);
+	return 0;
+}
+
+int
+proxy_state_sever(struct proxy_identity_state **ret_state, const struct proxy_identity_state *like,
+		  uint64_t generation, struct seal_err *err)
+{
+	SEAL_SCOPED(proxy_state_unrefp)
+	struct proxy_identity_state *state = calloc(1, sizeof(*state));
+	int r;
+
+	if (state == NULL)
+		return seal_fail_memory(err);
+	atomic_init(&state->refs, 1);
+	state->generation = generation;
+	state->severed = like->severed + 1;
+	memcpy(state->trust_domain, like->trust_domain, sizeof(state->trust_domain));
+	memcpy(state->workload, like->workload, sizeof(state->workload));
+	memcpy(state->peer, like->peer, sizeof(state->peer));
+	state->as_client = seal_tls_ref(like->as_client);
+	state->as_server = seal_tls_ref(like->as_server);
+	r = seal_certs_new(&state->anchors, err);
 	if (r == 0)
-		r = make_tls(&state->as_server, parts, SEAL_SIDE_SERVER, err);
+		r = seal_strv_copy(&state->revoked, &like->revoked, err);
+	if (r == 0)
+		r = seal_peer_cache_new(&state->verified, MAX_VERIFIED, err);
 	if (r < 0)
 		return r;
 	*ret_state = SEAL_TAKE(state);
@@ -134,6 +189,7 @@ proxy_state_unref(struct proxy_identity_state *state)
 	seal_certs_free(state->anchors);
 	seal_strv_release(&state->clients);
 	seal_strv_release(&state->servers);
+	seal_strv_release(&state->revoked);
 	free(state);
 }
 

@@ -191,6 +191,24 @@ add_listener(struct seal_json *list, const struct proxy_view *view,
 	set_counters(object, &of->listener->counters);
 }
 
+/* What the root of trust has said since, and when.  Nothing of those who never ask. */
+static void
+set_news(struct seal_json *root, const struct proxy_view *view)
+{
+	struct seal_json *object;
+
+	if (view->news == NULL)
+		return;
+	object = seal_json_set_object(root, "sync");
+	seal_json_set_u64(object, "epoch", view->news->epoch);
+	seal_json_set_bool(object, "answered", view->news->has_answer);
+	seal_json_set_u64(object, "age_seconds", view->news->age_s);
+	seal_json_set_u64(object, "revoked", view->state != NULL ? view->state->revoked.count : 0);
+	seal_json_set_bool(object, "withdrawn", view->state != NULL && view->state->not_after == 0);
+	for (enum proxy_sync_result i = 0; i < PROXY_SYNC_ABORTED; i++)
+		seal_json_set_u64(object, proxy_sync_result_name(i), view->news->results[i]);
+}
+
 /* What the sidecar was started from, and who was started by it. */
 static void
 set_agent(struct seal_json *root, const struct proxy_view *view)
@@ -329,6 +347,7 @@ proxy_status_write(const struct proxy_view *view, bool with_conns, struct seal_b
 	seal_json_set_bool(root, "draining", view->is_draining);
 	seal_json_set_str(root, "log_level", seal_level_name(seal_log_level()));
 	set_identity(root, view);
+	set_news(root, view);
 	set_agent(root, view);
 	listeners = seal_json_set_array(root, "listeners");
 	for (size_t i = 0; i < view->listener_count; i++)

@@ -19,6 +19,7 @@
 #include "proxy/conn.h"
 #include "proxy/pool.h"
 #include "proxy/proxy.h"
+#include "proxy/sync.h"
 #include "proxy/usage.h"
 
 /* Either text at most; beyond it nobody would read it. */
@@ -44,6 +45,7 @@ struct proxy_view {
 	const struct proxy_config *config;
 	const struct proxy_identity_state *state; /* NULL before the first */
 	const struct proxy_agent_view *agent;     /* NULL without one */
+	const struct proxy_sync_view *news;       /* NULL when nobody asks for any */
 	struct proxy_listener_view *listeners;
 	size_t listener_count;
 	struct proxy_counters totals; /* of listeners that are gone, too */

@@ -128,14 +128,22 @@ print_validity(FILE *out, struct source *source, const struct seal_json *of, con
 	proxy_print_line(out, label, text);
 }
 
+static bool
+is_null(const struct seal_json *object, const char *name)
+{
+	const struct seal_json *value = object != NULL ? seal_json_member(object, name) : NULL;
+
+	return value != NULL && seal_json_kind(value) == SEAL_JSON_NULL;
+}
+
 static void
 print_identity(FILE *out, struct source *source, const struct seal_json *status)
 {
-	const struct seal_json *identity = seal_json_member(status, "identity");
+	const struct seal_json *identity;
 	char text[2 * CELL_MAX];
 	char prefix[64];
 
-	if (identity != NULL && seal_json_kind(identity) == SEAL_JSON_NULL) {
+	if (is_null(status, "identity")) {
 		proxy_print_line(out, "identity", "none yet: nothing is served");
 		return;
 	}
@@ -146,11 +154,38 @@ print_identity(FILE *out, struct source *source, const struct seal_json *status)
 	proxy_print_line(out, "identity", text);
 	(void)snprintf(prefix, sizeof(prefix), "generation %" PRIu64 ", ",
 		       get_u64(source, identity, "generation"));
-	print_validity(out, source, identity, "certificate", prefix);
+	if (is_null(identity, "not_after"))
+		proxy_print_line(out, "certificate", "none: it was withdrawn");
+	else
+		print_validity(out, source, identity, "certificate", prefix);
 	format_list(text, get_array(source, identity, "clients"), "nobody");
 	proxy_print_line(out, "called by", text);
 	format_list(text, get_array(source, identity, "servers"), "nobody");
 	proxy_print_line(out, "may call", text);
+}
+
+/* Of those that ask for news. */
+static void
+print_news(FILE *out, struct source *source, const struct seal_json *status)
+{
+	const struct seal_json *news;
+	char text[CELL_MAX];
+	char age[32];
+
+	if (!seal_json_has(status, "sync"))
+		return;
+	news = get_object(source, status, "sync");
+	proxy_format_duration(age, get_u64(source, news, "age_seconds"));
+	if (get_bool(source, news, "withdrawn"))
+		(void)snprintf(text, sizeof(text), "WITHDRAWN: nothing is served");
+	else if (!get_bool(source, news, "answered"))
+		(void)snprintf(text, sizeof(text), "NO ANSWER for %s", age);
+	else
+		(void)snprintf(
+			text, sizeof(text),
+			"epoch %" PRIu64 ", answered %s ago, %" PRIu64 " certificates revoked",
+			get_u64(source, news, "epoch"), age, get_u64(source, news, "revoked"));
+	proxy_print_line(out, "sync", text);
 }
 
 static void
@@ -402,6 +437,7 @@ print_all(FILE *out, struct source *source, const struct seal_json *status)
 
 	print_headline(out, source, status);
 	print_identity(out, source, status);
+	print_news(out, source, status);
 	print_sealed(out, source, status);
 	print_public(out, source, listeners);
 	print_connections(out, source, status);

@@ -34,7 +34,8 @@ struct proxy_worker {
 	proxy_worker_failed_fn on_failed;
 	void *on_failed_arg;
 	struct seal_timer *reopen;
-	bool open; /* listening */
+	uint64_t severed; /* of the state before */
+	bool open;        /* listening */
 	bool suspended;
 	bool draining;
 };
@@ -125,6 +126,24 @@ warn_of_strangers(const struct proxy_worker *worker)
 	}
 }
 
+/*
+ * Counted, not looked at: the state by which nobody is met may have been overtaken by the next identity, and
+ * connections made with the certificate that was withdrawn end all the same.
+ */
+static void
+set_state(struct proxy_worker *worker, struct proxy_identity_state *state)
+{
+	bool severed = state->severed != worker->severed;
+
+	worker->severed = state->severed;
+	if (severed)
+		proxy_conns_end_all(worker->conns,
+				    "the root of trust has withdrawn our certificate");
+	proxy_conns_set_state(worker->conns, state);
+	if (state->not_after != 0) /* withdrawn: there is no policy to be a stranger to */
+		warn_of_strangers(worker);
+}
+
 static void
 on_published(void *arg)
 {
@@ -136,9 +155,8 @@ on_published(void *arg)
 	take_news(worker);
 	if (state == NULL)
 		return;
-	proxy_conns_set_state(worker->conns, state);
+	set_state(worker, state);
 	proxy_state_unref(state);
-	warn_of_strangers(worker);
 	if (!first || worker->draining || worker->suspended)
 		return;
 	if (proxy_doors_open(worker->doors, &err) < 0)

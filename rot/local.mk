@@ -11,8 +11,8 @@ noinst_HEADERS += %D%/wire/wire.h %D%/wire/wire_internal.h %D%/client/client.h %
 	%D%/server/db.h %D%/server/store.h %D%/server/store_internal.h \
 	%D%/server/init.h %D%/server/home.h %D%/server/limits.h %D%/server/caller.h \
 	%D%/server/api.h %D%/server/api_internal.h %D%/server/server.h %D%/server/options.h
-%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/wire/credentials.c \
-	%D%/client/client.c %D%/client/credentials.c %D%/client/transfer.c
+%C%_librotclient_a_SOURCES = %D%/wire/wire.c %D%/wire/credentials.c %D%/wire/sync.c \
+	%D%/client/client.c %D%/client/credentials.c %D%/client/sync.c %D%/client/transfer.c
 %C%_librotserver_a_SOURCES = \
 	%D%/signer/signer.c %D%/signer/process.c %D%/signer/issue.c %D%/signer/wrap.c %D%/signer/derive.c \
 	%D%/signer/roots.c %D%/signer/confine.c \

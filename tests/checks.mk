@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	tests/support/agent.py tests/support/forge.py \
 	tests/support/halfclose.py \
 	tests/support/hatch.py \
+	tests/support/held.py \
 	tests/support/host.py \
 	tests/support/host.sh \
 	tests/support/hostile_bodies.py \

@@ -82,6 +82,9 @@ SEAL_CHECKED int seal_strv_add(struct seal_strv *list, const char *str, struct s
 SEAL_CHECKED int seal_strv_copy(struct seal_strv *list, const struct seal_strv *from,
 				struct seal_err *err);
 bool seal_strv_contains(const struct seal_strv *list, const char *str);
+/* Put the members in order (strcmp), and find one in a list that is: what is asked often may be long. */
+void seal_strv_sort(struct seal_strv *list);
+bool seal_strv_contains_sorted(const struct seal_strv *list, const char *str);
 bool seal_strv_equal(const struct seal_strv *a, const struct seal_strv *b);
 /*
  * Replace list by the parts of text between every sep, without the blanks around each; empty parts

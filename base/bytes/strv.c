@@ -105,6 +105,28 @@ seal_strv_contains(const struct seal_strv *list, const char *str)
 	return false;
 }
 
+static int
+by_text(const void *a, const void *b)
+{
+	const char *const *left = a, *const *right = b;
+
+	return strcmp(*left, *right);
+}
+
+void
+seal_strv_sort(struct seal_strv *list)
+{
+	if (list->count > 1)
+		qsort(list->items, list->count, sizeof(*list->items), by_text);
+}
+
+bool
+seal_strv_contains_sorted(const struct seal_strv *list, const char *str)
+{
+	return list->count > 0 &&
+	       bsearch(&str, list->items, list->count, sizeof(*list->items), by_text) != NULL;
+}
+
 bool
 seal_strv_equal(const struct seal_strv *a, const struct seal_strv *b)
 {

@@ -19,6 +19,7 @@
 struct tls_peer {
 	int64_t not_before;
 	int64_t not_after;
+	uint8_t anchor[SEAL_HASH_LEN];
 	char text[]; /* name, URI and serial number, each with its NUL */
 };
 
@@ -63,6 +64,7 @@ tls_peer_pack(const struct seal_peer *peer)
 		return NULL;
 	packed->not_before = peer->not_before;
 	packed->not_after = peer->not_after;
+	memcpy(packed->anchor, peer->anchor, sizeof(packed->anchor));
 	at += add_text(packed->text, peer->name);
 	at += add_text(packed->text + at, peer->uri);
 	(void)add_text(packed->text + at, peer->serial);
@@ -76,6 +78,7 @@ tls_peer_unpack(struct seal_peer *ret_peer, const struct tls_peer *packed)
 				  .not_after = packed->not_after };
 	size_t at = 0;
 
+	memcpy(peer.anchor, packed->anchor, sizeof(peer.anchor));
 	/* Each was one of these fields, so each fits. */
 	at += add_text(peer.name, packed->text);
 	at += add_text(peer.uri, packed->text + at);

@@ -235,18 +235,23 @@ set_params(X509_STORE_CTX *ctx, const struct seal_chain_opts *opts, struct seal_
 	return 0;
 }
 
-/* When all of a path is valid: from the last of its beginnings to the first of its ends. */
+/* When all of a path is valid: from the last of its beginnings to the first of its ends; and its end. */
 static int
 read_window(const STACK_OF(X509) * path, struct seal_window *ret_window, struct seal_err *err)
 {
 	struct seal_window window = { .from = INT64_MIN, .to = INT64_MAX };
+	const X509 *last = sk_X509_value(path, sk_X509_num(path) - 1);
+	int r = seal_anchor_id((const struct seal_cert *)last, window.anchor, err);
+
+	if (r < 0)
+		return r;
 
 	for (int i = 0; i < sk_X509_num(path); i++) {
 		const struct seal_cert *cert = (const struct seal_cert *)sk_X509_value(path, i);
 		int64_t from = 0;
 		int64_t to = 0;
-		int r = seal_cert_times(cert, &from, &to, err);
 
+		r = seal_cert_times(cert, &from, &to, err);
 		if (r < 0)
 			return seal_note(err, SEAL_E_UNAUTH, "path");
 		if (from > window.from)
@@ -256,6 +261,23 @@ read_window(const STACK_OF(X509) * path, struct seal_window *ret_window, struct 
 	}
 	*ret_window = window;
 	return 0;
+}
+
+int
+seal_anchor_id(const struct seal_cert *anchor, uint8_t ret_id[static SEAL_HASH_LEN],
+	       struct seal_err *err)
+{
+	uint8_t both[2 * SEAL_HASH_LEN];
+	unsigned name_len = 0;
+	unsigned key_len = 0;
+
+	if (X509_NAME_digest(X509_get_subject_name(native_cert(anchor)), EVP_sha256(), both,
+			     &name_len) != 1 ||
+	    X509_pubkey_digest(native_cert(anchor), EVP_sha256(), both + SEAL_HASH_LEN, &key_len) !=
+		    1 ||
+	    name_len != SEAL_HASH_LEN || key_len != SEAL_HASH_LEN)
+		return seal_fail_ssl(err, "cannot digest a CA's name and key");
+	return seal_sha256(ret_id, both, sizeof(both), err);
 }
 
 int

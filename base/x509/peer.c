@@ -87,17 +87,39 @@ is_listed(const struct seal_strv *list, const char *peer)
 	return seal_strv_contains(list, peer) || seal_strv_contains(list, SEAL_PEER_EVERY);
 }
 
+/* Verified before, perhaps under other anchors: the path was one certificate long, so its end says it all. */
+static int
+check_anchor(const struct seal_peer *peer, const struct seal_certs *anchors, struct seal_err *err)
+{
+	for (size_t i = 0; i < seal_certs_count(anchors); i++) {
+		uint8_t id[SEAL_HASH_LEN];
+		int r = seal_anchor_id(seal_certs_at(anchors, i), id, err);
+
+		if (r < 0)
+			return r;
+		if (memcmp(id, peer->anchor, sizeof(id)) == 0)
+			return 0;
+	}
+	return seal_fail(err, SEAL_E_UNAUTH, "the CA that certified peer '%s' is trusted no more",
+			 peer->name);
+}
+
 int
 seal_peer_check_policy(const struct seal_peer *peer, const struct seal_peer_rules *rules,
 		       int64_t now, struct seal_err *err)
 {
+	int r;
+
 	if (now < SEAL_CLOCK_FLOOR || now > peer->not_after)
 		return seal_fail(err, SEAL_E_UNAUTH, "the certificate of peer '%s' has expired",
 				 peer->name);
 	if (now < peer->not_before)
 		return seal_fail(err, SEAL_E_UNAUTH,
 				 "the certificate of peer '%s' is not valid yet", peer->name);
-	if (rules->revoked != NULL && seal_strv_contains(rules->revoked, peer->serial))
+	r = check_anchor(peer, rules->anchors, err);
+	if (r < 0)
+		return r;
+	if (rules->revoked != NULL && seal_strv_contains_sorted(rules->revoked, peer->serial))
 		return seal_fail(err, SEAL_E_REFUSED, "certificate %s of peer '%s' is revoked",
 				 peer->serial, peer->name);
 	if (rules->allowed == NULL || !is_listed(rules->allowed, peer->name))
@@ -143,6 +165,7 @@ establish(struct seal_peer *peer, struct seal_window *window, const struct seal_
 	r = check_pod_names(&names, identity.peer, err);
 	if (r < 0)
 		return r;
+	memcpy(peer->anchor, window->anchor, sizeof(peer->anchor));
 	return describe(peer, &identity, seal_certs_at(presented, 0), err);
 }
 

@@ -57,7 +57,7 @@ struct seal_peer_rules {
 	const char *workload;
 	const struct seal_strv *allowed;  /* peer names; "*" is every peer; empty is nobody */
 	const struct seal_strv *narrowed; /* NULL, or the subset this listener accepts */
-	const struct seal_strv *revoked;  /* serial numbers, may be NULL */
+	const struct seal_strv *revoked;  /* serial numbers, sorted; may be NULL */
 	const char *hostname;             /* NULL, or a DNS name demanded in addition */
 	struct seal_peer_cache *cache;    /* NULL, or one made for exactly these anchors */
 };
@@ -67,6 +67,7 @@ struct seal_peer {
 	char name[SEAL_PEER_MAX + 1];
 	char uri[SEAL_IDENTITY_URI_MAX];
 	char serial[SEAL_SERIAL_LEN + 1];
+	uint8_t anchor[SEAL_HASH_LEN]; /* the CA that certified it: a digest of its name and key */
 	int64_t not_before;
 	int64_t not_after;
 };
@@ -95,8 +96,9 @@ SEAL_CHECKED int seal_peer_verify(struct seal_peer *ret_peer, const struct seal_
 				  struct seal_err *err);
 
 /*
- * The policy part alone, for a peer already verified: allowed and not narrowed away, not revoked,
- * valid now.  Run again whenever the rules change, and before a session is resumed.
+ * What may have changed since a peer was verified: it is allowed and not narrowed away, not revoked, valid
+ * now, and the CA that certified it is still among the anchors.  Run again whenever the rules change, and
+ * before a session is resumed.
  */
 SEAL_CHECKED int seal_peer_check_policy(const struct seal_peer *peer,
 					const struct seal_peer_rules *rules, int64_t now,

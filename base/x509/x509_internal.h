@@ -37,11 +37,19 @@ void seal_alt_names_release(struct seal_alt_names *names);
 SEAL_CHECKED int seal_alt_names_read(struct seal_alt_names *ret_names, const struct seal_cert *cert,
 				     struct seal_err *err);
 
-/* From when on, and until when, every certificate of a verified path is valid. */
+/* Of a verified path: from when on, and until when, every certificate is valid; and what it ends at. */
 struct seal_window {
 	int64_t from;
 	int64_t to;
+	uint8_t anchor[SEAL_HASH_LEN];
 };
+
+/*
+ * What makes two CA certificates the same authority: the name that issues and the key that signs.  One that
+ * was issued again, for a longer life, is no other.
+ */
+SEAL_CHECKED int seal_anchor_id(const struct seal_cert *anchor,
+				uint8_t ret_id[static SEAL_HASH_LEN], struct seal_err *err);
 
 SEAL_CHECKED int seal_chain_verify_window(const struct seal_certs *anchors,
 					  const struct seal_certs *presented,

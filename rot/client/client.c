@@ -9,10 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "rot/client/client_internal.h"
 
 #define MAX_URLS 16
+/* With less time than this nobody is asked any more. */
+#define LEAST_MS 100u
 
 /* ---- One call ---- */
 
@@ -38,31 +41,78 @@ check_call(const struct rot_client *client, const struct rot_call *call, struct 
 	return 0;
 }
 
+static uint64_t
+monotonic_ms(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for a known clock */
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* How long the next URL may take; 0: there is no time left. */
+static uint32_t
+time_left(const struct rot_client *client, const struct rot_call *call, uint64_t started_ms)
+{
+	uint64_t gone = monotonic_ms() - started_ms;
+
+	if (call->whole_ms == 0)
+		return client->timeout_ms;
+	return gone + LEAST_MS <= call->whole_ms ? (uint32_t)(call->whole_ms - gone) : 0;
+}
+
+int
+rot_client_run(struct rot_client *client, const struct rot_call *call, unsigned *ret_status,
+	       struct seal_bytes *reply, struct seal_err *err)
+{
+	size_t count = client->urls.count;
+	size_t first = client->first_url;
+	uint64_t started_ms = monotonic_ms();
+	bool answered = false;
+	int r = check_call(client, call, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		size_t at = (first + i) % count;
+		uint32_t left = time_left(client, call, started_ms);
+		unsigned status = 0;
+
+		if (i > 0 && left == 0)
+			break;
+		r = rot_client_attempt(client, client->urls.items[at], call, left, &status, reply,
+				       err);
+		if (r == 0) {
+			answered = true;
+			*ret_status = status;
+		}
+		if (r == 0 && status < 500)
+			client->first_url = at;
+		/* It has used up the time of those behind it: their turn comes first next time. */
+		if (r == SEAL_E_TIMEOUT && time_left(client, call, started_ms) == 0)
+			client->first_url = (at + 1) % count;
+		if ((r == 0 && status < 500) || is_final(client, r))
+			break;
+	}
+	return answered ? 0 : r;
+}
+
 int
 rot_client_call(struct rot_client *client, const char *method, const char *path, const void *body,
 		size_t body_len, unsigned *ret_status, struct seal_bytes *reply,
 		struct seal_err *err)
 {
-	const struct rot_call call = { method, path, body, body_len };
-	bool answered = false;
-	int r;
+	const struct rot_call call = {
+		.method = method, .path = path, .body = body, .body_len = body_len
+	};
 
-	r = check_call(client, &call, err);
-	if (r < 0)
-		return r;
+	return rot_client_run(client, &call, ret_status, reply, err);
+}
 
-	for (size_t i = 0; i < client->urls.count; i++) {
-		unsigned status = 0;
-
-		r = rot_client_attempt(client, client->urls.items[i], &call, &status, reply, err);
-		if (r == 0) {
-			answered = true;
-			*ret_status = status;
-		}
-		if ((r == 0 && status < 500) || is_final(client, r))
-			break;
-	}
-	return answered ? 0 : r;
+size_t
+rot_client_first_url(const struct rot_client *client)
+{
+	return client->first_url;
 }
 
 /* ---- Life of a client ---- */
@@ -126,10 +176,13 @@ rot_client_new(struct rot_client **ret_client, const struct rot_client_config *c
 	if (client == NULL)
 		return seal_fail_memory(err);
 	client->timeout_ms = config->timeout_ms != 0 ? config->timeout_ms : ROT_TIMEOUT_MS;
+	client->sync_ms = config->timeout_ms != 0 ? config->timeout_ms : ROT_SYNC_CALL_MS;
 	client->abort = config->abort;
 	client->is_local = config->unix_path != NULL;
 
 	r = copy_urls(client, config, err);
+	if (r == 0)
+		client->first_url = config->first_url % client->urls.count;
 	if (r == 0 && !client->is_local)
 		r = copy_credential(client, config, err);
 	if (r < 0)

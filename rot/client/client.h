@@ -21,12 +21,14 @@
 struct rot_client;
 
 struct rot_client_config {
-	const struct seal_strv *urls; /* tried in order */
+	const struct seal_strv *urls; /* tried in order, */
+	size_t first_url;             /* from this one on (the first comes after the last) */
 	const char *unix_path;        /* instead of urls: the local socket */
 	const struct seal_certs *ca;  /* the system CA */
 	const struct seal_certs *cert;
 	const struct seal_key *key;
-	uint32_t timeout_ms;      /* for a whole call to one URL; 0: 15 s */
+	uint32_t
+		timeout_ms; /* for a whole call to one URL; for rot_client_sync, to all; 0: usual */
 	const atomic_bool *abort; /* NULL, or: when it becomes true the call ends */
 };
 
@@ -35,6 +37,9 @@ SEAL_CHECKED int rot_client_new(struct rot_client **ret_client,
 				const struct rot_client_config *config, struct seal_err *err);
 void rot_client_free(struct rot_client *client);
 void rot_client_freep(struct rot_client **client);
+
+/* The URL that answered last: where the next call, or another client, may as well begin. */
+size_t rot_client_first_url(const struct rot_client *client);
 
 /*
  * One call.  body may be NULL.  Returns 0 when some URL answered with any HTTP status; the next URL
@@ -54,5 +59,17 @@ SEAL_CHECKED int rot_client_credentials(struct rot_client *client, const char *p
 					const struct rot_request *request,
 					struct rot_credentials *ret_credentials,
 					struct seal_err *err);
+
+/*
+ * Wait for what is different from epoch (0: for anything): for ROT_SYNC_CALL_MS unless configured, over all URLs
+ * together; given up within 0.2 s of an abort.  True in *ret_changed: ret_sync was replaced, and is to be
+ * released; false: nothing has changed so far.  SEAL_E_REFUSED when the root of trust has withdrawn our
+ * certificate; SEAL_E_MISSING when it answers that it knows no such endpoint; every other failure may be
+ * tried again.
+ */
+#define ROT_SYNC_CALL_MS 65000u
+SEAL_CHECKED int rot_client_sync(struct rot_client *client, uint64_t epoch,
+				 struct rot_sync *ret_sync, bool *ret_changed,
+				 struct seal_err *err);
 
 #endif

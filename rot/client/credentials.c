@@ -3,7 +3,7 @@
  * Asking for credentials, and telling a no for good from a no for now.
  */
 
-#include "rot/client/client.h"
+#include "rot/client/client_internal.h"
 
 /* 408 and 429 are the server's state, every other 4xx is its judgement of us. */
 static enum seal_code
@@ -18,8 +18,8 @@ code_of(unsigned status)
 	return status >= 500 ? SEAL_E_SYSTEM : SEAL_E_FORMAT;
 }
 
-static int
-explain(unsigned status, const struct seal_bytes *reply, struct seal_err *err)
+int
+rot_client_explain(unsigned status, const struct seal_bytes *reply, struct seal_err *err)
 {
 	char code[64];
 	char message[ROT_ERROR_TEXT_MAX];
@@ -29,9 +29,8 @@ explain(unsigned status, const struct seal_bytes *reply, struct seal_err *err)
 			 message[0] != '\0' ? message : "no reason given");
 }
 
-/* What we refused, or somebody in between, must not read as the root of trust's final word. */
-static int
-not_final(struct seal_err *err)
+int
+rot_client_not_final(struct seal_err *err)
 {
 	if (err != NULL)
 		err->code = SEAL_E_UNAUTH;
@@ -53,9 +52,10 @@ rot_client_credentials(struct rot_client *client, const char *path,
 		r = rot_client_call(client, "POST", path, body.data, body.len, &status, &reply,
 				    err);
 	if (r < 0)
-		return seal_note(err, r == SEAL_E_REFUSED ? not_final(err) : r, "%s", path);
+		return seal_note(err, r == SEAL_E_REFUSED ? rot_client_not_final(err) : r, "%s",
+				 path);
 	if (status != 200)
-		return seal_note(err, explain(status, &reply, err), "%s", path);
+		return seal_note(err, rot_client_explain(status, &reply, err), "%s", path);
 
 	r = rot_credentials_parse(ret_credentials, reply.data, reply.len, err);
 	return r < 0 ? seal_note(err, r, "%s: the answer", path) : 0;

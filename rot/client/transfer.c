@@ -55,7 +55,8 @@ find_endpoint(struct seal_endpoint *to, const struct rot_client *client, const c
 
 int
 rot_client_attempt(struct rot_client *client, const char *url, const struct rot_call *call,
-		   unsigned *ret_status, struct seal_bytes *reply, struct seal_err *err)
+		   uint32_t timeout_ms, unsigned *ret_status, struct seal_bytes *reply,
+		   struct seal_err *err)
 {
 	struct seal_bytes answer = SEAL_BYTES(reply->max);
 	struct seal_endpoint to;
@@ -70,9 +71,9 @@ rot_client_attempt(struct rot_client *client, const char *url, const struct rot_
 		.header_count = SEAL_COUNT(headers),
 		.body = call->body,
 		.body_len = call->body_len,
-		.timeout_ms = client->timeout_ms,
+		.timeout_ms = timeout_ms,
 		/* Who asks for more time than usual awaits an answer that may rest. */
-		.stall_ms = client->timeout_ms <= ROT_TIMEOUT_MS ? STALL_MS : 0,
+		.stall_ms = call->whole_ms == 0 && timeout_ms <= ROT_TIMEOUT_MS ? STALL_MS : 0,
 		.abort = client->abort,
 	};
 	unsigned status = 0;

@@ -72,13 +72,13 @@ set_keys(struct seal_json *json, const struct rot_credentials *credentials, stru
 	return 0;
 }
 
-static void
-set_floor(struct seal_json *json, const struct rot_credentials *credentials)
+void
+rot_wire_set_floor(struct seal_json *json, const struct rot_floor *floor, size_t count)
 {
-	struct seal_json *floor = seal_json_set_object(json, "floor");
+	struct seal_json *object = seal_json_set_object(json, "floor");
 
-	for (size_t i = 0; i < credentials->floor_count; i++)
-		seal_json_set_u64(floor, credentials->floor[i].object, credentials->floor[i].gen);
+	for (size_t i = 0; i < count; i++)
+		seal_json_set_u64(object, floor[i].object, floor[i].gen);
 }
 
 int
@@ -101,7 +101,7 @@ rot_credentials_encode(const struct rot_credentials *credentials, struct seal_by
 	r = set_keys(json, credentials, err);
 	if (r < 0)
 		return r;
-	set_floor(json, credentials);
+	rot_wire_set_floor(json, credentials->floor, credentials->floor_count);
 	seal_json_set_u64(json, "epoch", credentials->epoch);
 	seal_json_set_u64(json, "renew_after", (uint64_t)credentials->renew_after);
 	return seal_json_dump(json, false, out, err);
@@ -234,10 +234,9 @@ is_object(const char *name)
 }
 
 static int
-parse_object(struct rot_credentials *credentials, const struct seal_json *floor, const char *name,
+parse_object(struct rot_floor *entry, const struct seal_json *floor, const char *name,
 	     struct seal_err *err)
 {
-	struct rot_floor *entry = &credentials->floor[credentials->floor_count];
 	int r;
 
 	if (!is_object(name))
@@ -248,10 +247,7 @@ parse_object(struct rot_credentials *credentials, const struct seal_json *floor,
 	if (entry->gen == 0)
 		return seal_fail(err, SEAL_E_FORMAT, "generations count from 1");
 	entry->object = seal_strndup(name, strlen(name));
-	if (entry->object == NULL)
-		return seal_fail_memory(err);
-	credentials->floor_count++;
-	return 0;
+	return entry->object == NULL ? seal_fail_memory(err) : 0;
 }
 
 static int
@@ -274,29 +270,38 @@ count_members(const struct seal_json *object)
 	return count;
 }
 
-static int
-parse_floor(struct rot_credentials *credentials, const struct seal_json *json, struct seal_err *err)
+int
+rot_wire_floor(struct rot_floor **ret_floor, size_t *ret_count, const struct seal_json *json,
+	       struct seal_err *err)
 {
-	const struct seal_json *floor = NULL;
+	const struct seal_json *object = NULL;
+	struct rot_floor *floor;
 	const char *name = NULL;
+	size_t filled = 0;
 	size_t count;
 	int r;
 
-	r = seal_json_get_object(json, "floor", &floor, err);
+	r = seal_json_get_object(json, "floor", &object, err);
 	if (r < 0)
 		return rot_wire_malformed(err, r);
-	count = count_members(floor);
+	count = count_members(object);
 	if (count > ROT_MAX_FLOOR)
 		return seal_fail(err, SEAL_E_LIMIT, "member 'floor' names more than %d objects",
 				 ROT_MAX_FLOOR);
-	credentials->floor = calloc(count > 0 ? count : 1, sizeof(*credentials->floor));
-	if (credentials->floor == NULL)
+	floor = calloc(count > 0 ? count : 1, sizeof(*floor));
+	if (floor == NULL)
 		return seal_fail_memory(err);
-	while (r == 0 && (name = seal_json_next(floor, name)) != NULL)
-		r = parse_object(credentials, floor, name, err);
-	if (r < 0)
+	while (r == 0 && (name = seal_json_next(object, name)) != NULL) {
+		r = parse_object(&floor[filled], object, name, err);
+		filled += r == 0;
+	}
+	if (r < 0) {
+		rot_floor_free(floor, filled);
 		return seal_note(err, r, "member 'floor'");
-	qsort(credentials->floor, count, sizeof(*credentials->floor), by_object);
+	}
+	qsort(floor, count, sizeof(*floor), by_object);
+	*ret_floor = floor;
+	*ret_count = count;
 	return 0;
 }
 
@@ -318,7 +323,7 @@ rot_credentials_parse(struct rot_credentials *ret_credentials, const void *body,
 	if (r == 0)
 		r = parse_keys(&credentials, json, err);
 	if (r == 0)
-		r = parse_floor(&credentials, json, err);
+		r = rot_wire_floor(&credentials.floor, &credentials.floor_count, json, err);
 	if (r < 0)
 		return r;
 

@@ -84,6 +84,34 @@ SEAL_CHECKED int rot_credentials_encode(const struct rot_credentials *credential
 SEAL_CHECKED int rot_credentials_parse(struct rot_credentials *ret_credentials, const void *body,
 				       size_t body_len, struct seal_err *err);
 
+#define ROT_MAX_REVOKED  16384
+#define ROT_MAX_SYNC     (4u * 1024 * 1024) /* bytes of the answer */
+#define ROT_SYNC_SECONDS 55                 /* an answer to GET /v1/sync comes no later */
+
+/*
+ * What a pod is told between two certificates; whole each time, not what has changed.  Nothing in it is
+ * secret: keys are named, and come with the renewal.
+ */
+struct rot_sync {
+	uint64_t epoch;
+	struct seal_strv clients;
+	struct seal_strv servers;
+	char *ca_bundle;          /* PEM */
+	struct seal_strv revoked; /* serials, sorted */
+	struct rot_floor *floor;  /* sorted by object */
+	size_t floor_count;
+	struct seal_strv keys; /* ids, sorted */
+	bool renew;
+};
+
+void rot_sync_release(struct rot_sync *sync);
+/* Lists in any order; they are read back in order. */
+SEAL_CHECKED int rot_sync_encode(const struct rot_sync *sync, struct seal_bytes *out,
+				 struct seal_err *err);
+/* Unknown members are ignored, like those of credentials. */
+SEAL_CHECKED int rot_sync_parse(struct rot_sync *ret_sync, const void *body, size_t body_len,
+				struct seal_err *err);
+
 /* {"error":{"code","message"}}; message is the empty string when body is something else. */
 #define ROT_ERROR_TEXT_MAX 256
 void rot_error_parse(const void *body, size_t body_len, char code[static 64],

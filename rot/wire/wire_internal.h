@@ -24,4 +24,9 @@ SEAL_CHECKED int rot_wire_names(struct seal_strv *list, const struct seal_json *
 SEAL_CHECKED int rot_wire_name(char *out, size_t max, const struct seal_json *object,
 			       const char *name, rot_wire_check_fn check, struct seal_err *err);
 
+/* Member "floor", sorted by object.  Both outputs change on success only. */
+SEAL_CHECKED int rot_wire_floor(struct rot_floor **ret_floor, size_t *ret_count,
+				const struct seal_json *json, struct seal_err *err);
+void rot_wire_set_floor(struct seal_json *json, const struct rot_floor *floor, size_t count);
+
 #endif

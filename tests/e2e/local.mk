@@ -43,6 +43,7 @@ E2E_TESTS = \
 	%D%/47-kata-policy.sh \
 	%D%/48-hostile-host.sh \
 	%D%/49-legitimate-matrix.sh \
+	%D%/50-sync.sh \
 	%D%/w01-every-name-comes-from-the-rot.sh \
 	%D%/w02-request-names-are-ignored.sh \
 	%D%/w03-a-statement-belongs-to-its-egg.sh \

@@ -3,6 +3,13 @@
 """fake_rot.py init DIR HOST PORT: make the keys, certificates and eggs of a root of trust of our own, one egg
 and one port (from PORT on) for each way it can misbehave; their names go to DIR/modes.
 fake_rot.py serve DIR: serve them all.  Mode "good" behaves; SIGHUP makes every mode behave from then on.
+fake_rot.py pod DIR NAME PEER CA: a certificate of a peer, DIR/NAME.pem and .key, by the CA DIR/CA; prints its serial.
+
+What mode good answers to GET /v1/sync is the JSON in DIR/news, with "ca_bundle" a list of CAs ("issuer" is the one that
+certifies from then on): at once when its epoch is another than the one asked with, otherwise when it becomes another,
+within 55 seconds.  DIR/sync-mode, one word, says
+how it misbehaves instead: hang, close, garbage, 503, drip, 403, 404, early.  DIR/asked has a line for each question.
+Without DIR/news there is no such question (404).  While DIR/refuse-hatch exists eggs are refused.
 
 It speaks docs/ROT-PROTOCOL.md and shares no code with the real one.
 """
@@ -94,6 +101,7 @@ def init(folder, host, first_port):
     credential(folder, "system", "system CA", "ca", [])
     credential(folder, "stranger", "system CA", "ca", [])
     credential(folder, "workload", "workload CA", "ca", [])
+    credential(folder, "next", "workload CA", "ca", [])
     credential(folder, "bank", "another workload's CA", "ca", [])
     credential(folder, "rot", "rot", "server", names + [f"URI:spiffe://{DOMAIN}/rot"], "system")
     credential(folder, "rot-wrong-ca", "rot", "server", names + [f"URI:spiffe://{DOMAIN}/rot"], "stranger")
@@ -128,6 +136,8 @@ def hatch(folder, mode, request):
         sans = sans + [uri.replace("/web", "/db")]
     elif mode == "ca-as-leaf":
         kind = "ca"
+    if mode == "good" and os.path.exists(os.path.join(folder, "news")):
+        ca = json.loads(read(folder, "news")).get("issuer", ca)
     with tempfile.TemporaryDirectory() as scratch:
         out = os.path.join(scratch, "pod.pem")
         issue(csr, out, "web", kind, sans, os.path.join(folder, ca), days="-1" if mode == "expired" else "2")
@@ -135,11 +145,19 @@ def hatch(folder, mode, request):
     answer = {"certificate": certificate, "ca_bundle": read(folder, "workload.pem"), "workload": "shop", "peer": "web",
               "clients": ["any"], "servers": ["db"], "keys": [], "floor": {}, "epoch": 1,
               "renew_after": int(time.time()) + 115200}
+    if mode == "good" and os.path.exists(os.path.join(folder, "news")):
+        news = json.loads(read(folder, "news"))
+        answer.update({name: news[name] for name in ("clients", "servers", "epoch")})
+        answer["ca_bundle"] = json.loads(whole(folder, news))["ca_bundle"]
     if mode == "other-bundle":
         answer["ca_bundle"] = read(folder, "bank.pem")
     if mode == "no-policy":
         del answer["clients"]
     return json.dumps(answer).encode()
+
+
+def whole(folder, news):
+    return json.dumps({**news, "ca_bundle": "".join(read(folder, name + ".pem") for name in news["ca_bundle"])}).encode()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -151,6 +169,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         mode = "good" if healed.is_set() else self.mode
+        if mode == "good" and self.path == "/v1/hatch" and os.path.exists(os.path.join(self.folder, "refuse-hatch")):
+            mode = "refused"
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if mode == "mute":
             healed.wait(60)
@@ -181,10 +201,60 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 print(mode, error, flush=True)
                 self.answer(500, b"{}")
 
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        if path != "/v1/sync" or not os.path.exists(os.path.join(self.folder, "news")):
+            self.answer(404, b'{"error":{"code":"missing","message":"no such endpoint"}}')
+            return
+        epoch = int(dict(part.split("=") for part in query.split("&"))["epoch"])
+        with open(os.path.join(self.folder, "asked"), "a", encoding="ascii") as file:
+            file.write(f"{time.time():.3f} {epoch}\n")
+        end = time.monotonic() + 55
+        while time.monotonic() < end:
+            mode = self.sync_mode()
+            if mode:
+                self.misbehave(mode)
+                return
+            news = json.loads(read(self.folder, "news"))
+            if news["epoch"] != epoch:
+                self.answer(200, whole(self.folder, news))
+                return
+            time.sleep(0.01)
+        self.answer(204, b"")
+
+    def sync_mode(self):
+        try:
+            return read(self.folder, "sync-mode").strip()
+        except OSError:
+            return ""
+
+    def misbehave(self, mode):
+        """As long as the mode is the same; then close."""
+        body = whole(self.folder, json.loads(read(self.folder, "news")))
+        if mode in ("403", "404", "503"):
+            code = {"403": "refused", "404": "missing", "503": "unavailable"}[mode]
+            self.answer(int(mode), json.dumps({"error": {"code": code, "message": "sync refused"}}).encode())
+            return
+        if mode == "early":
+            self.answer(200, body)
+            return
+        if mode == "garbage":
+            self.wfile.write(secrets.token_bytes(4096))
+        if mode == "drip":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+        sent = 0
+        while mode in ("hang", "drip") and self.sync_mode() == mode:
+            if mode == "drip" and sent < len(body) - 1:
+                self.wfile.write(body[sent:sent + 1])
+                sent += 1
+            time.sleep(0.1)
+        self.close_connection = True
+
     def answer(self, status, body):
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        if status != 204:
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
@@ -213,7 +283,8 @@ def serve_one(folder, mode, raw):
         name = "rot-" + actual if actual in ("wrong-ca", "wrong-role", "client-only") else "rot"
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         ctx.load_cert_chain(os.path.join(folder, name + ".pem"), os.path.join(folder, name + ".key"))
-        ctx.load_verify_locations(os.path.join(folder, "system.pem"))
+        for ca in ("system", "workload", "next"):
+            ctx.load_verify_locations(os.path.join(folder, ca + ".pem"))
         ctx.verify_mode = ssl.CERT_REQUIRED
         if actual == "tls12":
             ctx.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -247,8 +318,16 @@ def serve(folder):
         signal.pause()
 
 
+def pod(folder, name, peer, ca):
+    uri = f"URI:spiffe://{DOMAIN}/workload/shop/peer/{peer}"
+    credential(folder, name, peer, "pod", ["DNS:any", f"DNS:{peer}", uri], ca)
+    print(openssl("x509", "-in", os.path.join(folder, name + ".pem"), "-noout", "-serial").strip().split("=")[1].lower())
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "init":
         init(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    elif sys.argv[1] == "pod":
+        pod(*sys.argv[2:6])
     else:
         serve(sys.argv[2])

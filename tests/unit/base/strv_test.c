@@ -111,3 +111,26 @@ Test(bytes_strv, keeps_the_old_list_wherever_memory_ends)
 		cr_assert_lt(n, 100);
 	}
 }
+
+Test(strv, can_be_sorted_and_searched)
+{
+	SEAL_SCOPED(seal_strv_release) struct seal_strv list = { 0 };
+	char name[16];
+
+	cr_expect_not(seal_strv_contains_sorted(&list, "a"));
+	seal_strv_sort(&list);
+	for (unsigned i = 0; i < 1000; i++) {
+		(void)snprintf(name, sizeof(name), "n%u", i * 7919 % 1000 * 2);
+		cr_assert_eq(seal_strv_add(&list, name, NULL), 0);
+	}
+	seal_strv_sort(&list);
+	for (size_t i = 1; i < list.count; i++)
+		cr_expect_lt(strcmp(list.items[i - 1], list.items[i]), 0);
+	for (unsigned i = 0; i < 2000; i++) {
+		(void)snprintf(name, sizeof(name), "n%u", i);
+		cr_expect_eq(seal_strv_contains_sorted(&list, name), i % 2 == 0, "%s", name);
+	}
+	cr_expect_not(seal_strv_contains_sorted(&list, ""));
+	cr_expect_not(seal_strv_contains_sorted(&list, "n"));
+	cr_expect_not(seal_strv_contains_sorted(&list, "z"));
+}

@@ -42,6 +42,7 @@ make(unsigned number)
 	(void)snprintf(kept.peer.name, sizeof(kept.peer.name), "peer-%u", number);
 	(void)snprintf(kept.peer.uri, sizeof(kept.peer.uri), "spiffe://seal.test/%u", number);
 	(void)snprintf(kept.peer.serial, sizeof(kept.peer.serial), "%032x", number);
+	memset(kept.peer.anchor, (int)(number % 13) + 1, sizeof(kept.peer.anchor));
 	kept.peer.not_before = NOW - (int64_t)number;
 	kept.peer.not_after = NOW + (int64_t)number;
 	return kept;
@@ -88,6 +89,7 @@ expect_whole(const struct tls_kept *got, unsigned number)
 	cr_expect_str_eq(got->peer.name, made.peer.name);
 	cr_expect_str_eq(got->peer.uri, made.peer.uri);
 	cr_expect_str_eq(got->peer.serial, made.peer.serial);
+	cr_expect_arr_eq(got->peer.anchor, made.peer.anchor, sizeof(made.peer.anchor));
 	cr_expect_eq(got->peer.not_before, made.peer.not_before);
 	cr_expect_eq(got->peer.not_after, made.peer.not_after);
 	cr_expect_eq(got->record.len, made.record.len);

@@ -160,6 +160,67 @@ Test(verify_peer, refuses_the_revoked_and_the_expired)
 	cr_expect_eq(seal_peer_check_policy(&kept, &world.rules, PKI_NOW, NULL), SEAL_E_REFUSED);
 }
 
+Test(verify_peer, refuses_one_revoked_among_many)
+{
+	WORLD(world);
+	SEAL_SCOPED(seal_strv_release) struct seal_strv revoked = { 0 };
+	char serial[SEAL_SERIAL_LEN + 1];
+	char other[SEAL_SERIAL_LEN + 1];
+
+	for (unsigned i = 0; i < 2000; i++) {
+		(void)snprintf(other, sizeof(other), "%02x%030x", i % 127, i);
+		cr_assert_eq(seal_strv_add(&revoked, other, NULL), 0);
+	}
+	seal_strv_sort(&revoked);
+	world.rules.revoked = &revoked;
+	cr_expect_eq(ask(&world, world.pod.chain, NULL), 0);
+	cr_assert_eq(seal_cert_serial(seal_certs_at(world.pod.chain, 0), serial, NULL), 0);
+	cr_assert_eq(seal_strv_add(&revoked, serial, NULL), 0);
+	seal_strv_sort(&revoked);
+	cr_expect_eq(ask(&world, world.pod.chain, NULL), SEAL_E_REFUSED);
+}
+
+/* A peer known from before: its CA is looked for, by name and key together, among the anchors of now. */
+Test(verify_peer, refuses_the_known_whose_ca_is_trusted_no_more)
+{
+	WORLD(world);
+	SEAL_SCOPED(pki_id_release) struct pki_id namesake = pki_ca("shop");
+	const struct seal_cert_spec other_name = { .kind = SEAL_CERT_CA,
+						   .common_name = "another name",
+						   .not_before = PKI_NOW - 1000,
+						   .not_after = PKI_NOW + 1000 };
+	struct seal_cert_spec again = other_name;
+	struct seal_peer peer = { 0 };
+	struct seal_err err = { 0 };
+
+	cr_assert_eq(seal_peer_verify(&peer, &world.rules, world.pod.chain, SEAL_SIDE_CLIENT,
+				      PKI_NOW, NULL),
+		     0);
+	cr_expect_eq(seal_peer_check_policy(&peer, &world.rules, PKI_NOW, NULL), 0);
+	world.rules.anchors = namesake.chain;
+	cr_expect_eq(seal_peer_check_policy(&peer, &world.rules, PKI_NOW, &err), SEAL_E_UNAUTH);
+	cr_expect_not_null(strstr(err.text, "trusted no more"), "%s", err.text);
+	world.rules.anchors = NULL;
+	cr_expect_eq(seal_peer_check_policy(&peer, &world.rules, PKI_NOW, NULL), SEAL_E_UNAUTH);
+	again.common_name = "shop";
+	for (int i = 0; i < 2;
+	     i++) { /* the same key under another name; both as before, issued again */
+		struct seal_certs *anchors = NULL;
+		struct seal_cert *cert = NULL;
+
+		cr_assert_eq(seal_cert_issue(&cert, i == 0 ? &other_name : &again, world.ca.key,
+					     NULL, world.ca.key, &err),
+			     0);
+		cr_assert_eq(seal_certs_new(&anchors, NULL), 0);
+		cr_assert_eq(seal_certs_add(anchors, cert, NULL), 0);
+		world.rules.anchors = anchors;
+		cr_expect_eq(seal_peer_check_policy(&peer, &world.rules, PKI_NOW, NULL),
+			     i == 0 ? SEAL_E_UNAUTH : 0);
+		seal_certs_free(anchors);
+		seal_cert_free(cert);
+	}
+}
+
 Test(verify_peer, refuses_everything_when_the_clock_is_not_readable)
 {
 	WORLD(world);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fs/fs.h"
+#include "tests/support/pki.h"
 #include "tests/unit/proxy/sample.h"
 
 #define SERIES_MAX 1024
@@ -348,6 +349,45 @@ Test(metrics, of_the_agent_are_there_with_one_only)
 	free(reader.series);
 }
 
+Test(metrics, of_news_are_there_where_somebody_asks_only)
+{
+	static const struct {
+		const char *series;
+		uint64_t value;
+	} rows[] = {
+		{ "seal_sync_total{result=\"changed\"}", 4 },
+		{ "seal_sync_total{result=\"unchanged\"}", 50 },
+		{ "seal_sync_total{result=\"refused\"}", 1 },
+		{ "seal_sync_total{result=\"absent\"}", 2 },
+		{ "seal_sync_total{result=\"failed\"}", 3 },
+		{ "seal_sync_age_seconds", 61 },
+		{ "seal_sync_epoch", 17 },
+		{ "seal_revoked_serials", 2 },
+	};
+	SEAL_SCOPED(seal_strv_release) struct seal_strv revoked = pki_strv("1", "2", NULL);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = { 0 };
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes without = SEAL_BYTES(PROXY_STATUS_MAX);
+	static struct reader reader;
+	struct proxy_identity_state state;
+	struct proxy_view view;
+
+	sample_small(&view);
+	cr_assert_eq(proxy_metrics_write(&view, &without, NULL), 0);
+	cr_expect_null(strstr(seal_bytes_str(&without), "seal_sync"));
+	cr_expect_null(strstr(seal_bytes_str(&without), "seal_revoked"));
+	view.news = &sample_news;
+	memcpy(&state, view.state, sizeof(state));
+	state.revoked = revoked;
+	view.state = &state;
+	read_view(&reader, &view, &text);
+	for (size_t i = 0; i < SEAL_COUNT(rows); i++)
+		cr_expect_eq(value_of(&reader, rows[i].series), rows[i].value, "%s",
+			     rows[i].series);
+	cr_expect_null(strstr(seal_bytes_str(&text), "aborted"), "nobody can do anything about it");
+	proxy_view_release(&view);
+	free(reader.series);
+}
+
 Test(metrics, are_those_of_the_manual)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes page = SEAL_BYTES(256u * 1024);
@@ -361,6 +401,7 @@ Test(metrics, are_those_of_the_manual)
 		     0);
 	sample_small(&view);
 	view.agent = &sample_agent;
+	view.news = &sample_news;
 	read_view(&reader, &view, &text);
 	for (size_t i = 0; i < reader.seen_count; i++) {
 		char item[NAME_MAX_ + 16];

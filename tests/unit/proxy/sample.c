@@ -129,6 +129,18 @@ const struct proxy_agent_view sample_agent = {
 	.suspect_count = 2,
 };
 
+const struct proxy_sync_view sample_news = {
+	.results = { [PROXY_SYNC_CHANGED] = 4,
+		     [PROXY_SYNC_UNCHANGED] = 50,
+		     [PROXY_SYNC_REFUSED] = 1,
+		     [PROXY_SYNC_ABSENT] = 2,
+		     [PROXY_SYNC_FAILED] = 3,
+		     [PROXY_SYNC_ABORTED] = 99 },
+	.epoch = 17,
+	.age_s = 61,
+	.has_answer = true,
+};
+
 void
 sample_small(struct proxy_view *view)
 {

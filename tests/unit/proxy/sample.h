@@ -19,6 +19,8 @@ void sample_small(struct proxy_view *view);
 void sample_large(struct proxy_view *view);
 /* An agent with two containers, of which one runs; to be put into a view. */
 extern const struct proxy_agent_view sample_agent;
+/* News that have come; to be put into a view. */
+extern const struct proxy_sync_view sample_news;
 /* As many connections as the view's totals.open says. */
 void sample_each_conn(const void *source, proxy_conn_info_fn fn, void *arg);
 

@@ -54,3 +54,22 @@ Test(proxy_schedule, tries_often_enough_for_short_lives)
 	cr_expect_eq(proxy_backoff_max_ms(86400), 60000);
 	cr_expect_eq(proxy_backoff_max_ms(INT64_MAX), 60000);
 }
+
+Test(proxy_schedule, asks_for_news_again_soon_and_then_less_often)
+{
+	cr_expect_eq(proxy_sync_backoff_ms(1, 0), 250);
+	cr_expect_eq(proxy_sync_backoff_ms(1, UINT32_MAX), 500);
+	cr_expect_eq(proxy_sync_backoff_ms(2, UINT32_MAX), 1000);
+	cr_expect_eq(proxy_sync_backoff_ms(6, UINT32_MAX), 16000);
+	cr_expect_eq(proxy_sync_backoff_ms(7, UINT32_MAX), 30000);
+	cr_expect_eq(proxy_sync_backoff_ms(UINT32_MAX, UINT32_MAX), 30000);
+	cr_expect_eq(proxy_sync_backoff_ms(UINT32_MAX, 0), 15000);
+}
+
+Test(proxy_schedule, spreads_those_who_are_told_together)
+{
+	cr_expect_eq(proxy_spread_ms(30000, 0), 0);
+	cr_expect_eq(proxy_spread_ms(30000, UINT32_MAX), 30000);
+	cr_expect_eq(proxy_spread_ms(30000, UINT32_MAX / 2), 14999);
+	cr_expect_eq(proxy_spread_ms(0, UINT32_MAX), 0);
+}

@@ -293,6 +293,39 @@ Test(status_table, tells_of_what_was_sealed_and_who_runs)
 	proxy_view_release(&view);
 }
 
+Test(status_table, tells_of_the_latest_news)
+{
+	struct proxy_sync_view news = sample_news;
+	struct proxy_identity_state state;
+	struct proxy_view view;
+	char *page;
+
+	sample_small(&view);
+	page = print_view(&view, false);
+	cr_expect_null(strstr(page, "\nsync"), "of one that never asks");
+	free(page);
+	view.news = &news;
+	page = print_view(&view, false);
+	cr_expect_not_null(
+		strstr(page,
+		       "\nsync          epoch 17, answered 1m1s ago, 0 certificates revoked\n"),
+		"%s", page);
+	free(page);
+	news.has_answer = false;
+	page = print_view(&view, false);
+	cr_expect_not_null(strstr(page, "\nsync          NO ANSWER for 1m1s\n"), "%s", page);
+	free(page);
+	memcpy(&state, view.state, sizeof(state));
+	state.not_after = 0;
+	view.state = &state;
+	page = print_view(&view, false);
+	cr_expect_not_null(strstr(page, "\nsync          WITHDRAWN: nothing is served\n"), "%s",
+			   page);
+	cr_expect_not_null(strstr(page, "\ncertificate   none: it was withdrawn\n"), "%s", page);
+	free(page);
+	proxy_view_release(&view);
+}
+
 Test(status_table, says_what_is_wrong)
 {
 	struct proxy_view view;

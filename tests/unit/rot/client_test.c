@@ -890,3 +890,209 @@ Test(client_call, leaves_no_descriptor_behind)
 		      before); /* the server's end may linger */
 	world_free(&world);
 }
+
+/* ---- News ---- */
+
+#define NEWS                                                                                       \
+	"{\"epoch\":9,\"clients\":[\"ops\"],\"servers\":[],\"ca_bundle\":\"B\",\"revoked\":[],"    \
+	"\"floor\":{},\"keys\":[],\"renew\":false}"
+#define REFUSED "{\"error\":{\"code\":\"refused\",\"message\":\"sync refused\"}}"
+
+static int
+ask_news(struct world *world, uint64_t epoch, struct rot_sync *ret_sync, bool *ret_changed)
+{
+	struct seal_strv urls;
+
+	server_start(&world->server, &world->rot);
+	urls = pki_strv(world->server.url, NULL);
+	world_connect(world, &urls);
+	seal_strv_release(&urls);
+	return rot_client_sync(world->client, epoch, ret_sync, ret_changed, &world->err);
+}
+
+Test(client_sync, brings_what_has_changed_or_says_that_nothing_has)
+{
+	struct rot_sync got = { 0 };
+	bool changed = false;
+	struct world world;
+
+	world_new(&world, ANSWERS, ANSWER("200 OK", NEWS));
+	cr_assert_eq(ask_news(&world, 7, &got, &changed), 0, "%s", world.err.text);
+	cr_expect(changed);
+	cr_expect_eq(got.epoch, 9);
+	cr_expect(seal_strv_contains(&got.clients, "ops"));
+	cr_expect_not_null(strstr(world.server.request, "GET /v1/sync?epoch=7 HTTP/1.1\r\n"));
+	cr_expect_null(strstr(world.server.request, "Content-Length"));
+	rot_sync_release(&got);
+	world_free(&world);
+
+	world_new(&world, ANSWERS, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+	cr_assert_eq(ask_news(&world, UINT64_MAX, &got, &changed), 0, "%s", world.err.text);
+	cr_expect_not(changed);
+	cr_expect_null(got.ca_bundle);
+	cr_expect_not_null(strstr(world.server.request, "epoch=18446744073709551615 "));
+	world_free(&world);
+}
+
+Test(client_sync, tells_a_withdrawal_from_all_that_merely_went_wrong)
+{
+	static const struct {
+		const char *reply;
+		int code;
+		const char *why;
+	} cases[] = {
+		{ ANSWER("403 Forbidden", REFUSED), SEAL_E_REFUSED, "sync refused" },
+		{ ANSWER("403 Forbidden", ""), SEAL_E_FORMAT, "403" },
+		{ ANSWER("403 Forbidden", "{\"error\":{\"code\":\"forbidden\",\"message\":\"x\"}}"),
+		  SEAL_E_FORMAT, "403" },
+		{ ANSWER("401 Unauthorized", REFUSED), SEAL_E_FORMAT, "401" },
+		{ ANSWER("400 Bad Request", REFUSED), SEAL_E_FORMAT, "400" },
+		{ ANSWER("404 Not Found", ""), SEAL_E_MISSING, "404" },
+		{ ANSWER("405 Method Not Allowed", ""), SEAL_E_MISSING, "405" },
+		{ ANSWER("501 Not Implemented", ""), SEAL_E_MISSING, "501" },
+		{ ANSWER("408 Timeout", ""), SEAL_E_TIMEOUT, "408" },
+		{ ANSWER("429 Too Many Requests", ""), SEAL_E_LIMIT, "429" },
+		{ ANSWER("500 Internal Server Error", REFUSED), SEAL_E_SYSTEM, "500" },
+		{ ANSWER("302 Found", ""), SEAL_E_FORMAT, "302" },
+		{ ANSWER("206 Partial Content", NEWS), SEAL_E_FORMAT, "206" },
+		{ ANSWER("200 OK", ""), SEAL_E_FORMAT, "answer" },
+		{ ANSWER("200 OK", "{}"), SEAL_E_FORMAT, "epoch" },
+		{ "rubbish\r\n\r\n", SEAL_E_FORMAT, "HTTP" },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(cases); i++) {
+		struct rot_sync got = { 0 };
+		bool changed = false;
+		struct world world;
+		int r;
+
+		world_new(&world, ANSWERS, cases[i].reply);
+		r = ask_news(&world, 0, &got, &changed);
+		cr_expect_eq(r, cases[i].code, "%zu: %d: %s", i, r, world.err.text);
+		cr_expect_eq(world.err.code, cases[i].code, "%zu", i);
+		cr_expect_not_null(strstr(world.err.text, cases[i].why), "%s", world.err.text);
+		cr_expect_not(changed);
+		cr_expect_null(got.ca_bundle);
+		world_free(&world);
+	}
+}
+
+Test(client_sync, is_not_refused_by_anybody_else)
+{
+	struct pki_id impostor = { 0 };
+	struct rot_sync got = { 0 };
+	bool changed = false;
+	struct world world;
+	struct pki_id kept;
+	int r;
+
+	world_new(&world, ANSWERS, ANSWER("403 Forbidden", REFUSED));
+	(void)a_serving_egg(&world, &impostor);
+	kept = world.rot;
+	world.rot = impostor;
+	r = ask_news(&world, 0, &got, &changed);
+	cr_expect_lt(r, 0);
+	cr_expect_neq(r, SEAL_E_REFUSED, "%s", world.err.text);
+	cr_expect_neq(r, SEAL_E_MISSING, "%s", world.err.text);
+	world_free(&world);
+	pki_id_release(&kept);
+}
+
+Test(client_sync, ends_soon_after_it_is_told_to)
+{
+	struct rot_sync got = { 0 };
+	bool changed = false;
+	struct world world;
+	pthread_t thread;
+	int64_t start;
+	int r;
+
+	world_new(&world, HANGS_LATE, NULL);
+	start = now_ms();
+	cr_assert_eq(pthread_create(&thread, NULL, abort_soon, &world.abort), 0);
+	r = ask_news(&world, 0, &got, &changed);
+	cr_expect_eq(r, SEAL_E_CLOSED, "%s", world.err.text);
+	cr_expect_lt(now_ms() - start, 1000);
+	(void)pthread_join(thread, NULL);
+	world_free(&world);
+}
+
+static void
+connect_two(struct world *world, struct server *first)
+{
+	struct seal_strv urls;
+
+	server_start(first, &world->rot);
+	server_start(&world->server, &world->rot);
+	urls = pki_strv(first->url, world->server.url, NULL);
+	world_connect(world, &urls);
+	seal_strv_release(&urls);
+}
+
+/* The client's time is for all URLs: one that hangs uses it up, and then it is another's turn. */
+Test(client_sync, has_one_time_for_all_urls_and_begins_elsewhere_after_one_that_hangs)
+{
+	struct server first = { .behaviour = HANGS_LATE };
+	struct rot_sync got = { 0 };
+	bool changed = false;
+	struct world world;
+	int64_t start;
+	int r;
+
+	world_new(&world, ANSWERS, ANSWER("200 OK", NEWS));
+	connect_two(&world, &first);
+	start = now_ms();
+	r = rot_client_sync(world.client, 0, &got, &changed, &world.err);
+	cr_expect_eq(r, SEAL_E_TIMEOUT, "%s", world.err.text);
+	cr_expect_lt(now_ms() - start, 2900, "more than the client's 1.5 s");
+	cr_expect_eq(atomic_load(&world.server.connections), 0);
+	cr_assert_eq(rot_client_sync(world.client, 0, &got, &changed, &world.err), 0, "%s",
+		     world.err.text);
+	cr_expect(changed);
+	cr_expect_eq(atomic_load(&first.connections), 1);
+	rot_sync_release(&got);
+	server_stop(&first);
+	world_free(&world);
+}
+
+Test(client_urls, that_answered_are_first_next_time)
+{
+	struct server first = { .behaviour = CLOSES_EARLY };
+	struct rot_client_config config = { .timeout_ms = 1500 };
+	struct rot_client *other = NULL;
+	struct seal_strv urls;
+	struct world world;
+
+	world_new(&world, ANSWERS, ANSWER("200 OK", "second"));
+	connect_two(&world, &first);
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(rot_client_call(world.client, "GET", "/", NULL, 0, &world.status,
+					     &world.reply, &world.err),
+			     0, "%s", world.err.text);
+	cr_expect_eq(atomic_load(&first.connections), 1);
+	cr_expect_eq(rot_client_first_url(world.client), 1);
+
+	/* And another client may be told. */
+	urls = pki_strv(first.url, world.server.url, NULL);
+	config.urls = &urls;
+	config.first_url = rot_client_first_url(world.client);
+	config.ca = world.ca.chain;
+	config.cert = world.egg.chain;
+	config.key = world.egg.key;
+	cr_assert_eq(rot_client_new(&other, &config, &world.err), 0);
+	cr_expect_eq(rot_client_call(other, "GET", "/", NULL, 0, &world.status, &world.reply,
+				     &world.err),
+		     0, "%s", world.err.text);
+	cr_expect_eq(atomic_load(&first.connections), 1);
+
+	/* When it fails, the others are tried as before: the first comes after the last. */
+	world.server.behaviour = CLOSES_EARLY;
+	cr_expect_lt(rot_client_call(other, "GET", "/", NULL, 0, &world.status, &world.reply,
+				     &world.err),
+		     0);
+	cr_expect_eq(atomic_load(&first.connections), 2);
+	rot_client_free(other);
+	seal_strv_release(&urls);
+	server_stop(&first);
+	world_free(&world);
+}

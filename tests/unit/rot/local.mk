@@ -13,4 +13,4 @@ check_PROGRAMS += tests/unit/rot_client_tests
 TESTS += tests/unit/rot_client_tests
 tests_unit_rot_client_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_rot_client_tests_LDADD = $(SUPPORT_LIBS) $(ROT_CLI_LIBS) $(UNIT_LIBS)
-tests_unit_rot_client_tests_SOURCES = %D%/wire_test.c %D%/client_test.c %D%/cli_test.c
+tests_unit_rot_client_tests_SOURCES = %D%/wire_test.c %D%/sync_test.c %D%/client_test.c %D%/cli_test.c
