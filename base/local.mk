@@ -34,7 +34,7 @@ noinst_HEADERS += \
 	%D%/config/config.c \
 	%D%/confine/calls.c %D%/confine/files.c %D%/confine/privileges.c \
 	%D%/names/names.c %D%/names/identity.c %D%/names/numbers.c %D%/names/spec.c \
-	%D%/crypto/crypto.c %D%/crypto/key.c %D%/crypto/csr.c \
+	%D%/crypto/crypto.c %D%/crypto/key.c %D%/crypto/sign.c %D%/crypto/csr.c \
 	%D%/jwe/jwe.c \
 	%D%/x509/cert.c %D%/x509/alt_names.c %D%/x509/issue.c %D%/x509/chain.c %D%/x509/peer.c \
 	%D%/x509/peer_cache.c %D%/x509/subject.c %D%/x509/pkcs12.c \

@@ -15,11 +15,12 @@
 #include "base/err/err.h"
 #include "base/secret/secret.h"
 
-#define SEAL_KEY_LEN    32 /* a symmetric key */
-#define SEAL_NONCE_LEN  12 /* AES-GCM */
-#define SEAL_TAG_LEN    16
-#define SEAL_HASH_LEN   32 /* SHA-256 */
-#define SEAL_SHA384_LEN 48
+#define SEAL_KEY_LEN       32 /* a symmetric key */
+#define SEAL_NONCE_LEN     12 /* AES-GCM */
+#define SEAL_TAG_LEN       16
+#define SEAL_HASH_LEN      32 /* SHA-256 */
+#define SEAL_SHA384_LEN    48
+#define SEAL_SIGNATURE_LEN 64 /* ECDSA P-256, RFC 7518 section 3.4: R and S */
 
 /* Record a failure of the crypto library, draining its error queue into the sentence. */
 #define seal_fail_ssl(err, ...) seal_negative(seal_err_set_ssl((err), __VA_ARGS__))
@@ -83,6 +84,15 @@ SEAL_CHECKED int seal_key_from_spki(struct seal_key **ret_key, const void *der, 
 SEAL_CHECKED int seal_key_id(const struct seal_key *key, uint8_t ret_id[static SEAL_HASH_LEN],
 			     struct seal_err *err);
 bool seal_key_same_public(const struct seal_key *a, const struct seal_key *b);
+
+/* ECDSA with SHA-256 by a P-256 key.  Who may have what signed is decided above. */
+SEAL_CHECKED int seal_key_sign(const struct seal_key *key, const void *data, size_t len,
+			       uint8_t ret_signature[static SEAL_SIGNATURE_LEN],
+			       struct seal_err *err);
+/* SEAL_E_UNAUTH when it is not this key's signature over these bytes. */
+SEAL_CHECKED int seal_key_verify(const struct seal_key *key, const void *data, size_t len,
+				 const uint8_t signature[static SEAL_SIGNATURE_LEN],
+				 struct seal_err *err);
 
 /* A PKCS#10 request (RFC 2986) in PEM that carries nothing but the public key. */
 SEAL_CHECKED int seal_csr_new(struct seal_bytes *out_pem, const struct seal_key *key,

@@ -10,7 +10,7 @@ FUZZ_LINK =
 endif
 
 FUZZ_TARGETS = json yaml tree names http answer certs egg jwe wire signer proxy_config hello spec agent token inject policy \
-	hosts resolv account mountinfo learn
+	hosts resolv account mountinfo learn audit
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -77,6 +77,12 @@ check_PROGRAMS += %D%/fuzz_signer
 %C%_fuzz_signer_CFLAGS = $(AM_CFLAGS) -UNDEBUG
 %C%_fuzz_signer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_signer_LDADD = $(ROT_SERVER_LIBS)
+
+check_PROGRAMS += %D%/fuzz_audit
+%C%_fuzz_audit_SOURCES = %D%/fuzz_audit.c $(FUZZ_MAIN)
+%C%_fuzz_audit_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_audit_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_audit_LDADD = $(ROT_AUDIT_LIBS)
 
 check_PROGRAMS += %D%/fuzz_proxy_config
 %C%_fuzz_proxy_config_SOURCES = %D%/fuzz_proxy_config.c $(FUZZ_MAIN)

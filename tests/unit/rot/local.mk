@@ -14,3 +14,10 @@ TESTS += tests/unit/rot_client_tests
 tests_unit_rot_client_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_rot_client_tests_LDADD = $(SUPPORT_LIBS) $(ROT_CLI_LIBS) $(UNIT_LIBS)
 tests_unit_rot_client_tests_SOURCES = %D%/wire_test.c %D%/sync_test.c %D%/client_test.c %D%/cli_test.c
+
+# Links the log and the floor, and nothing of the RoT: that it can is part of what is tested.
+check_PROGRAMS += tests/unit/rot_audit_tests
+TESTS += tests/unit/rot_audit_tests
+tests_unit_rot_audit_tests_CFLAGS = $(TEST_CFLAGS)
+tests_unit_rot_audit_tests_LDADD = $(ROT_AUDIT_LIBS) $(UNIT_LIBS)
+tests_unit_rot_audit_tests_SOURCES = %D%/audit_tree_test.c %D%/audit_entry_test.c %D%/audit_head_test.c %D%/audit_check_test.c
