@@ -14,6 +14,7 @@ EXTRA_DIST += %D%/architecture.md %D%/AUDIT.md %D%/performance.md %D%/IDENTITY.m
 	%D%/design/0010-static-wrap.md \
 	%D%/design/0011-sealed-configuration.md \
 	%D%/design/0012-verification-of-the-host.md \
+	%D%/design/0013-the-store.md \
 	%D%/design/0014-sync.md
 
 completiondir = $(datadir)/bash-completion/completions

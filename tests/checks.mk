@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/support/crash.py \
 	tests/support/eggs.py \
 	tests/support/endure.py \
+	tests/support/etcd.sh \
 	tests/support/exhaust.py \
 	tests/support/fake_rot.py \
 	tests/support/agent.py tests/support/forge.py \
@@ -40,6 +41,7 @@ EXTRA_DIST += \
 	tests/support/npm.sh \
 	tests/support/npm/package-lock.json \
 	tests/support/npm/package.json \
+	tests/support/old_store.py tests/support/schema-1.sql tests/support/schema-2.sql \
 	tests/support/oddpackets.py \
 	tests/support/packages.sh \
 	tests/support/play.py \
@@ -123,6 +125,12 @@ VOLUME_KILLS = 20000
 check-volume: tests/unit/volume_tests
 	SEAL_VOLUME_KILLS=$(VOLUME_KILLS) tests/unit/volume_tests --filter 'volume_kill/*'
 
+# The store's engines: writers killed so many times, files with so many changed bytes.  As root.
+STORE_KILLS = 1000
+STORE_FLIPS = 20000
+check-store: tests/unit/rot_kv_tests
+	SEAL_KV_KILLS=$(STORE_KILLS) SEAL_KV_FLIPS=$(STORE_FLIPS) tests/unit/rot_kv_tests --filter 'kv_fault/*'
+
 # Line coverage of the product by unit and end-to-end tests together; fails below COVERAGE_MIN.
 COVERAGE_MIN = 85
 coverage:
@@ -135,4 +143,4 @@ clean-local: clean-checks
 clean-checks:
 	rm -rf check-asan.dir check-tsan.dir check-valgrind.dir coverage.dir
 
-.PHONY: check-asan check-tsan check-valgrind check-volume coverage clean-checks
+.PHONY: check-asan check-tsan check-valgrind check-volume check-store coverage clean-checks

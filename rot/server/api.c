@@ -15,21 +15,12 @@
 #include "rot/server/api_internal.h"
 
 #define OPERATORS (ROT_MAY_ADMIN | ROT_MAY_CI)
+#define READERS   (OPERATORS | ROT_MAY_AUDIT)
 /* Buckets kept: so many busy eggs, so many busy addresses. */
 #define LIMITS_CAPACITY 8192
 /* Lines a second about refusals; the rest is counted. */
 #define REFUSALS_LOGGED 50
-
-struct route {
-	const char *method;
-	const char *path; /* * stands for one part: a parameter */
-	unsigned rights;
-	bool is_big; /* its body and its answer may be long */
-	rot_handler_fn run;
-	const char *const *members; /* of the body, ending with NULL; NULL: no body is read */
-	const char *refusal; /* the one sentence for every refusal, or NULL: say what it is */
-	const char *event;   /* in the log, of a refusal or of a change */
-};
+#define MAX_BATCH       64 /* calls in one transaction */
 
 static const char *const workload_members[] = { "name", "open", NULL };
 static const char *const pair_members[] = { "client", "server", "workload", NULL };
@@ -40,36 +31,48 @@ static const char *const seal_members[] = { "objects", "peer", "workload", NULL 
 static const char *const unseal_members[] = { "values", NULL };
 static const char *const cert_members[] = { "csr", "hostnames", "peer", "ttl", "workload", NULL };
 
-#define ADMIN ROT_MAY_ADMIN
-#define SAY   NULL /* say what was wrong */
-#define SMALL false
-#define BIG   true
-static const struct route routes[] = {
-	{ "GET", "/v1/status", OPERATORS, SMALL, rot_status_get, NULL, SAY, NULL },
-	{ "GET", "/v1/workloads", OPERATORS, SMALL, rot_workloads_list, NULL, SAY, NULL },
-	{ "POST", "/v1/workloads", ADMIN, SMALL, rot_workloads_create, workload_members, SAY,
-	  "workload_created" },
-	{ "GET", "/v1/workloads/*", OPERATORS, SMALL, rot_workloads_get, NULL, SAY, NULL },
-	{ "DELETE", "/v1/workloads/*", ADMIN, SMALL, rot_workloads_delete, NULL, SAY,
-	  "workload_deleted" },
-	{ "POST", "/v1/workloads/*/keys", ADMIN, SMALL, rot_keys_rotate, NULL, SAY, "key_rotated" },
-	{ "DELETE", "/v1/workloads/*/keys/*", ADMIN, SMALL, rot_keys_retire, NULL, SAY,
-	  "key_retired" },
-	{ "GET", "/v1/peers", OPERATORS, SMALL, rot_peers_list, NULL, SAY, NULL },
-	{ "POST", "/v1/peers", ADMIN, SMALL, rot_peers_allow, pair_members, SAY, "pair_allowed" },
-	{ "DELETE", "/v1/peers", ADMIN, SMALL, rot_peers_deny, NULL, SAY, "pair_denied" },
-	{ "GET", "/v1/eggs", OPERATORS, SMALL, rot_eggs_list, NULL, SAY, NULL },
-	{ "POST", "/v1/eggs", OPERATORS, SMALL, rot_eggs_mint, egg_members, SAY, "egg_minted" },
-	{ "GET", "/v1/eggs/*", OPERATORS, SMALL, rot_eggs_get, NULL, SAY, NULL },
-	{ "DELETE", "/v1/eggs/*", ADMIN, SMALL, rot_eggs_revoke, NULL, SAY, "egg_revoked" },
-	{ "POST", "/v1/certs", ADMIN, SMALL, rot_certs_issue, cert_members, SAY,
-	  "certificate_issued" },
-	{ "POST", "/v1/seal", OPERATORS, BIG, rot_seal, seal_members, SAY, "sealed" },
-	{ "POST", "/v1/unseal", ADMIN, BIG, rot_unseal, unseal_members, SAY, "unsealed" },
-	{ "POST", "/v1/hatch", ROT_MAY_HATCH, SMALL, rot_hatch, NULL, "hatch refused",
-	  "hatch_refused" },
-	{ "POST", "/v1/renew", ROT_MAY_RENEW, SMALL, rot_renew, NULL, "renewal refused",
-	  "renew_refused" },
+#define ADMIN   ROT_MAY_ADMIN
+#define SAY     NULL /* say what was wrong */
+#define SMALL   false
+#define BIG     true
+#define READS   false
+#define CHANGES true
+static const struct rot_route routes[] = {
+	{ "GET", "/v1/status", READERS, SMALL, READS, rot_status_get, NULL, SAY, NULL,
+	  AUDIT_OTHER },
+	{ "GET", "/v1/workloads", READERS, SMALL, READS, rot_workloads_list, NULL, SAY, NULL,
+	  AUDIT_OTHER },
+	{ "POST", "/v1/workloads", ADMIN, SMALL, CHANGES, rot_workloads_create, workload_members,
+	  SAY, "workload_created", AUDIT_WORKLOAD_CREATE },
+	{ "GET", "/v1/workloads/*", READERS, SMALL, READS, rot_workloads_get, NULL, SAY, NULL,
+	  AUDIT_OTHER },
+	{ "DELETE", "/v1/workloads/*", ADMIN, SMALL, CHANGES, rot_workloads_delete, NULL, SAY,
+	  "workload_deleted", AUDIT_WORKLOAD_DELETE },
+	{ "POST", "/v1/workloads/*/keys", ADMIN, SMALL, CHANGES, rot_keys_rotate, NULL, SAY,
+	  "key_rotated", AUDIT_KEY_ROTATE },
+	{ "DELETE", "/v1/workloads/*/keys/*", ADMIN, SMALL, CHANGES, rot_keys_retire, NULL, SAY,
+	  "key_retired", AUDIT_KEY_RETIRE },
+	{ "GET", "/v1/peers", READERS, SMALL, READS, rot_peers_list, NULL, SAY, NULL, AUDIT_OTHER },
+	{ "POST", "/v1/peers", ADMIN, SMALL, CHANGES, rot_peers_allow, pair_members, SAY,
+	  "pair_allowed", AUDIT_PEER_ALLOW },
+	{ "DELETE", "/v1/peers", ADMIN, SMALL, CHANGES, rot_peers_deny, NULL, SAY, "pair_denied",
+	  AUDIT_PEER_DENY },
+	{ "GET", "/v1/eggs", READERS, SMALL, READS, rot_eggs_list, NULL, SAY, NULL, AUDIT_OTHER },
+	{ "POST", "/v1/eggs", OPERATORS, SMALL, CHANGES, rot_eggs_mint, egg_members, SAY,
+	  "egg_minted", AUDIT_EGG_MINT },
+	{ "GET", "/v1/eggs/*", READERS, SMALL, READS, rot_eggs_get, NULL, SAY, NULL, AUDIT_OTHER },
+	{ "DELETE", "/v1/eggs/*", ADMIN, SMALL, CHANGES, rot_eggs_revoke, NULL, SAY, "egg_revoked",
+	  AUDIT_EGG_REVOKE },
+	{ "POST", "/v1/certs", ADMIN, SMALL, CHANGES, rot_certs_issue, cert_members, SAY,
+	  "certificate_issued", AUDIT_CERT_ISSUE },
+	{ "POST", "/v1/seal", OPERATORS, BIG, CHANGES, rot_seal, seal_members, SAY, "sealed",
+	  AUDIT_SEAL },
+	{ "POST", "/v1/unseal", ADMIN, BIG, READS, rot_unseal, unseal_members, SAY, "unsealed",
+	  AUDIT_UNSEAL },
+	{ "POST", "/v1/hatch", ROT_MAY_HATCH, SMALL, CHANGES, rot_hatch, NULL, "hatch refused",
+	  "hatch_refused", AUDIT_HATCH },
+	{ "POST", "/v1/renew", ROT_MAY_RENEW, SMALL, CHANGES, rot_renew, NULL, "renewal refused",
+	  "renew_refused", AUDIT_RENEW },
 };
 
 struct verdict {
@@ -78,18 +81,38 @@ struct verdict {
 };
 
 static int prepare(struct rot_api *api, struct seal_err *err);
-static const struct route *find_route(struct rot_call *call,
-				      const struct seal_http_request *request,
-				      bool *ret_path_known);
-static int run_route(struct rot_call *call, const struct route *route, struct seal_err *err);
+static const struct rot_route *find_route(struct rot_call *call,
+					  const struct seal_http_request *request,
+					  bool *ret_path_known);
 static int find_caller(struct rot_call *call, struct rot_caller *local, struct seal_err *err);
-static void answer(struct rot_call *call, const struct route *route);
-static void answer_failure(struct rot_call *call, const struct route *route, int r,
-			   const struct seal_err *err);
+static void answer(struct rot_task *task);
+static void drop(struct rot_task *task);
+static void on_done(void *arg, struct rot_job *job);
+static void on_drop(void *arg, struct rot_job *job);
 static void answer_error(struct rot_call *call, struct verdict verdict, const char *message);
-static void log_failure(const struct rot_call *call, const struct route *route, unsigned status,
+static void log_failure(const struct rot_call *call, const struct rot_route *route, unsigned status,
 			const struct seal_err *err);
-static void log_change(const struct rot_call *call, const struct route *route);
+static void log_change(const struct rot_call *call, const struct rot_route *route);
+static void log_issued(const struct rot_call *call);
+
+static int
+start_worker(struct rot_api *api, struct seal_err *err)
+{
+	const struct rot_worker_config config = { .max_batch = MAX_BATCH,
+						  .run = rot_batch_run,
+						  .done = on_done,
+						  .drop = on_drop,
+						  .arg = api };
+
+	api->is_well = true; /* it has just answered */
+	return rot_worker_new(&api->worker, api->config.loop, &config, err);
+}
+
+void
+rot_api_stop(struct rot_api *api)
+{
+	rot_worker_free(SEAL_TAKE(api->worker));
+}
 
 int
 rot_api_new(struct rot_api **ret_api, const struct rot_api_config *config, struct seal_err *err)
@@ -102,6 +125,8 @@ rot_api_new(struct rot_api **ret_api, const struct rot_api_config *config, struc
 	api->config = *config;
 	api->started_at = config->clock();
 	r = prepare(api, err);
+	if (r == 0)
+		r = start_worker(api, err);
 	if (r < 0)
 		return r;
 	*ret_api = SEAL_TAKE(api);
@@ -113,6 +138,7 @@ rot_api_free(struct rot_api *api)
 {
 	if (api == NULL)
 		return;
+	rot_api_stop(api);
 	rot_meta_release(&api->meta);
 	rot_ca_release(&api->system_ca);
 	seal_certs_free(api->system_certs);
@@ -135,13 +161,6 @@ rot_api_meta(const struct rot_api *api)
 	return &api->meta;
 }
 
-int
-rot_api_purge(struct rot_api *api, struct seal_err *err)
-{
-	/* A month on, for whoever wants to look back. */
-	return rot_store_purge(api->config.store, api->config.clock() - 30 * 86400, err);
-}
-
 /* The peer gets an alert and nothing else; who runs the root of trust wants to know. */
 static void
 log_unknown_client(struct rot_api *api, const struct seal_err *err)
@@ -160,8 +179,8 @@ rot_api_verify(void *arg, struct seal_certs *presented, void **ret_client, struc
 	struct rot_caller *caller = NULL;
 	int r;
 
-	r = rot_caller_verify(&caller, api->config.store, api->system_certs, api->meta.trust_domain,
-			      presented, api->config.clock(), err);
+	r = rot_caller_verify(&caller, api->system_certs, api->meta.trust_domain, presented,
+			      api->config.clock(), err);
 	if (r < 0) {
 		log_unknown_client(api, err);
 		return r;
@@ -177,59 +196,81 @@ rot_api_free_client(void *client)
 }
 
 static void
-release_call(struct rot_call *call)
+free_call(struct rot_call *call)
 {
 	seal_json_free(call->body);
 	seal_json_free(call->reply);
 	seal_bytes_release(&call->raw);
+	free(call);
+}
+
+static struct rot_call *
+new_call(struct rot_api *api, struct seal_http_request *request)
+{
+	struct rot_call *call = calloc(1, sizeof(*call));
+
+	if (call == NULL)
+		return NULL;
+	call->task.done = answer;
+	call->task.drop = drop;
+	call->api = api;
+	call->request = request;
+	call->now = api->config.clock();
+	return call;
+}
+
+/* True when it is on its way to the store's thread; otherwise it has been answered. */
+static bool
+dispatch(struct rot_call *call)
+{
+	struct rot_api *api = call->api;
+	struct seal_err err = { 0 };
+	bool path_known = false;
+
+	if (find_caller(call, &api->local, &err) < 0) {
+		log_failure(call, NULL, 403, &err);
+		answer_error(call, (struct verdict){ 403, "forbidden" }, "not for this caller");
+		return false;
+	}
+	call->route = find_route(call, call->request, &path_known);
+	if (call->route == NULL) {
+		answer_error(call,
+			     path_known ? (struct verdict){ 405, "method" }
+					: (struct verdict){ 404, "missing" },
+			     path_known ? "no such method here" : "no such endpoint");
+		return false;
+	}
+	rot_worker_add(api->worker, &call->task.job);
+	return true;
 }
 
 void
 rot_api_handle(void *arg, struct seal_http_request *request)
 {
-	struct rot_api *api = arg;
-	SEAL_SCOPED(release_call)
-	struct rot_call call = {
-		.api = api,
-		.request = request,
-		.raw = SEAL_BYTES(ROT_REPLY_MAX),
-		.status = 200,
-		.now = api->config.clock(),
-	};
-	struct seal_err err = { 0 };
-	const struct route *route;
-	bool path_known = false;
-	int r;
+	struct rot_call *call = new_call(arg, request);
 
-	r = find_caller(&call, &api->local, &err);
-	if (r < 0) {
-		log_failure(&call, NULL, 403, &err);
-		answer_error(&call, (struct verdict){ 403, "forbidden" }, "not for this caller");
-		return;
-	}
-	route = find_route(&call, request, &path_known);
-	if (route == NULL && path_known) {
-		answer_error(&call, (struct verdict){ 405, "method" }, "no such method here");
-		return;
-	}
-	if (route == NULL) {
-		answer_error(&call, (struct verdict){ 404, "missing" }, "no such endpoint");
-		return;
-	}
-	r = run_route(&call, route, &err);
-	if (r < 0)
-		answer_failure(&call, route, r, &err);
-	else
-		answer(&call, route);
+	if (call == NULL)
+		seal_http_reply(request, 503, "application/json", NULL, 0, 1);
+	else if (!dispatch(call))
+		free_call(call);
 }
 
-bool
-rot_api_is_ready(void *arg)
+static void
+on_done(void *arg, struct rot_job *job)
 {
-	struct rot_api *api = arg;
+	struct rot_task *task = (struct rot_task *)job;
 
-	return rot_store_ping(api->config.store, NULL) == 0 &&
-	       api->config.clock() >= SEAL_CLOCK_FLOOR;
+	(void)arg;
+	task->done(task);
+}
+
+static void
+on_drop(void *arg, struct rot_job *job)
+{
+	struct rot_task *task = (struct rot_task *)job;
+
+	(void)arg;
+	task->drop(task);
 }
 
 static int
@@ -295,7 +336,7 @@ find_caller(struct rot_call *call, struct rot_caller *local, struct seal_err *er
 
 /* Does the path fit?  Each * of the route takes one part of it, not empty. */
 static bool
-path_fits(const struct route *route, const char *path, struct rot_call *call)
+path_fits(const struct rot_route *route, const char *path, struct rot_call *call)
 {
 	char *const params[] = { call->param, call->param2 };
 	size_t count = 0;
@@ -317,7 +358,7 @@ path_fits(const struct route *route, const char *path, struct rot_call *call)
 	return *path == '\0';
 }
 
-static const struct route *
+static const struct rot_route *
 find_route(struct rot_call *call, const struct seal_http_request *request, bool *ret_path_known)
 {
 	const char *method = seal_http_method(request);
@@ -342,64 +383,12 @@ rot_api_body_limit(void *arg, const struct seal_http_request *request)
 		seal_http_is_local(request) ? &api->local : seal_http_client(request);
 	struct rot_call scratch;
 	bool path_known = false;
-	const struct route *route = find_route(&scratch, request, &path_known);
+	const struct rot_route *route = find_route(&scratch, request, &path_known);
 
 	if (route == NULL || !route->is_big || caller == NULL ||
 	    (route->rights & caller->right) == 0)
 		return ROT_MAX_BODY;
 	return ROT_MAX_SEAL_BODY;
-}
-
-static int
-parse_body(struct rot_call *call, const struct route *route, struct seal_err *err)
-{
-	const uint8_t *body;
-	size_t len = 0;
-	int r;
-
-	if (route->members == NULL)
-		return 0;
-	body = seal_http_body(call->request, &len);
-	r = seal_json_parse(&call->body, body, len,
-			    route->is_big ? ROT_MAX_SEAL_BODY : ROT_MAX_BODY, err);
-	if (r == 0)
-		r = seal_json_only(call->body, route->members, err);
-	return r;
-}
-
-static int
-run_route(struct rot_call *call, const struct route *route, struct seal_err *err)
-{
-	int r;
-
-	if ((route->rights & call->caller->right) == 0)
-		return seal_fail(err, SEAL_E_REFUSED, "this role may not do that");
-	r = parse_body(call, route, err);
-	if (r < 0)
-		return r;
-	if (call->now < SEAL_CLOCK_FLOOR)
-		return seal_fail(err, SEAL_E_SYSTEM, "the clock of this machine is not set");
-	call->reply = seal_json_new();
-	if (route->is_big)
-		seal_bytes_init(&call->raw, ROT_MAX_SEALED);
-	return route->run(call, err);
-}
-
-static void
-answer(struct rot_call *call, const struct route *route)
-{
-	struct seal_err err = { 0 };
-	int r = 0;
-
-	if (call->raw.len == 0)
-		r = seal_json_dump(call->reply, false, &call->raw, &err);
-	if (r < 0) {
-		answer_failure(call, route, r, &err);
-		return;
-	}
-	log_change(call, route);
-	seal_http_reply(call->request, call->status, "application/json", call->raw.data,
-			call->raw.len, 0);
 }
 
 static struct verdict
@@ -427,14 +416,15 @@ judge(int r)
 }
 
 static void
-answer_failure(struct rot_call *call, const struct route *route, int r, const struct seal_err *err)
+answer_failure(struct rot_call *call)
 {
-	struct verdict verdict = judge(r);
-	const char *message = err->text;
+	const struct rot_route *route = call->route;
+	struct verdict verdict = judge(call->result);
+	const char *message = call->err.text;
 
 	if (call->retry_after > 0)
 		verdict = (struct verdict){ 429, "rate" };
-	log_failure(call, route, verdict.status, err);
+	log_failure(call, route, verdict.status, &call->err);
 	if (route->refusal != NULL && verdict.status < 500 && verdict.status != 429) {
 		verdict = (struct verdict){ 403, "refused" };
 		message = route->refusal;
@@ -444,6 +434,31 @@ answer_failure(struct rot_call *call, const struct route *route, int r, const st
 	if (verdict.status == 503)
 		call->retry_after = 1;
 	answer_error(call, verdict, message);
+}
+
+/* What it was is known, and in the store. */
+static void
+answer(struct rot_task *task)
+{
+	struct rot_call *call = (struct rot_call *)task;
+
+	if (call->result < 0) {
+		answer_failure(call);
+	} else {
+		if (call->issued_event != NULL)
+			log_issued(call);
+		log_change(call, call->route);
+		seal_http_reply(call->request, call->status, "application/json", call->raw.data,
+				call->raw.len, 0);
+	}
+	free_call(call);
+}
+
+/* The request has gone with its server. */
+static void
+drop(struct rot_task *task)
+{
+	free_call((struct rot_call *)task);
 }
 
 static void
@@ -466,7 +481,7 @@ egg_of(const struct rot_call *call)
 }
 
 static void
-log_failure(const struct rot_call *call, const struct route *route, unsigned status,
+log_failure(const struct rot_call *call, const struct rot_route *route, unsigned status,
 	    const struct seal_err *err)
 {
 	enum seal_level level = status >= 500 ? SEAL_LOG_ERROR : SEAL_LOG_WARN;
@@ -488,9 +503,20 @@ log_failure(const struct rot_call *call, const struct route *route, unsigned sta
 		 SEAL_STR("reason", err->text), SEAL_U64("not_logged", missed));
 }
 
+static void
+log_issued(const struct rot_call *call)
+{
+	const struct rot_cert *cert = &call->issued;
+
+	seal_log(SEAL_LOG_INFO, call->issued_event, SEAL_STR("egg", cert->egg),
+		 SEAL_STR("workload", cert->workload), SEAL_STR("peer", cert->peer),
+		 SEAL_STR("serial", cert->serial),
+		 SEAL_STR("address", seal_http_peer(call->request)));
+}
+
 /* Every change an operator made, by whom. */
 static void
-log_change(const struct rot_call *call, const struct route *route)
+log_change(const struct rot_call *call, const struct rot_route *route)
 {
 	char name[ROT_CALLER_NAME_MAX];
 

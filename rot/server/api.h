@@ -4,13 +4,15 @@
 
 /*
  * The HTTP API of docs/ROT-PROTOCOL.md: requests in, answers out, over a store and a signer it
- * borrows.  Knows nothing of sockets; server.h puts it behind listeners.
+ * borrows, which work in a thread of their own.  Knows nothing of sockets; server.h puts it behind
+ * listeners.
  */
 
 #include <stdint.h>
 
 #include "base/err/err.h"
 #include "base/http/http.h"
+#include "base/loop/loop.h"
 #include "base/tls/tls.h"
 #include "rot/server/store.h"
 #include "rot/signer/signer.h"
@@ -18,8 +20,9 @@
 struct rot_api;
 
 struct rot_api_config {
-	struct rot_store *store;   /* borrowed */
-	struct rot_signer *signer; /* borrowed */
+	struct seal_loop *loop;    /* borrowed */
+	struct rot_store *store;   /* borrowed: the store's thread's from now on, */
+	struct rot_signer *signer; /* and so is the signer */
 	uint32_t rate_per_egg;     /* hatches and renewals a second; 0: no limit */
 	uint32_t rate_per_address;
 	uint64_t lifetime;      /* seconds a hatched certificate lives */
@@ -29,15 +32,23 @@ struct rot_api_config {
 /* Opens the statement key: SEAL_E_REFUSED, with the remedy, when the key-encryption key is wrong. */
 SEAL_CHECKED int rot_api_new(struct rot_api **ret_api, const struct rot_api_config *config,
 			     struct seal_err *err);
+/* Ends the store's thread; requests that are not answered yet will not be.  Before their server is freed. */
+void rot_api_stop(struct rot_api *api);
 void rot_api_free(struct rot_api *api);
 void rot_api_freep(struct rot_api **api);
 
 const struct rot_meta *rot_api_meta(const struct rot_api *api);
-/* A fresh credential of the RoT itself, for its listener; never stored. */
+/* A fresh credential of the RoT itself, for its listener; never stored.  Before the first request only. */
 SEAL_CHECKED int rot_api_credential(struct rot_api *api, struct seal_tls **ret_tls,
 				    struct seal_err *err);
-/* Forget what nobody can ask for any more. */
-SEAL_CHECKED int rot_api_purge(struct rot_api *api, struct seal_err *err);
+/*
+ * In the store's thread: make a fresh credential (unless only_purge) and forget what nobody can ask for any more, a
+ * step of it.  fn is called in the loop's thread: result 1 when there is more to forget; tls is lent.
+ */
+typedef void (*rot_upkeep_fn)(void *arg, struct seal_tls *tls, int result,
+			      const struct seal_err *err);
+SEAL_CHECKED int rot_api_upkeep(struct rot_api *api, bool only_purge, rot_upkeep_fn fn, void *arg,
+				struct seal_err *err);
 
 /* The callbacks of seal_http; arg is the struct rot_api. */
 void rot_api_handle(void *arg, struct seal_http_request *request);

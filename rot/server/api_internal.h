@@ -3,17 +3,20 @@
 #define SEAL_ROT_API_INTERNAL_H
 
 /*
- * Between the files of the API: api.c dispatches, request.c reads and writes JSON, issue.c gets
- * certificates made, and one file per group holds the handlers.
+ * Between the files of the API: api.c finds out who wants what and answers, batch.c does it in the store's
+ * thread, request.c reads and writes JSON, issue.c gets certificates made, and one file per group holds the
+ * handlers.  Handlers, store and signer are the worker's thread's; requests' beginnings and ends the loop's.
  */
 
 #include "base/json/json.h"
 #include "base/log/log.h"
 #include "base/secret/secret.h"
 #include "base/x509/x509.h"
+#include "rot/audit/entry.h"
 #include "rot/server/api.h"
 #include "rot/server/caller.h"
 #include "rot/server/limits.h"
+#include "rot/server/worker.h"
 #include "rot/wire/wire.h"
 
 #define ROT_PAGE_MAX        500
@@ -26,8 +29,27 @@
 #define ROT_FINGERPRINT_LEN (2 * SEAL_HASH_LEN)
 #define ROT_PATH_PARAM_MAX  128
 
+struct rot_call;
+/* A handler fills the reply; its failure's code becomes the status, its sentence the message. */
+typedef int (*rot_handler_fn)(struct rot_call *call, struct seal_err *err);
+
+struct rot_route {
+	const char *method;
+	const char *path; /* * stands for one part: a parameter */
+	unsigned rights;
+	bool is_big;  /* its body and its answer may be long */
+	bool changes; /* the store */
+	rot_handler_fn run;
+	const char *const *members; /* of the body, ending with NULL; NULL: no body is read */
+	const char *refusal; /* the one sentence for every refusal, or NULL: say what it is */
+	const char *event;   /* in the log, of a refusal or of a change */
+	enum audit_kind
+		kind; /* in the audit log, of what changes or hands out something; AUDIT_OTHER: refusals alone */
+};
+
 struct rot_api {
 	struct rot_api_config config;
+	struct rot_worker *worker;
 	struct rot_meta meta;
 	struct rot_ca system_ca;
 	struct seal_certs *system_certs;
@@ -38,26 +60,50 @@ struct rot_api {
 	struct seal_log_limit refusals; /* of requests */
 	struct seal_log_limit unknown;  /* clients that were refused in the handshake */
 	int64_t started_at;
+	/* The worker's: */
+	bool must_sweep; /* a workload was deleted */
+	/* The loop's: */
+	uint64_t
+		asked_ms; /* when the store was last asked whether it answers, monotonic; 0: it is not being asked */
+	bool is_well; /* it did */
+};
+
+/* What the store's thread does; first of what is done. */
+struct rot_task {
+	struct rot_job job;
+	/* In the store's thread, outside a batch; NULL: it is a call. */
+	void (*run)(struct rot_task *task);
+	void (*done)(struct rot_task *task); /* then in the loop's, which frees it */
+	void (*drop)(struct rot_task *task); /* or there, when the end came first */
 };
 
 /* One request on its way through a handler. */
 struct rot_call {
+	struct rot_task task;
+	const struct rot_route *route;
+	int result;
+	struct seal_err err;
+	struct rot_cert issued;   /* to be logged once it is in the store, without its host names */
+	const char *issued_event; /* NULL: nothing */
 	struct rot_api *api;
 	struct seal_http_request *request;
 	const struct rot_caller *caller;
-	char param[ROT_PATH_PARAM_MAX];  /* the part of the path for the route's first *, */
-	char param2[ROT_PATH_PARAM_MAX]; /* and for its second */
-	struct seal_json *body;          /* the request's, where the route wants one */
-	struct seal_json *reply;         /* the answer's members */
-	struct seal_bytes raw;           /* or the answer as text */
-	char subject[256];               /* of a change, for the log: what was changed */
-	unsigned status;                 /* of success */
-	unsigned retry_after;            /* > 0: too many requests */
+	char param[ROT_PATH_PARAM_MAX];       /* the part of the path for the route's first *, */
+	char param2[ROT_PATH_PARAM_MAX];      /* and for its second */
+	struct seal_json *body;               /* the request's, where the route wants one */
+	struct seal_json *reply;              /* the answer's members */
+	struct seal_bytes raw;                /* or the answer as text */
+	char subject[256];                    /* of a change, for the log: what was changed */
+	char workload[SEAL_WORKLOAD_MAX + 1]; /* that it is about, for the audit log; "" for none */
+	unsigned status;                      /* of success */
+	unsigned retry_after;                 /* > 0: too many requests */
 	int64_t now;
 };
 
-/* A handler fills the reply; its failure's code becomes the status, its sentence the message. */
-typedef int (*rot_handler_fn)(struct rot_call *call, struct seal_err *err);
+/* ---- batch.c ---- */
+
+/* A worker's batch: tasks on their own, calls in as few transactions as may be. */
+void rot_batch_run(void *arg, struct rot_job *first);
 
 int rot_status_get(struct rot_call *call, struct seal_err *err);
 int rot_workloads_create(struct rot_call *call, struct seal_err *err);

@@ -12,16 +12,16 @@
 static int verify_system(struct rot_caller *caller, const struct seal_certs *system_ca,
 			 const char *trust_domain, enum seal_role role,
 			 struct seal_certs *presented, int64_t now, struct seal_err *err);
-static int verify_pod(struct rot_caller *caller, struct rot_store *store, const char *trust_domain,
-		      const char *workload, struct seal_certs *presented, int64_t now,
-		      struct seal_err *err);
+static int hear_pod(struct rot_caller *caller, const char *trust_domain,
+		    const struct seal_identity *claim, const struct seal_certs *presented,
+		    struct seal_err *err);
 static int find_right(struct rot_caller *caller, struct seal_err *err);
 static int note_leaf(struct rot_caller *caller, const struct seal_cert *leaf, struct seal_err *err);
 
 int
-rot_caller_verify(struct rot_caller **ret_caller, struct rot_store *store,
-		  const struct seal_certs *system_ca, const char *trust_domain,
-		  struct seal_certs *presented, int64_t now, struct seal_err *err)
+rot_caller_verify(struct rot_caller **ret_caller, const struct seal_certs *system_ca,
+		  const char *trust_domain, struct seal_certs *presented, int64_t now,
+		  struct seal_err *err)
 {
 	SEAL_SCOPED(rot_caller_freep) struct rot_caller *caller = calloc(1, sizeof(*caller));
 	const struct seal_cert *leaf = seal_certs_at(presented, 0);
@@ -36,7 +36,7 @@ rot_caller_verify(struct rot_caller **ret_caller, struct rot_store *store,
 	if (r < 0)
 		return r;
 	if (claim.role == SEAL_ROLE_POD)
-		r = verify_pod(caller, store, trust_domain, claim.workload, presented, now, err);
+		r = hear_pod(caller, trust_domain, &claim, presented, err);
 	else
 		r = verify_system(caller, system_ca, trust_domain, claim.role, presented, now, err);
 	if (r == 0)
@@ -52,6 +52,9 @@ rot_caller_verify(struct rot_caller **ret_caller, struct rot_store *store,
 void
 rot_caller_free(struct rot_caller *caller)
 {
+	if (caller == NULL)
+		return;
+	seal_certs_free(caller->chain);
 	free(caller);
 }
 
@@ -99,39 +102,91 @@ verify_system(struct rot_caller *caller, const struct seal_certs *system_ca,
 }
 
 static int
-verify_pod(struct rot_caller *caller, struct rot_store *store, const char *trust_domain,
-	   const char *workload, struct seal_certs *presented, int64_t now, struct seal_err *err)
+hear_pod(struct rot_caller *caller, const char *trust_domain, const struct seal_identity *claim,
+	 const struct seal_certs *presented, struct seal_err *err)
+{
+	int r;
+
+	if (strcmp(claim->trust_domain, trust_domain) != 0)
+		return seal_fail(err, SEAL_E_UNAUTH, "a pod of another trust domain");
+	r = seal_certs_new(&caller->chain, err);
+	for (size_t i = 0; r == 0 && i < seal_certs_count(presented); i++)
+		r = seal_certs_add(caller->chain, seal_certs_at(presented, i), err);
+	if (r < 0)
+		return r;
+	caller->identity = *claim;
+	return 0;
+}
+
+static int
+find_anchors(struct seal_certs **ret_anchors, struct rot_store *store, const char *workload,
+	     struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(BUNDLE_MAX);
+	int r = rot_store_ca_bundle(store, workload, &pem, err);
+
+	if (r == SEAL_E_MISSING)
+		return seal_fail(err, SEAL_E_UNAUTH, "no such workload");
+	return r < 0 ? r
+		     : seal_certs_from_pem(ret_anchors, seal_bytes_str(&pem), pem.len, BUNDLE_MAX,
+					   err);
+}
+
+int
+rot_caller_confirm(const struct rot_caller *caller, struct rot_store *store,
+		   const char *trust_domain, int64_t now, struct seal_err *err)
+{
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *anchors = NULL;
 	SEAL_SCOPED(seal_strv_release) struct seal_strv every = { 0 };
+	struct seal_peer_rules rules = { .trust_domain = trust_domain,
+					 .workload = caller->identity.workload,
+					 .allowed = &every };
+	char uri[SEAL_IDENTITY_URI_MAX];
 	struct seal_peer peer;
 	int r;
 
-	r = rot_store_ca_bundle(store, workload, &pem, err);
-	if (r < 0)
-		return r == SEAL_E_MISSING ? seal_fail(err, SEAL_E_UNAUTH, "no such workload") : r;
-	r = seal_certs_from_pem(&anchors, seal_bytes_str(&pem), pem.len, BUNDLE_MAX, err);
+	if (caller->chain == NULL)
+		return 0;
+	r = find_anchors(&anchors, store, caller->identity.workload, err);
 	if (r == 0)
 		r = seal_strv_add(&every, SEAL_PEER_EVERY, err);
+	rules.anchors = anchors;
+	if (r == 0)
+		r = seal_peer_verify(&peer, &rules, caller->chain, SEAL_SIDE_CLIENT, now, err);
 	if (r < 0)
 		return r;
-	const struct seal_peer_rules rules = {
-		.anchors = anchors,
-		.trust_domain = trust_domain,
-		.workload = workload,
-		.allowed = &every,
-	};
-	r = seal_peer_verify(&peer, &rules, presented, SEAL_SIDE_CLIENT, now, err);
-	if (r < 0)
-		return r;
-	return seal_identity_parse(&caller->identity, peer.uri, strlen(peer.uri), err);
+	seal_identity_format(&caller->identity, uri);
+	return strcmp(peer.uri, uri) == 0
+		       ? 0
+		       : seal_fail(err, SEAL_E_UNAUTH, "the certificate says two things");
+}
+
+static const struct {
+	const char *role;
+	enum rot_right right;
+} operator_roles[] = {
+	{ "admin", ROT_MAY_ADMIN },
+	{ "auditor", ROT_MAY_AUDIT },
+	{ "ci", ROT_MAY_CI },
+};
+
+static int
+find_operator_right(struct rot_caller *caller, struct seal_err *err)
+{
+	const char *role = caller->identity.operator_role;
+
+	for (size_t i = 0; i < SEAL_COUNT(operator_roles); i++) {
+		if (strcmp(operator_roles[i].role, role) == 0) {
+			caller->right = operator_roles[i].right;
+			return 0;
+		}
+	}
+	return seal_fail(err, SEAL_E_UNAUTH, "no operator has this role");
 }
 
 static int
 find_right(struct rot_caller *caller, struct seal_err *err)
 {
-	const char *role = caller->identity.operator_role;
 
 	switch (caller->identity.role) {
 	case SEAL_ROLE_EGG:
@@ -141,10 +196,7 @@ find_right(struct rot_caller *caller, struct seal_err *err)
 		caller->right = ROT_MAY_RENEW;
 		return 0;
 	case SEAL_ROLE_OPERATOR:
-		if (strcmp(role, "admin") != 0 && strcmp(role, "ci") != 0)
-			break;
-		caller->right = strcmp(role, "admin") == 0 ? ROT_MAY_ADMIN : ROT_MAY_CI;
-		return 0;
+		return find_operator_right(caller, err);
 	case SEAL_ROLE_ROT:
 	case SEAL_ROLE_NONE:
 		break;

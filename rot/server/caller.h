@@ -18,6 +18,7 @@ enum rot_right {
 	ROT_MAY_CI = 1u << 1,
 	ROT_MAY_HATCH = 1u << 2,
 	ROT_MAY_RENEW = 1u << 3,
+	ROT_MAY_AUDIT = 1u << 4, /* read everything that an operator may read, and the log */
 };
 
 struct rot_caller {
@@ -25,16 +26,20 @@ struct rot_caller {
 	enum rot_right right;
 	char serial[SEAL_SERIAL_LEN + 1]; /* of the client certificate; "" on the local socket */
 	uint8_t key_id[SEAL_HASH_LEN];
+	struct seal_certs *chain; /* of a pod, still to be confirmed; NULL for others */
 };
 
 /*
- * Verify a client's certificates: the RoT's own world against system_ca, pods against their
- * workload's CA in the store.  SEAL_E_UNAUTH on any doubt; a failure of the store is no verdict and
- * ends the handshake all the same.  On success *ret_caller belongs to the caller (rot_caller_free).
+ * Verify a client's certificates: the RoT's own world against system_ca.  SEAL_E_UNAUTH on any doubt.  A pod is
+ * only heard: what it is held against is in the store, and rot_caller_confirm does that, for each of its requests.
+ * On success *ret_caller belongs to the caller (rot_caller_free).
  */
-SEAL_CHECKED int rot_caller_verify(struct rot_caller **ret_caller, struct rot_store *store,
+SEAL_CHECKED int rot_caller_verify(struct rot_caller **ret_caller,
 				   const struct seal_certs *system_ca, const char *trust_domain,
 				   struct seal_certs *presented, int64_t now, struct seal_err *err);
+/* Hold a pod against its workload's CAs; others have been.  SEAL_E_UNAUTH as above, or the store's failure. */
+SEAL_CHECKED int rot_caller_confirm(const struct rot_caller *caller, struct rot_store *store,
+				    const char *trust_domain, int64_t now, struct seal_err *err);
 void rot_caller_free(struct rot_caller *caller);
 void rot_caller_freep(struct rot_caller **caller);
 

@@ -16,7 +16,7 @@ static int check_rate(struct rot_call *call, const char *egg, struct seal_err *e
 static int check_key(const struct rot_call *call, const struct seal_key *key, struct seal_err *err);
 static int reply_credentials(struct rot_call *call, const struct rot_cert *cert,
 			     const struct rot_issued *issued, struct seal_err *err);
-static void log_issued(const struct rot_call *call, const char *event, const struct rot_cert *cert);
+static void note_issued(struct rot_call *call, const char *event, const struct rot_cert *cert);
 
 /* The statement speaks for the egg on this connection, and for no other. */
 static int
@@ -117,7 +117,7 @@ hatch(struct rot_call *call, const struct egg_statement *statement, const struct
 		r = rot_store_hatch(api->config.store, &cert, call->now, err);
 	if (r < 0)
 		return r;
-	log_issued(call, "hatched", &cert);
+	note_issued(call, "hatched", &cert);
 	return 0;
 }
 
@@ -199,7 +199,7 @@ renew(struct rot_call *call, struct rot_cert *cert, const struct seal_key *key,
 		r = rot_store_renew(api->config.store, call->caller->serial, cert, err);
 	if (r < 0)
 		return r;
-	log_issued(call, "renewed", cert);
+	note_issued(call, "renewed", cert);
 	return 0;
 }
 
@@ -326,11 +326,11 @@ reply_credentials(struct rot_call *call, const struct rot_cert *cert,
 	return r;
 }
 
+/* It is said when it is in the store for good. */
 static void
-log_issued(const struct rot_call *call, const char *event, const struct rot_cert *cert)
+note_issued(struct rot_call *call, const char *event, const struct rot_cert *cert)
 {
-	seal_log(SEAL_LOG_INFO, event, SEAL_STR("egg", cert->egg),
-		 SEAL_STR("workload", cert->workload), SEAL_STR("peer", cert->peer),
-		 SEAL_STR("serial", cert->serial),
-		 SEAL_STR("address", seal_http_peer(call->request)));
+	call->issued = *cert;
+	call->issued.hostnames = (struct seal_strv){ 0 }; /* stay where they are */
+	call->issued_event = event;
 }

@@ -35,8 +35,9 @@ struct site {
 
 /* Everything that may be in a directory we made, innermost first. */
 static const char *const made[] = {
-	ADMIN_DIR "/ca.pem", ADMIN_DIR "/cert.pem", ADMIN_DIR "/key.pem",   ROT_KEK_NAME,
-	ROT_DB_NAME "-shm",  ROT_DB_NAME "-wal",    ROT_DB_NAME "-journal", ROT_DB_NAME,
+	ADMIN_DIR "/ca.pem",    ADMIN_DIR "/cert.pem", ADMIN_DIR "/key.pem",
+	ROT_KEK_NAME,           ROT_DB_NAME "-shm",    ROT_DB_NAME "-wal",
+	ROT_DB_NAME "-journal", ROT_DB_NAME "-lock",   ROT_DB_NAME,
 };
 
 static int check_options(struct site *site, struct seal_err *err);
@@ -303,18 +304,13 @@ make_admin(struct site *site, struct seal_err *err)
 static int
 write_store(struct site *site, struct seal_err *err)
 {
-	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "%s/%s", site->path, ROT_DB_NAME);
-	int fd;
+	char place[PATH_MAX + 8];
+	const struct rot_kv_config where = { .where = place };
+	int n = snprintf(place, sizeof(place), "sqlite:%s/%s", site->path, ROT_DB_NAME);
 
-	if (n < 0 || (size_t)n >= sizeof(path))
+	if (n < 0 || (size_t)n >= sizeof(place))
 		return seal_fail(err, SEAL_E_LIMIT, "the path is too long");
-	/* Its mode is our choice, not the umask's; what SQLite puts beside it follows it. */
-	fd = openat(site->fd, ROT_DB_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return seal_fail_errno(err, errno, "%s", path);
-	seal_close(fd);
-	return rot_store_create(path, &site->meta, &site->system_ca, err);
+	return rot_store_create(&where, &site->meta, &site->system_ca, err);
 }
 
 static int

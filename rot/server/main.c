@@ -69,10 +69,10 @@ raise_limits(void)
  * it.
  */
 static int
-read_meta(const char *db_path, struct rot_meta *meta, struct seal_err *err)
+read_meta(const struct rot_kv_config *where, struct rot_meta *meta, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
-	int r = rot_store_open(&store, db_path, err);
+	int r = rot_store_open(&store, where, err);
 
 	if (r < 0)
 		return r;
@@ -142,15 +142,15 @@ configure(const struct rot_options *options, const struct rot_home *home,
 }
 
 static int
-run(const struct rot_home *home, const struct rot_server_config *config, const char *db_path,
-    struct rot_signer *signer, struct seal_err *err)
+run(const struct rot_home *home, const struct rot_server_config *config,
+    const struct rot_kv_config *where, struct rot_signer *signer, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
 	SEAL_SCOPED(seal_loop_freep) struct seal_loop *loop = NULL;
 	SEAL_SCOPED(rot_server_freep) struct rot_server *server = NULL;
 	int r;
 
-	r = rot_store_open(&store, db_path, err);
+	r = rot_store_open(&store, where, err);
 	if (r == 0)
 		r = seal_loop_new(&loop, err);
 	if (r == 0)
@@ -169,27 +169,42 @@ run(const struct rot_home *home, const struct rot_server_config *config, const c
 }
 
 static int
+choose_store(const struct rot_home *home, char *place, size_t size, struct rot_kv_config *where,
+	     struct seal_err *err)
+{
+	char path[PATH_MAX];
+	int r = rot_home_path(home, ROT_DB_NAME, path, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(place, size, "sqlite:%s", path); /* there is room for both */
+	where->where = place;
+	return 0;
+}
+
+static int
 serve(const struct rot_options *options, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_home_release) struct rot_home home = ROT_HOME;
 	SEAL_SCOPED(rot_meta_release) struct rot_meta meta = { 0 };
 	SEAL_SCOPED(rot_signer_freep) struct rot_signer *signer = NULL;
 	struct rot_server_config config = { 0 };
-	char db_path[PATH_MAX];
+	struct rot_kv_config where = { 0 };
+	char place[PATH_MAX + 8];
 	int r;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_limits();
 	r = rot_home_open(&home, options->dir, err);
 	if (r == 0)
-		r = rot_home_path(&home, ROT_DB_NAME, db_path, err);
+		r = choose_store(&home, place, sizeof(place), &where, err);
 	if (r == 0)
-		r = read_meta(db_path, &meta, err);
+		r = read_meta(&where, &meta, err);
 	if (r == 0)
 		r = configure(options, &home, &meta, &config, err);
 	if (r == 0)
 		r = start_signer(options, &home, meta.trust_domain, &signer, err);
 	if (r < 0)
 		return r;
-	return run(&home, &config, db_path, signer, err);
+	return run(&home, &config, &where, signer, err);
 }

@@ -368,6 +368,7 @@ seal_all(void *arg, const uint64_t *gens, struct seal_err *err)
 	struct seal_json *objects = seal_json_set_array(order->call->reply, "objects");
 	int r = 0;
 
+	seal_bytes_reset(&order->call->raw); /* of a turn before: another process was faster */
 	for (size_t i = 0; r == 0 && i < order->count; i++)
 		r = seal_object(order, &order->objects[i], gens[i], seal_json_add_object(objects),
 				err);

@@ -2,8 +2,7 @@
 /*
  * Wires the API to the world and watches over what may end.  Decides nothing about requests.
  *
- * Everything runs in one thread: an answer waits for the disk and the signer, a few milliseconds at
- * worst, and in exchange there is nothing to lock.
+ * Connections are this thread's; the store and the signer, which are waited for, have one of their own.
  */
 
 #include "rot/server/server.h"
@@ -26,6 +25,8 @@
 #define DAILY_MS        (UINT64_C(86400) * 1000)
 /* After a failure, sooner: the certificate at hand lives for six more days. */
 #define DAILY_AGAIN_MS (UINT64_C(600) * 1000)
+/* What is forgotten is forgotten in steps, with time for requests between them. */
+#define PURGE_AGAIN_MS 200
 
 struct rot_server {
 	struct seal_loop *loop;
@@ -43,6 +44,7 @@ struct rot_server {
 	uint16_t port;
 	bool draining;
 	bool failed;
+	bool purging; /* the day's other work is done */
 };
 
 static int start(struct rot_server *server, const struct rot_server_config *config,
@@ -82,6 +84,8 @@ rot_server_free(struct rot_server *server)
 	seal_signal_free(server->interrupt);
 	seal_timer_free(server->daily);
 	seal_timer_free(server->deadline);
+	if (server->api != NULL)
+		rot_api_stop(server->api); /* first: it reads requests */
 	seal_http_free(server->http);
 	seal_health_free(server->health);
 	seal_staging_free(server->staging);
@@ -127,6 +131,7 @@ make_api(struct rot_server *server, const struct rot_server_config *config, stru
 	 struct seal_err *err)
 {
 	const struct rot_api_config api = {
+		.loop = server->loop,
 		.store = store,
 		.signer = server->signer,
 		.rate_per_egg = config->rate_per_egg,
@@ -256,16 +261,19 @@ start(struct rot_server *server, const struct rot_server_config *config, struct 
 	return r;
 }
 
-static int
-renew_credential(struct rot_server *server, struct seal_err *err)
+static void
+on_upkeep(void *arg, struct seal_tls *tls, int result, const struct seal_err *err)
 {
-	SEAL_SCOPED(seal_tls_unrefp) struct seal_tls *tls = NULL;
-	int r = rot_api_credential(server->api, &tls, err);
+	struct rot_server *server = arg;
 
-	if (r < 0)
-		return r;
-	seal_http_set_tls(server->http, tls);
-	return rot_api_purge(server->api, err);
+	if (tls != NULL)
+		seal_http_set_tls(server->http, tls);
+	if (result < 0)
+		seal_log(SEAL_LOG_ERROR, "daily_renewal_failed", SEAL_STR("reason", err->text));
+	server->purging = result == 1;
+	seal_timer_arm(server->daily, result < 0    ? DAILY_AGAIN_MS
+				      : result == 1 ? PURGE_AGAIN_MS
+						    : DAILY_MS);
 }
 
 static void
@@ -273,11 +281,10 @@ on_daily(void *arg)
 {
 	struct rot_server *server = arg;
 	struct seal_err err = { 0 };
-	int r = renew_credential(server, &err);
+	int r = rot_api_upkeep(server->api, server->purging, on_upkeep, server, &err);
 
 	if (r < 0)
-		seal_log(SEAL_LOG_ERROR, "daily_renewal_failed", SEAL_STR("reason", err.text));
-	seal_timer_arm(server->daily, r < 0 ? DAILY_AGAIN_MS : DAILY_MS);
+		on_upkeep(server, NULL, r, &err);
 }
 
 static void

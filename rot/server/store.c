@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store's frame: versions, transactions, what holds for the whole root of trust, and CAs.
- * Workloads with their pairs, eggs with their certificates, and roots with the objects sealed with
- * their keys are in files of their own.  Holds no secret: keys come and go wrapped.
+ * The store's frame: transactions, what holds for the whole root of trust, and CAs.  Workloads with their pairs,
+ * eggs, certificates, and roots with the objects sealed with their keys are in files of their own.  Holds no secret:
+ * keys come and go wrapped.
  */
 
 #include <inttypes.h>
 
-#include "base/x509/x509.h"
-#include "rot/server/store.h"
+#include "base/crypto/crypto.h"
 #include "rot/server/store_internal.h"
 
-#define NAMES_MAX (64u * 1024) /* a joined list of names */
-#define BLOB_MAX  (64u * 1024) /* a certificate, a wrapped key */
+#define META_KEY   "meta"
+#define CHANGE_KEY "change"
+#define MAX_URLS   64
+#define MAX_CAS    64
 
-static int upgrade(struct rot_store *store, struct seal_err *err);
-static int check_version(struct rot_store *store, struct seal_err *err);
-static int fill(struct rot_store *store, void *arg, struct seal_err *err);
+/* Overtaken so often in a row, a call of its own gives up: that is a matter of seconds. */
+#define MAX_TURNS 100
+#define PAUSE_MS  8
 
 void
 rot_meta_release(struct rot_meta *meta)
@@ -26,59 +27,64 @@ rot_meta_release(struct rot_meta *meta)
 	memset(meta, 0, sizeof(*meta));
 }
 
-struct fresh {
-	const struct rot_meta *meta;
-	const struct rot_ca *system_ca;
-};
+/* ---- Opening ---- */
 
 static int
-new_store(struct rot_store **ret_store, const char *path, bool create, struct seal_err *err)
+new_store(struct rot_store **ret_store, const struct rot_kv_config *config, bool create,
+	  struct seal_err *err)
 {
 	SEAL_SCOPED(rot_store_closep) struct rot_store *store = calloc(1, sizeof(*store));
+	struct rot_kv_config adopting = *config;
 	int r;
 
 	if (store == NULL)
 		return seal_fail_memory(err);
-	r = rot_db_open(&store->db, path, create, rot_store_statements, ROT_SQL_COUNT, err);
+	adopting.adopt = rot_store_adopt;
+	r = rot_kv_open(&store->kv, &adopting, create, err);
 	if (r < 0)
 		return r;
 	*ret_store = SEAL_TAKE(store);
 	return 0;
 }
 
-int
-rot_store_create(const char *path, const struct rot_meta *meta, const struct rot_ca *system_ca,
-		 struct seal_err *err)
-{
-	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
-	struct fresh fresh = { .meta = meta, .system_ca = system_ca };
-	uint64_t version = 0;
-	int r;
+struct fresh {
+	const struct rot_meta *meta;
+	const struct rot_ca *system_ca;
+};
 
-	r = new_store(&store, path, true, err);
-	if (r < 0)
-		return r;
-	r = rot_db_version(store->db, &version, err);
-	if (r < 0)
-		return r;
-	if (version != 0)
-		return seal_fail(err, SEAL_E_CONFLICT, "'%s' holds a store already", path);
-	return rot_store_change(store, fill, &fresh, err);
+static int
+fill(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	const struct fresh *fresh = arg;
+	int r = rot_store_put_meta(store, fresh->meta, err);
+
+	return r < 0 ? r : rot_store_put_ca(store, fresh->system_ca, fresh->meta->created_at, err);
 }
 
 int
-rot_store_open(struct rot_store **ret_store, const char *path, struct seal_err *err)
+rot_store_create(const struct rot_kv_config *config, const struct rot_meta *meta,
+		 const struct rot_ca *system_ca, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
+	struct fresh fresh = { .meta = meta, .system_ca = system_ca };
+	int r = new_store(&store, config, true, err);
+
+	return r < 0 ? r : rot_store_change(store, fill, &fresh, err);
+}
+
+int
+rot_store_open(struct rot_store **ret_store, const struct rot_kv_config *config,
+	       struct seal_err *err)
+{
+	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
+	SEAL_SCOPED(rot_meta_release) struct rot_meta meta = { 0 };
 	int r;
 
-	r = new_store(&store, path, false, err);
+	r = new_store(&store, config, false, err);
 	if (r == 0)
-		r = upgrade(store, err);
-	if (r == 0)
-		r = check_version(store, err);
+		r = rot_store_meta(store, &meta, err); /* is it of our schema? */
 	if (r < 0)
-		return seal_note(err, r, "%s", path);
+		return r;
 	*ret_store = SEAL_TAKE(store);
 	return 0;
 }
@@ -88,7 +94,7 @@ rot_store_close(struct rot_store *store)
 {
 	if (store == NULL)
 		return;
-	rot_db_close(store->db);
+	rot_kv_close(store->kv);
 	free(store);
 }
 
@@ -102,241 +108,423 @@ rot_store_closep(struct rot_store **store)
 int
 rot_store_ping(struct rot_store *store, struct seal_err *err)
 {
-	return check_version(store, err);
+	return rot_kv_ping(store->kv, err);
 }
 
-/* From the version it has to ours.  Within a transaction, so that no two do it at once, nor one by half. */
-static int
-take_steps(struct rot_store *store, void *arg, struct seal_err *err)
+const char *
+rot_store_id(const struct rot_store *store)
 {
-	uint64_t version = 0;
-	int r;
+	return rot_kv_id(store->kv);
+}
 
-	(void)arg;
-	r = rot_db_version(store->db, &version, err);
-	while (r == 0 && version < ROT_STORE_SCHEMA)
-		r = rot_db_exec(store->db, rot_store_steps[version++], err);
+/* ---- Transactions ---- */
+
+int
+rot_store_begin(struct rot_store *store, struct seal_err *err)
+{
+	return rot_kv_begin(store->kv, err);
+}
+
+int
+rot_store_commit(struct rot_store *store, struct seal_err *err)
+{
+	return rot_kv_commit(store->kv, err);
+}
+
+void
+rot_store_rollback(struct rot_store *store)
+{
+	rot_kv_rollback(store->kv);
+}
+
+int
+rot_store_mark(struct rot_store *store, uint64_t *ret_mark, struct seal_err *err)
+{
+	return rot_kv_mark(store->kv, ret_mark, err);
+}
+
+int
+rot_store_keep(struct rot_store *store, uint64_t mark, struct seal_err *err)
+{
+	return rot_kv_keep(store->kv, mark, err);
+}
+
+int
+rot_store_undo(struct rot_store *store, uint64_t mark, struct seal_err *err)
+{
+	return rot_kv_undo(store->kv, mark, err);
+}
+
+uint64_t
+rot_store_room(const struct rot_store *store)
+{
+	return rot_kv_room(store->kv);
+}
+
+/* Within a batch: a change that fails leaves nothing of itself in it. */
+static int
+change_within(struct rot_store *store, rot_change_fn change, void *arg, struct seal_err *err)
+{
+	uint64_t mark = 0;
+	int r = rot_kv_mark(store->kv, &mark, err);
+
+	if (r < 0)
+		return r;
+	r = change(store, arg, err);
+	if (r == 0)
+		return rot_kv_keep(store->kv, mark, err);
+	if (rot_kv_undo(store->kv, mark, NULL) < 0)
+		rot_kv_rollback(store->kv); /* then the batch fails when it is committed */
 	return r;
 }
 
-/* A store of an earlier version becomes one of ours; what is none is left alone. */
-static int
-upgrade(struct rot_store *store, struct seal_err *err)
+static void
+pause_a_little(unsigned turn)
 {
-	uint64_t version = 0;
-	int r;
+	struct timespec time = { 0 };
+	uint8_t dice = 0;
 
-	r = rot_db_version(store->db, &version, err);
-	if (r < 0 || version == 0 || version >= ROT_STORE_SCHEMA)
-		return r;
-	r = rot_store_change(store, take_steps, NULL, err);
-	return r < 0 ? seal_note(err, r, "upgrade from schema %" PRIu64, version) : 0;
-}
-
-static int
-check_version(struct rot_store *store, struct seal_err *err)
-{
-	uint64_t version = 0;
-	int r;
-
-	r = rot_db_version(store->db, &version, err);
-	if (r < 0)
-		return r;
-	if (version > ROT_STORE_SCHEMA)
-		return seal_fail(err, SEAL_E_REFUSED,
-				 "the store was written by a newer seal-rot (schema %" PRIu64
-				 ", this one knows %d): upgrade this seal-rot",
-				 version, ROT_STORE_SCHEMA);
-	if (version != ROT_STORE_SCHEMA)
-		return seal_fail(err, SEAL_E_REFUSED,
-				 "not a store of a root of trust: make one with seal init");
-	return 0;
+	if (seal_random(&dice, sizeof(dice), NULL) < 0)
+		dice = 128;
+	time.tv_nsec = (long)(1 + dice % (turn < PAUSE_MS ? turn + 1 : PAUSE_MS)) * 1000000;
+	(void)nanosleep(&time, NULL); /* a signal ends it early: as good */
 }
 
 int
 rot_store_change(struct rot_store *store, rot_change_fn change, void *arg, struct seal_err *err)
 {
-	int r;
+	int r = SEAL_E_CONFLICT;
 
-	r = rot_db_begin(store->db, err);
-	if (r < 0)
-		return r;
-	r = change(store, arg, err);
-	if (r == 0)
-		r = rot_db_commit(store->db, err);
-	if (r < 0)
-		rot_db_rollback(store->db);
-	return r;
-}
-
-static int
-put_meta(struct rot_store *store, const char *key, const void *value, size_t len,
-	 struct seal_err *err)
-{
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_META_PUT);
-	int r;
-
-	rot_bind_text(&query, 1, key);
-	rot_bind_blob(&query, 2, value, len);
-	r = rot_query_run(&query, err);
-	return r < 0 ? r : 0;
-}
-
-static int
-fill(struct rot_store *store, void *arg, struct seal_err *err)
-{
-	const struct fresh *fresh = arg;
-	const struct rot_meta *meta = fresh->meta;
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes urls = SEAL_BYTES(NAMES_MAX);
-	char created_at[32];
-	int r;
-
-	r = take_steps(store, NULL, err);
-	if (r == 0)
-		r = rot_store_join(&urls, &meta->urls, err);
-	if (r < 0)
-		return r;
-	(void)snprintf(created_at, sizeof(created_at), "%" PRId64, meta->created_at);
-	r = put_meta(store, "trust_domain", meta->trust_domain, strlen(meta->trust_domain), err);
-	if (r == 0)
-		r = put_meta(store, "urls", urls.data, urls.len, err);
-	if (r == 0)
-		r = put_meta(store, "created_at", created_at, strlen(created_at), err);
-	if (r == 0)
-		r = put_meta(store, "statement_key", meta->statement_key.data,
-			     meta->statement_key.len, err);
-	if (r < 0)
-		return r;
-	return rot_store_put_ca(store, fresh->system_ca, NULL, meta->created_at, err);
-}
-
-static int
-get_meta(struct rot_store *store, const char *key, struct seal_bytes *out, struct seal_err *err)
-{
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_META_GET);
-	int r;
-
-	rot_bind_text(&query, 1, key);
-	r = rot_query_step(&query, err);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return seal_fail(err, SEAL_E_SYSTEM, "the store is damaged: it has no '%s'", key);
-	return rot_column_bytes(&query, 0, out, err);
+	if (rot_kv_is_open(store->kv))
+		return change_within(store, change, arg, err);
+	for (unsigned turn = 0; turn < MAX_TURNS; turn++) {
+		r = rot_kv_begin(store->kv, err);
+		if (r == 0)
+			r = change(store, arg, err);
+		if (r < 0) {
+			rot_kv_rollback(store->kv);
+			return r;
+		}
+		r = rot_kv_commit(store->kv, err);
+		if (r != SEAL_E_CONFLICT)
+			return r;
+		pause_a_little(turn);
+	}
+	return seal_fail(err, SEAL_E_TIMEOUT,
+			 "others change the same in the store again and again: try later");
 }
 
 int
-rot_store_meta(struct rot_store *store, struct rot_meta *ret_meta, struct seal_err *err)
+rot_store_look(struct rot_store *store, rot_change_fn look, void *arg, struct seal_err *err)
 {
-	SEAL_SCOPED(rot_meta_release) struct rot_meta meta = { 0 };
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes domain = SEAL_BYTES(NAMES_MAX);
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes urls = SEAL_BYTES(NAMES_MAX);
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes created_at = SEAL_BYTES(32);
-	uint64_t seconds = 0;
 	int r;
 
-	seal_bytes_init(&meta.statement_key, BLOB_MAX);
-	r = get_meta(store, "trust_domain", &domain, err);
-	if (r == 0)
-		r = seal_trust_domain_check(seal_bytes_str(&domain), err);
-	if (r == 0)
-		r = get_meta(store, "urls", &urls, err);
-	if (r == 0)
-		r = rot_store_split(&meta.urls, seal_bytes_str(&urls), err);
-	if (r == 0)
-		r = get_meta(store, "created_at", &created_at, err);
-	if (r == 0)
-		r = seal_number_parse(seal_bytes_str(&created_at), 0, INT64_MAX, &seconds, err);
-	if (r == 0)
-		r = get_meta(store, "statement_key", &meta.statement_key, err);
+	if (rot_kv_is_open(store->kv))
+		return look(store, arg, err);
+	r = rot_kv_begin(store->kv, err);
 	if (r < 0)
 		return r;
-	(void)snprintf(meta.trust_domain, sizeof(meta.trust_domain), "%s", seal_bytes_str(&domain));
-	meta.created_at = (int64_t)seconds;
+	r = look(store, arg, err);
+	rot_kv_rollback(store->kv);
+	return r;
+}
+
+/* ---- The word for "something is new" ---- */
+
+/* Random, not a counter: nobody has to read it to change it, so nobody is overtaken. */
+int
+rot_store_touch(struct rot_store *store, struct seal_err *err)
+{
+	uint8_t raw[ROT_STORE_WORD_LEN / 2];
+	char word[ROT_STORE_WORD_LEN + 1];
+	int r = seal_random(raw, sizeof(raw), err);
+
+	if (r < 0)
+		return r;
+	seal_hex_encode(word, raw, sizeof(raw));
+	return rot_kv_put(store->kv, CHANGE_KEY, word, ROT_STORE_WORD_LEN, err);
+}
+
+static int
+read_word(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(ROT_KV_VALUE_MAX);
+	int r = rot_kv_get(store->kv, CHANGE_KEY, &text, err);
+
+	if (r < 0 && r != SEAL_E_MISSING)
+		return r;
+	if (r == 0 && text.len != ROT_STORE_WORD_LEN)
+		return rot_fail_damaged(CHANGE_KEY, err);
+	memcpy(arg, seal_bytes_str(&text), text.len + 1);
+	return 0;
+}
+
+int
+rot_store_word(struct rot_store *store, char ret_word[static ROT_STORE_WORD_LEN + 1],
+	       struct seal_err *err)
+{
+	return rot_store_look(store, read_word, ret_word, err);
+}
+
+/* ---- What holds for the whole ---- */
+
+int
+rot_store_put_meta(struct rot_store *store, const struct rot_meta *meta, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = seal_json_new();
+
+	seal_json_set_u64(record, "schema", ROT_STORE_SCHEMA);
+	seal_json_set_str(record, "trust_domain", meta->trust_domain);
+	seal_json_set_strv(record, "urls", &meta->urls);
+	seal_json_set_i64(record, "created_at", meta->created_at);
+	rot_set_bytes(record, "statement_key", meta->statement_key.data, meta->statement_key.len);
+	return rot_record_put(store, META_KEY, record, ROT_RECORD_ADD, err);
+}
+
+static int
+check_schema(const struct seal_json *record, struct seal_err *err)
+{
+	uint64_t schema = 0;
+
+	if (seal_json_get_u64(record, "schema", INT64_MAX, &schema, NULL) < 0 ||
+	    schema < ROT_STORE_SCHEMA)
+		return rot_fail_damaged(META_KEY, err);
+	if (schema > ROT_STORE_SCHEMA)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "the store was written by a newer seal-rot (schema %" PRIu64
+				 ", this one knows %d): upgrade this seal-rot",
+				 schema, ROT_STORE_SCHEMA);
+	return 0;
+}
+
+static int
+read_meta(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	static const char *const members[] = { "schema",     "trust_domain",  "urls",
+					       "created_at", "statement_key", NULL };
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
+	SEAL_SCOPED(rot_meta_release) struct rot_meta meta = { 0 };
+	struct rot_meta *ret_meta = arg;
+	struct rot_fields fields = { .key = META_KEY };
+	int r;
+
+	r = rot_record_get(store, META_KEY, &record, err);
+	if (r == SEAL_E_MISSING)
+		return rot_fail_damaged(META_KEY, err);
+	if (r == 0)
+		r = check_schema(record, err);
+	if (r < 0)
+		return r;
+	fields.record = record;
+	seal_bytes_init(&meta.statement_key, ROT_BLOB_MAX);
+	rot_field_text(&fields, "trust_domain", meta.trust_domain, sizeof(meta.trust_domain));
+	rot_field_strv(&fields, "urls", MAX_URLS, &meta.urls);
+	rot_field_time(&fields, "created_at", &meta.created_at);
+	rot_field_bytes(&fields, "statement_key", &meta.statement_key);
+	r = rot_fields_done(&fields, members, err);
+	if (r == 0 && seal_trust_domain_check(meta.trust_domain, NULL) < 0)
+		r = rot_fail_damaged(META_KEY, err);
+	if (r < 0)
+		return r;
 	*ret_meta = meta;
 	memset(&meta, 0, sizeof(meta)); /* the caller owns it now */
 	return 0;
 }
 
 int
-rot_store_put_ca(struct rot_store *store, const struct rot_ca *ca, const int64_t *workload_id,
-		 int64_t now, struct seal_err *err)
+rot_store_meta(struct rot_store *store, struct rot_meta *ret_meta, struct seal_err *err)
 {
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_CA_ADD);
-	int r;
-
-	if (workload_id != NULL)
-		rot_bind_i64(&query, 1, *workload_id);
-	else
-		rot_bind_null(&query, 1);
-	rot_bind_i64(&query, 2, (int64_t)ca->generation);
-	rot_bind_i64(&query, 3, now);
-	rot_bind_text(&query, 4, seal_bytes_str(&ca->cert));
-	rot_bind_blob(&query, 5, ca->wrapped.data, ca->wrapped.len);
-	r = rot_query_run(&query, err);
-	return r < 0 ? r : 0;
+	return rot_store_look(store, read_meta, ret_meta, err);
 }
 
-static struct rot_query
-query_ca(struct rot_store *store, const char *workload)
-{
-	bool system = workload[0] == '\0';
-	struct rot_query query =
-		rot_query(store->db, system ? ROT_SQL_CA_SYSTEM : ROT_SQL_CA_WORKLOAD);
+/* ---- CAs: all generations of a workload's in one record, the newest last ---- */
 
-	if (!system)
-		rot_bind_text(&query, 1, workload);
-	return query;
+static struct rot_path
+ca_key(const char *workload)
+{
+	return rot_path("ca/%s", workload[0] == '\0' ? "-" : workload);
+}
+
+int
+rot_store_put_ca(struct rot_store *store, const struct rot_ca *ca, int64_t created_at,
+		 struct seal_err *err)
+{
+	const struct rot_path key = ca_key(ca->workload);
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
+	struct seal_json *list, *entry;
+	const struct seal_json *old = NULL;
+	SEAL_SCOPED(seal_json_freep) struct seal_json *next = seal_json_new();
+	int r;
+
+	r = rot_record_get(store, key.text, &record, err);
+	if (r < 0 && r != SEAL_E_MISSING)
+		return r;
+	list = seal_json_set_array(next, "generations");
+	if (r == 0 && seal_json_get_array(record, "generations", &old, NULL) < 0)
+		return rot_fail_damaged(key.text, err);
+	for (size_t i = 0; old != NULL && i < seal_json_count(old); i++)
+		seal_json_add_copy(list, seal_json_at(old, i));
+	entry = seal_json_add_object(list);
+	seal_json_set_u64(entry, "generation", ca->generation);
+	seal_json_set_i64(entry, "created_at", created_at);
+	seal_json_set_str(entry, "cert", seal_bytes_str(&ca->cert));
+	rot_set_bytes(entry, "wrapped", ca->wrapped.data, ca->wrapped.len);
+	return rot_record_put(store, key.text, next, ROT_RECORD_PUT, err);
 }
 
 static int
-no_workload(const char *name, struct seal_err *err)
+read_ca(const char *key, const struct seal_json *entry, struct rot_ca *ca, struct seal_err *err)
 {
-	return seal_fail(err, SEAL_E_MISSING, "there is no workload '%s'", name);
+	static const char *const members[] = { "generation", "created_at", "cert", "wrapped",
+					       NULL };
+	struct rot_fields fields = { .key = key, .record = entry };
+	const char *cert = NULL;
+	int64_t created_at = 0;
+	int r;
+
+	seal_bytes_init(&ca->cert, ROT_BLOB_MAX);
+	seal_bytes_init(&ca->wrapped, ROT_BLOB_MAX);
+	rot_field_u64(&fields, "generation", &ca->generation);
+	rot_field_time(&fields, "created_at", &created_at);
+	rot_field_bytes(&fields, "wrapped", &ca->wrapped);
+	r = seal_json_get_str(entry, "cert", &cert, NULL);
+	if (r == 0)
+		r = seal_bytes_append_str(&ca->cert, cert, NULL);
+	if (r < 0)
+		fields.failed = r;
+	return rot_fields_done(&fields, members, err);
+}
+
+/* The list of a workload's CAs, which record holds. */
+static int
+get_cas(struct rot_store *store, const char *workload, struct seal_json **ret_record,
+	const struct seal_json **ret_list, struct seal_err *err)
+{
+	const struct rot_path key = ca_key(workload);
+	int r = 0;
+
+	if (workload[0] != '\0')
+		r = rot_store_need_workload(store, workload, err);
+	if (r == 0)
+		r = rot_record_get(store, key.text, ret_record, err);
+	if (r == SEAL_E_MISSING)
+		return rot_store_no_workload(workload, err);
+	if (r < 0)
+		return r;
+	if (seal_json_get_array(*ret_record, "generations", ret_list, NULL) < 0 ||
+	    seal_json_count(*ret_list) == 0 || seal_json_count(*ret_list) > MAX_CAS)
+		return rot_fail_damaged(key.text, err);
+	return 0;
+}
+
+struct ca_look {
+	const char *workload;
+	struct rot_ca *ret_ca;
+	struct seal_bytes *bundle;
+};
+
+static int
+read_newest(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	const struct ca_look *look = arg;
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
+	SEAL_SCOPED(rot_ca_release) struct rot_ca ca = { 0 };
+	const struct seal_json *list = NULL;
+	int r;
+
+	r = get_cas(store, look->workload, &record, &list, err);
+	if (r == 0)
+		r = read_ca(ca_key(look->workload).text,
+			    seal_json_at(list, seal_json_count(list) - 1), &ca, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(ca.workload, sizeof(ca.workload), "%s", look->workload);
+	*look->ret_ca = ca;
+	memset(&ca, 0, sizeof(ca)); /* the caller owns it now */
+	return 0;
 }
 
 int
 rot_store_ca(struct rot_store *store, const char *workload, struct rot_ca *ret_ca,
 	     struct seal_err *err)
 {
-	SEAL_SCOPED(rot_query_end) struct rot_query query = query_ca(store, workload);
-	SEAL_SCOPED(rot_ca_release) struct rot_ca ca = { 0 };
-	int r;
+	struct ca_look look = { .workload = workload, .ret_ca = ret_ca };
 
-	r = rot_query_step(&query, err);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return no_workload(workload, err);
-	(void)snprintf(ca.workload, sizeof(ca.workload), "%s", workload);
-	ca.generation = (uint64_t)rot_column_i64(&query, 0);
-	seal_bytes_init(&ca.cert, BLOB_MAX);
-	seal_bytes_init(&ca.wrapped, BLOB_MAX);
-	r = rot_column_bytes(&query, 1, &ca.cert, err);
-	if (r == 0)
-		r = rot_column_bytes(&query, 2, &ca.wrapped, err);
-	if (r < 0)
-		return r;
-	*ret_ca = ca;
-	memset(&ca, 0, sizeof(ca)); /* the caller owns it now */
-	return 0;
+	return rot_store_look(store, read_newest, &look, err);
+}
+
+static int
+read_bundle(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	const struct ca_look *look = arg;
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
+	const struct seal_json *list = NULL;
+	int r = get_cas(store, look->workload, &record, &list, err);
+
+	for (size_t i = r == 0 ? seal_json_count(list) : 0; r == 0 && i-- > 0;) {
+		SEAL_SCOPED(rot_ca_release) struct rot_ca ca = { 0 };
+
+		r = read_ca(ca_key(look->workload).text, seal_json_at(list, i), &ca, err);
+		if (r == 0)
+			r = seal_bytes_append(look->bundle, ca.cert.data, ca.cert.len, err);
+	}
+	return r;
 }
 
 int
 rot_store_ca_bundle(struct rot_store *store, const char *workload, struct seal_bytes *out,
 		    struct seal_err *err)
 {
-	SEAL_SCOPED(rot_query_end) struct rot_query query = query_ca(store, workload);
-	size_t before = out->len;
+	struct ca_look look = { .workload = workload, .bundle = out };
+
+	return rot_store_look(store, read_bundle, &look, err);
+}
+
+/* ---- Totals ---- */
+
+struct totals_look {
+	int64_t now;
+	struct rot_totals totals;
+};
+
+/* Revoked certificates are few, and under their workloads. */
+static int
+take_revoked(void *arg, const char *key, const void *value, size_t len, struct seal_err *err)
+{
+	struct totals_look *look = arg;
+	const char *rest = NULL, *slash = strchr(key + strlen("revoked/"), '/');
+	int64_t end = 0;
+
+	(void)value;
+	(void)len;
+	if (slash == NULL || !rot_path_parts(slash + 1, "", &end, &rest))
+		return rot_fail_damaged(key, err);
+	if (end > look->now && look->totals.certificates > 0)
+		look->totals.certificates--;
+	return 0;
+}
+
+static int
+count_all(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	struct totals_look *look = arg;
+	const struct rot_path egg =
+		rot_path("egg-live/" ROT_TIME "/", rot_path_time(look->now + 1));
+	const struct rot_path cert =
+		rot_path("cert-end/" ROT_TIME "/", rot_path_time(look->now + 1));
+	const struct rot_kv_range revoked = {
+		.from = "revoked/", .to = "revoked0", .keys_only = true, .loose = true
+	};
 	int r;
 
-	while ((r = rot_query_step(&query, err)) == 1) {
-		r = rot_column_bytes(&query, 1, out, err);
-		if (r < 0)
-			return r;
-	}
-	if (r == 0 && out->len == before)
-		return no_workload(workload, err);
+	r = rot_kv_count(store->kv, "workload/", "workload0", &look->totals.workloads, err);
+	if (r == 0)
+		r = rot_kv_count(store->kv, egg.text, "egg-live0", &look->totals.eggs, err);
+	if (r == 0)
+		r = rot_kv_count(store->kv, cert.text, "cert-end0", &look->totals.certificates,
+				 err);
+	if (r == 0)
+		r = rot_kv_each(store->kv, &revoked, take_revoked, look, err);
 	return r;
 }
 
@@ -344,38 +532,10 @@ int
 rot_store_totals(struct rot_store *store, int64_t now, struct rot_totals *ret_totals,
 		 struct seal_err *err)
 {
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_TOTALS);
-	int r;
+	struct totals_look look = { .now = now };
+	int r = rot_store_look(store, count_all, &look, err);
 
-	rot_bind_i64(&query, 1, now);
-	r = rot_query_step(&query, err);
-	if (r < 0)
-		return r;
-	ret_totals->workloads = (uint64_t)rot_column_i64(&query, 0);
-	ret_totals->eggs = (uint64_t)rot_column_i64(&query, 1);
-	ret_totals->certificates = (uint64_t)rot_column_i64(&query, 2);
-	return 0;
-}
-
-int
-rot_store_join(struct seal_bytes *out, const struct seal_strv *names, struct seal_err *err)
-{
-	int r;
-
-	for (size_t i = 0; i < names->count; i++) {
-		r = seal_bytes_append_fmt(out, err, "%s%s", i > 0 ? "," : "", names->items[i]);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-int
-rot_store_split(struct seal_strv *names, const char *text, struct seal_err *err)
-{
-	/* No host name and no URL of ours holds a comma. */
-	int r = seal_strv_split(names, text, ',', err);
-
-	return r == SEAL_E_FORMAT ? seal_fail(err, SEAL_E_SYSTEM, "the store is damaged: a list")
-				  : r;
+	if (r == 0)
+		*ret_totals = look.totals;
+	return r;
 }

@@ -8,7 +8,10 @@
  * Times are seconds since the epoch and always handed in.
  *
  * SEAL_E_MISSING and SEAL_E_CONFLICT speak of the thing named, SEAL_E_REFUSED of a rule of the
- * store; all other failures are the store's own (rot/server/db.h).
+ * store; all other failures are the store's own (rot/kv/kv.h): SEAL_E_TIMEOUT as well when other
+ * processes changed the same again and again.
+ *
+ * A call is a transaction of its own, or a part of the one that rot_store_begin opened: a batch.
  */
 
 #include <stdbool.h>
@@ -18,10 +21,11 @@
 #include "base/crypto/crypto.h"
 #include "base/err/err.h"
 #include "base/names/names.h"
+#include "rot/kv/kv.h"
 #include "rot/signer/signer.h"
 #include "rot/wire/wire.h"
 
-#define ROT_STORE_SCHEMA    2
+#define ROT_STORE_SCHEMA    3
 #define ROT_STORE_MAX_PAIRS 512 /* per workload: so many peers fit into one answer */
 
 struct rot_store;
@@ -35,16 +39,41 @@ struct rot_meta {
 };
 void rot_meta_release(struct rot_meta *meta);
 
-/* Create the file, which must not hold a store yet. */
-SEAL_CHECKED int rot_store_create(const char *path, const struct rot_meta *meta,
+/* Create the store, where there must not be one yet. */
+SEAL_CHECKED int rot_store_create(const struct rot_kv_config *config, const struct rot_meta *meta,
 				  const struct rot_ca *system_ca, struct seal_err *err);
 /* Open an existing store, upgrading an older one.  SEAL_E_REFUSED, with the remedy, when a newer version has written it. */
-SEAL_CHECKED int rot_store_open(struct rot_store **ret_store, const char *path,
+SEAL_CHECKED int rot_store_open(struct rot_store **ret_store, const struct rot_kv_config *config,
 				struct seal_err *err);
 void rot_store_close(struct rot_store *store);
 void rot_store_closep(struct rot_store **store);
 /* Does it answer? */
 SEAL_CHECKED int rot_store_ping(struct rot_store *store, struct seal_err *err);
+/* Which store it is (rot_kv_id). */
+const char *rot_store_id(const struct rot_store *store);
+
+/*
+ * Batches: many requests, one commit.  Each request is put between _mark and _keep, or _undo when it failed or has
+ * only read; no answer may leave before _commit has returned 0.  SEAL_E_CONFLICT from _commit: another process was
+ * faster: run all of it again.  SEAL_E_LIMIT: etcd takes less at once; keep an eye on _room, which a hatch takes
+ * ROT_STORE_HATCH_ROOM of.  After a failed _commit, or _rollback, nothing of the batch has happened.
+ */
+#define ROT_STORE_HATCH_ROOM 8
+SEAL_CHECKED int rot_store_begin(struct rot_store *store, struct seal_err *err);
+SEAL_CHECKED int rot_store_commit(struct rot_store *store, struct seal_err *err);
+void rot_store_rollback(struct rot_store *store);
+SEAL_CHECKED int rot_store_mark(struct rot_store *store, uint64_t *ret_mark, struct seal_err *err);
+SEAL_CHECKED int rot_store_keep(struct rot_store *store, uint64_t mark, struct seal_err *err);
+SEAL_CHECKED int rot_store_undo(struct rot_store *store, uint64_t mark, struct seal_err *err);
+uint64_t rot_store_room(const struct rot_store *store);
+
+/*
+ * A word that is another one after every change that pods have to hear of: policy, CAs, roots, revocations, floors.
+ * "" before the first.
+ */
+#define ROT_STORE_WORD_LEN 16
+SEAL_CHECKED int rot_store_word(struct rot_store *store,
+				char ret_word[static ROT_STORE_WORD_LEN + 1], struct seal_err *err);
 
 /* Outputs of the following must be zeroed and are released by the caller after success. */
 SEAL_CHECKED int rot_store_meta(struct rot_store *store, struct rot_meta *ret_meta,
@@ -78,9 +107,14 @@ typedef int (*rot_workload_fn)(void *arg, const struct rot_workload *workload,
 SEAL_CHECKED int rot_store_each_workload(struct rot_store *store, const char *after, uint64_t limit,
 					 int64_t now, rot_workload_fn fn, void *arg,
 					 struct seal_err *err);
-/* Remove a workload and everything of it. */
+/*
+ * Remove a workload and everything of it.  It is gone at once; what it leaves behind is swept away in steps, here, or
+ * (within a batch, or after a crash) by rot_store_sweep.  Until then its name is not free.
+ */
 SEAL_CHECKED int rot_store_delete_workload(struct rot_store *store, const char *name,
 					   struct seal_err *err);
+/* Sweep away what deleted workloads have left, one step of it: 1 when there is more, 0 when all is done. */
+SEAL_CHECKED int rot_store_sweep(struct rot_store *store, struct seal_err *err);
 
 typedef int (*rot_pair_fn)(void *arg, const char *client, const char *server, struct seal_err *err);
 SEAL_CHECKED int rot_store_each_pair(struct rot_store *store, const char *workload, rot_pair_fn fn,
@@ -145,7 +179,8 @@ struct rot_sealing {
 };
 /*
  * Give each object its next generation, then call fn, which uses them; when that, or anything, fails
- * it was as if nothing had been asked.  After success the generations are never given again.
+ * it was as if nothing had been asked.  After success the generations are never given again.  fn may be called
+ * again, with other generations, when another process was faster: only the last call counts.
  * SEAL_E_CONFLICT when the root is retired, SEAL_E_LIMIT when the peer has too many objects.
  */
 typedef int (*rot_sealing_fn)(void *arg, const uint64_t *gens, struct seal_err *err);
@@ -171,6 +206,7 @@ struct rot_egg {
 	uint8_t key_id[SEAL_HASH_LEN];
 	char serial[SEAL_SERIAL_LEN + 1]; /* of its certificate */
 	int64_t revoked_at;               /* 0: not revoked */
+	uint64_t order;                   /* the store's: among those of the same second */
 };
 void rot_egg_release(struct rot_egg *egg);
 
@@ -216,7 +252,17 @@ SEAL_CHECKED int rot_store_add_cert(struct rot_store *store, const struct rot_ce
 				    struct seal_err *err);
 SEAL_CHECKED int rot_store_get_cert(struct rot_store *store, const char *serial,
 				    struct rot_cert *ret_cert, struct seal_err *err);
-/* Forget certificates that expired before the time given. */
+/* Revoking again changes nothing. */
+SEAL_CHECKED int rot_store_revoke_cert(struct rot_store *store, const char *serial, int64_t now,
+				       struct seal_err *err);
+/* The serials of a workload's certificates that are revoked and not expired. */
+typedef int (*rot_serial_fn)(void *arg, const char *serial, struct seal_err *err);
+SEAL_CHECKED int rot_store_each_revoked(struct rot_store *store, const char *workload, int64_t now,
+					rot_serial_fn fn, void *arg, struct seal_err *err);
+/* The certificates born of an egg. */
+SEAL_CHECKED int rot_store_each_born(struct rot_store *store, const char *egg, rot_serial_fn fn,
+				     void *arg, struct seal_err *err);
+/* Forget certificates that expired before the time given, some of them: 1 when there may be more. */
 SEAL_CHECKED int rot_store_purge(struct rot_store *store, int64_t before, struct seal_err *err);
 
 struct rot_totals {

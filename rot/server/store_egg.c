@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Eggs and the pod certificates that were issued.  A hatch spends its budget and records its
- * certificate in one transaction: of any number that race, no more than the budget win, and what was
- * not recorded was never handed out.
+ * Eggs: one record each, found by age, by workload and by key, and counted while they can hatch.
  */
 
-#include "rot/server/store.h"
+#include <inttypes.h>
+
 #include "rot/server/store_internal.h"
 
-#define NAMES_MAX (16u * 1024) /* 32 host names of 253 letters */
-
-struct hatch {
-	const struct rot_cert *cert;
-	const char *hostnames;
-	int64_t now;
-};
-
-static int read_egg(const struct rot_query *query, struct rot_egg *egg, struct seal_err *err);
-static int spend_and_record(struct rot_store *store, void *arg, struct seal_err *err);
-static void bind_cert(struct rot_query *query, const struct rot_cert *cert, const char *hostnames);
+#define MAX_HOSTNAMES 64
 
 void
 rot_egg_release(struct rot_egg *egg)
@@ -26,94 +15,309 @@ rot_egg_release(struct rot_egg *egg)
 	seal_strv_release(&egg->hostnames);
 }
 
-void
-rot_cert_release(struct rot_cert *cert)
+/* ---- The record ---- */
+
+static struct rot_path
+egg_key(const char *id)
 {
-	seal_strv_release(&cert->hostnames);
+	return rot_path("egg/%s", id);
 }
 
-static void
-bind_egg(struct rot_query *query, const struct rot_egg *egg, int64_t workload_id,
-	 const char *hostnames)
+static int
+write_egg(struct rot_store *store, const struct rot_egg *egg, enum rot_record_how how,
+	  struct seal_err *err)
 {
-	rot_bind_text(query, 1, egg->id);
-	rot_bind_i64(query, 2, workload_id);
-	rot_bind_text(query, 3, egg->peer);
-	rot_bind_text(query, 4, hostnames);
-	rot_bind_i64(query, 5, egg->created_at);
-	rot_bind_i64(query, 6, egg->not_after);
-	rot_bind_i64(query, 7, (int64_t)egg->max_hatches);
-	rot_bind_i64(query, 8, egg->plain_config ? 1 : 0);
-	rot_bind_blob(query, 9, egg->key_id, sizeof(egg->key_id));
-	rot_bind_text(query, 10, egg->serial);
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = seal_json_new();
+	char key_id[2 * SEAL_HASH_LEN + 1];
+
+	seal_hex_encode(key_id, egg->key_id, sizeof(egg->key_id));
+	seal_json_set_str(record, "workload", egg->workload);
+	seal_json_set_str(record, "peer", egg->peer);
+	seal_json_set_strv(record, "hostnames", &egg->hostnames);
+	seal_json_set_i64(record, "created_at", egg->created_at);
+	seal_json_set_i64(record, "not_after", egg->not_after);
+	seal_json_set_u64(record, "max_hatches", egg->max_hatches);
+	seal_json_set_u64(record, "hatches", egg->hatches);
+	seal_json_set_bool(record, "plain_config", egg->plain_config);
+	seal_json_set_str(record, "key_id", key_id);
+	seal_json_set_str(record, "serial", egg->serial);
+	seal_json_set_i64(record, "revoked_at", egg->revoked_at);
+	seal_json_set_u64(record, "order", egg->order);
+	return rot_record_put(store, egg_key(egg->id).text, record, how, err);
+}
+
+static int
+parse_egg(const struct seal_json *record, const char *key, struct rot_egg *egg,
+	  struct seal_err *err)
+{
+	static const char *const members[] = { "workload",   "peer",         "hostnames",
+					       "created_at", "not_after",    "max_hatches",
+					       "hatches",    "plain_config", "key_id",
+					       "serial",     "revoked_at",   "order",
+					       NULL };
+	struct rot_fields fields = { .key = key, .record = record };
+	char key_id[2 * SEAL_HASH_LEN + 1] = "";
+	int r;
+
+	rot_field_text(&fields, "workload", egg->workload, sizeof(egg->workload));
+	rot_field_text(&fields, "peer", egg->peer, sizeof(egg->peer));
+	rot_field_strv(&fields, "hostnames", MAX_HOSTNAMES, &egg->hostnames);
+	rot_field_time(&fields, "created_at", &egg->created_at);
+	rot_field_time(&fields, "not_after", &egg->not_after);
+	rot_field_u64(&fields, "max_hatches", &egg->max_hatches);
+	rot_field_u64(&fields, "hatches", &egg->hatches);
+	rot_field_bool(&fields, "plain_config", &egg->plain_config);
+	rot_field_text(&fields, "key_id", key_id, sizeof(key_id));
+	rot_field_text(&fields, "serial", egg->serial, sizeof(egg->serial));
+	rot_field_time(&fields, "revoked_at", &egg->revoked_at);
+	rot_field_u64(&fields, "order", &egg->order);
+	r = rot_fields_done(&fields, members, err);
+	if (r == 0 && seal_hex_decode(egg->key_id, SEAL_HASH_LEN, key_id, strlen(key_id), NULL) < 0)
+		r = rot_fail_damaged(key, err);
+	return r;
+}
+
+static int
+read_egg(struct rot_store *store, const char *id, struct rot_egg *ret_egg, struct seal_err *err)
+{
+	const struct rot_path key = egg_key(id);
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
+	SEAL_SCOPED(rot_egg_release) struct rot_egg egg = { 0 };
+	int r = rot_record_get(store, key.text, &record, err);
+
+	if (r == SEAL_E_MISSING)
+		return seal_fail(err, r, "there is no egg '%s'", id);
+	if (r == 0)
+		r = parse_egg(record, key.text, &egg, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(egg.id, sizeof(egg.id), "%s", id);
+	*ret_egg = egg;
+	memset(&egg, 0, sizeof(egg)); /* the caller owns it now */
+	return 0;
+}
+
+/* ---- Index keys ---- */
+
+static bool
+can_hatch(const struct rot_egg *egg)
+{
+	return egg->revoked_at == 0 && (egg->max_hatches == 0 || egg->hatches < egg->max_hatches);
+}
+
+/* Counted by its end, as long as nothing but that keeps it from hatching. */
+static int
+set_live(struct rot_store *store, const struct rot_egg *egg, bool live, struct seal_err *err)
+{
+	const uint64_t end = rot_path_time(egg->not_after);
+	const struct rot_path all = rot_path("egg-live/" ROT_TIME "/%s", end, egg->id);
+	const struct rot_path of =
+		rot_path("egg-live-of/%s/" ROT_TIME "/%s", egg->workload, end, egg->id);
+	int r = live ? rot_record_flag(store, all.text, err)
+		     : rot_kv_delete(store->kv, all.text, err);
+
+	if (r == 0)
+		r = live ? rot_record_flag(store, of.text, err)
+			 : rot_kv_delete(store->kv, of.text, err);
+	return r;
+}
+
+static struct rot_path
+hash_key(const struct rot_egg *egg)
+{
+	char key_id[2 * SEAL_HASH_LEN + 1];
+
+	seal_hex_encode(key_id, egg->key_id, sizeof(egg->key_id));
+	return rot_path("egg-key/%s", key_id);
+}
+
+/* Where it stands among all eggs, and among those of its workload. */
+#define AGE ROT_TIME "/%04" PRIx64 "/%s"
+
+static struct rot_path
+age_key(const struct rot_egg *egg)
+{
+	return rot_path("egg-at/" AGE, rot_path_time(egg->created_at), egg->order, egg->id);
+}
+
+static struct rot_path
+age_of_key(const struct rot_egg *egg)
+{
+	return rot_path("egg-of/%s/" AGE, egg->workload, rot_path_time(egg->created_at), egg->order,
+			egg->id);
+}
+
+static int
+take_order(void *arg, const char *key, const void *value, size_t len, struct seal_err *err)
+{
+	uint64_t *order = arg;
+	const char *rest = NULL;
+	int64_t made = 0;
+	char *end = NULL;
+
+	(void)value;
+	(void)len;
+	if (!rot_path_parts(key, "egg-at/", &made, &rest))
+		return rot_fail_damaged(key, err);
+	*order = strtoull(rest, &end, 16) + 1;
+	return *end == '/' ? 0 : rot_fail_damaged(key, err);
+}
+
+/* The place behind the last of the same second. */
+static int
+find_order(struct rot_store *store, int64_t created_at, uint64_t *ret_order, struct seal_err *err)
+{
+	const uint64_t made = rot_path_time(created_at);
+	const struct rot_path from = rot_path("egg-at/" ROT_TIME "/", made);
+	const struct rot_path to = rot_path("egg-at/" ROT_TIME "0", made);
+	const struct rot_kv_range last = {
+		.from = from.text, .to = to.text, .limit = 1, .backwards = true, .keys_only = true
+	};
+
+	*ret_order = 0;
+	return rot_kv_each(store->kv, &last, take_order, ret_order, err);
+}
+
+int
+rot_store_put_egg(struct rot_store *store, const struct rot_egg *asked, struct seal_err *err)
+{
+	struct rot_egg egg = *asked; /* its list is lent */
+	bool used = false;
+	int r;
+
+	/* Asked for, not just added: a key that is used stays so, however often this is tried. */
+	r = rot_record_has(store, hash_key(&egg).text, &used, err);
+	if (r == 0 && used)
+		r = SEAL_E_CONFLICT;
+	if (r == 0)
+		r = find_order(store, egg.created_at, &egg.order, err);
+	if (r == 0)
+		r = rot_kv_put(store->kv, hash_key(&egg).text, egg.id, strlen(egg.id), err);
+	if (r == 0)
+		r = write_egg(store, &egg, ROT_RECORD_ADD, err);
+	if (r == SEAL_E_CONFLICT)
+		return seal_fail(err, r, "this key belongs to another egg: make a fresh one");
+	if (r == 0)
+		r = rot_record_flag(store, age_key(&egg).text, err);
+	if (r == 0)
+		r = rot_record_flag(store, age_of_key(&egg).text, err);
+	return r < 0 || !can_hatch(&egg) ? r : set_live(store, &egg, true, err);
+}
+
+int
+rot_store_drop_egg(struct rot_store *store, const char *id, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_egg_release) struct rot_egg egg = { 0 };
+	int r = read_egg(store, id, &egg, err);
+
+	if (r == 0)
+		r = rot_kv_delete(store->kv, egg_key(id).text, err);
+	if (r == 0)
+		r = rot_kv_delete(store->kv, hash_key(&egg).text, err);
+	if (r == 0)
+		r = rot_kv_delete(store->kv, age_key(&egg).text, err);
+	if (r == 0)
+		r = rot_kv_delete(store->kv, age_of_key(&egg).text, err);
+	return r < 0 ? r : set_live(store, &egg, false, err);
+}
+
+/* ---- Calls ---- */
+
+static int
+add_egg(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	const struct rot_egg *egg = arg;
+	int r = rot_store_need_workload(store, egg->workload, err);
+
+	return r < 0 ? r : rot_store_put_egg(store, egg, err);
 }
 
 int
 rot_store_add_egg(struct rot_store *store, const struct rot_egg *egg, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes hostnames = SEAL_BYTES(NAMES_MAX);
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_EGG_ADD);
-	int64_t workload_id = 0;
-	int r;
+	struct rot_egg fresh = *egg; /* its lists are lent */
 
-	r = rot_store_workload_id(store, egg->workload, &workload_id, NULL, err);
-	if (r == 0)
-		r = rot_store_join(&hostnames, &egg->hostnames, err);
-	if (r < 0)
-		return r;
-	bind_egg(&query, egg, workload_id, seal_bytes_str(&hostnames));
-	r = rot_query_run(&query, err);
-	if (r == SEAL_E_CONFLICT)
-		return seal_fail(err, r, "this key belongs to another egg: make a fresh one");
-	return r < 0 ? r : 0;
+	return rot_store_change(store, add_egg, &fresh, err);
+}
+
+struct egg_look {
+	const char *id;
+	const char *workload;
+	uint64_t limit;
+	int64_t now;
+	rot_egg_fn fn;
+	void *arg;
+	struct rot_egg *ret_egg;
+};
+
+static int
+look_at_egg(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	const struct egg_look *look = arg;
+
+	return read_egg(store, look->id, look->ret_egg, err);
 }
 
 int
 rot_store_get_egg(struct rot_store *store, const char *id, struct rot_egg *ret_egg,
 		  struct seal_err *err)
 {
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_EGG_GET);
+	struct egg_look look = { .id = id, .ret_egg = ret_egg };
+
+	return rot_store_look(store, look_at_egg, &look, err);
+}
+
+/* Where the page begins: behind the egg named, or at the first. */
+static int
+page_start(struct rot_store *store, const struct egg_look *look, const char *prefix,
+	   struct rot_path *ret_from, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_egg_release) struct rot_egg egg = { 0 };
 	int r;
 
-	rot_bind_text(&query, 1, id);
-	r = rot_query_step(&query, err);
-	if (r < 0)
-		return r;
+	*ret_from = rot_path("%s", prefix);
+	if (look->id[0] == '\0')
+		return 0;
+	r = read_egg(store, look->id, &egg, err);
 	if (r == 0)
-		return seal_fail(err, SEAL_E_MISSING, "there is no egg '%s'", id);
-	return read_egg(&query, ret_egg, err);
+		*ret_from = rot_path("%s" AGE "!", prefix, rot_path_time(egg.created_at), egg.order,
+				     egg.id);
+	return r;
 }
 
 static int
-find_seq(struct rot_store *store, const char *id, int64_t *ret_seq, struct seal_err *err)
+hand_out(struct rot_store *store, const struct egg_look *look, const char *key,
+	 struct seal_err *err)
 {
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_EGG_SEQ);
-	int r;
+	SEAL_SCOPED(rot_egg_release) struct rot_egg egg = { 0 };
+	int r = read_egg(store, strrchr(key, '/') + 1, &egg, err);
 
-	rot_bind_text(&query, 1, id);
-	r = rot_query_step(&query, err);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return seal_fail(err, SEAL_E_MISSING, "there is no egg '%s'", id);
-	*ret_seq = rot_column_i64(&query, 0);
-	return 0;
+	if (r == SEAL_E_MISSING)
+		return rot_fail_damaged(key, err);
+	return r < 0 ? r : look->fn(look->arg, &egg, err);
 }
 
 static int
-walk_eggs(struct rot_query *query, rot_egg_fn fn, void *arg, struct seal_err *err)
+look_at_eggs(struct rot_store *store, void *arg, struct seal_err *err)
 {
-	int r;
+	const struct egg_look *look = arg;
+	bool all = look->workload[0] == '\0';
+	const struct rot_path prefix =
+		all ? rot_path("egg-at/") : rot_path("egg-of/%s/", look->workload);
+	const struct rot_path to =
+		all ? rot_path("egg-at0") : rot_path("egg-of/%s0", look->workload);
+	SEAL_SCOPED(seal_strv_release) struct seal_strv keys = { 0 };
+	struct rot_path from;
+	int r = 0;
 
-	while ((r = rot_query_step(query, err)) == 1) {
-		SEAL_SCOPED(rot_egg_release) struct rot_egg egg = { 0 };
-
-		r = read_egg(query, &egg, err);
-		if (r == 0)
-			r = fn(arg, &egg, err);
-		if (r < 0)
-			return r;
-	}
+	if (!all)
+		r = rot_store_need_workload(store, look->workload, err);
+	if (r == 0)
+		r = page_start(store, look, prefix.text, &from, err);
+	if (r == 0 && look->limit > 0)
+		r = rot_range_keys(store, from.text, to.text, look->limit, &keys, err);
+	for (size_t i = 0; r == 0 && i < keys.count; i++)
+		r = hand_out(store, look, keys.items[i], err);
 	return r;
 }
 
@@ -121,235 +325,59 @@ int
 rot_store_each_egg(struct rot_store *store, const char *workload, const char *after, uint64_t limit,
 		   rot_egg_fn fn, void *arg, struct seal_err *err)
 {
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_EGG_EACH);
-	int64_t workload_id = 0, seq = 0;
-	int r = 0;
+	struct egg_look look = {
+		.id = after, .workload = workload, .limit = limit, .fn = fn, .arg = arg
+	};
 
-	if (workload[0] != '\0')
-		r = rot_store_workload_id(store, workload, &workload_id, NULL, err);
-	if (r == 0 && after[0] != '\0')
-		r = find_seq(store, after, &seq, err);
-	if (r < 0)
+	return rot_store_look(store, look_at_eggs, &look, err);
+}
+
+static int
+revoke_egg(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	const struct egg_look *look = arg;
+	SEAL_SCOPED(rot_egg_release) struct rot_egg egg = { 0 };
+	int r = read_egg(store, look->id, &egg, err);
+
+	if (r < 0 || egg.revoked_at != 0)
 		return r;
-	rot_bind_i64(&query, 1, seq);
-	rot_bind_i64(&query, 2, workload_id);
-	rot_bind_i64(&query, 3, (int64_t)limit);
-	return walk_eggs(&query, fn, arg, err);
+	egg.revoked_at = look->now;
+	r = write_egg(store, &egg, ROT_RECORD_PUT, err);
+	if (r == 0)
+		r = set_live(store, &egg, false, err);
+	return r < 0 ? r : rot_store_touch(store, err);
 }
 
 int
 rot_store_revoke_egg(struct rot_store *store, const char *id, int64_t now, struct seal_err *err)
 {
-	SEAL_SCOPED(rot_query_end)
-	struct rot_query query = rot_query(store->db, ROT_SQL_EGG_REVOKE);
-	int r;
+	struct egg_look look = { .id = id, .now = now };
 
-	rot_bind_i64(&query, 1, now);
-	rot_bind_text(&query, 2, id);
-	r = rot_query_run(&query, err);
-	if (r == 0)
-		return seal_fail(err, SEAL_E_MISSING, "there is no egg '%s'", id);
-	return r < 0 ? r : 0;
+	return rot_store_change(store, revoke_egg, &look, err);
 }
 
 int
-rot_store_hatch(struct rot_store *store, const struct rot_cert *cert, int64_t now,
-		struct seal_err *err)
-{
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes hostnames = SEAL_BYTES(NAMES_MAX);
-	struct hatch hatch = { .cert = cert, .now = now };
-	int r;
-
-	r = rot_store_join(&hostnames, &cert->hostnames, err);
-	if (r < 0)
-		return r;
-	hatch.hostnames = seal_bytes_str(&hostnames);
-	return rot_store_change(store, spend_and_record, &hatch, err);
-}
-
-int
-rot_store_renew(struct rot_store *store, const char *old_serial, const struct rot_cert *cert,
-		struct seal_err *err)
-{
-	SEAL_SCOPED(rot_query_end)
-	struct rot_query query = rot_query(store->db, ROT_SQL_CERT_RENEW);
-	int r;
-
-	bind_cert(&query, cert, "");
-	rot_bind_text(&query, 6, old_serial);
-	r = rot_query_run(&query, err);
-	if (r == 0)
-		return seal_fail(err, SEAL_E_REFUSED, "certificate or egg revoked, or no egg's");
-	return r < 0 ? r : 0;
-}
-
-int
-rot_store_add_cert(struct rot_store *store, const struct rot_cert *cert, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes hostnames = SEAL_BYTES(NAMES_MAX);
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_CERT_ADD);
-	int64_t workload_id = 0;
-	int r;
-
-	r = rot_store_workload_id(store, cert->workload, &workload_id, NULL, err);
-	if (r == 0)
-		r = rot_store_join(&hostnames, &cert->hostnames, err);
-	if (r < 0)
-		return r;
-	bind_cert(&query, cert, seal_bytes_str(&hostnames));
-	rot_bind_i64(&query, 6, workload_id);
-	rot_bind_text(&query, 7, cert->peer);
-	r = rot_query_run(&query, err);
-	return r < 0 ? seal_note(err, r, "certificate %s", cert->serial) : 0;
-}
-
-static int
-read_cert(const struct rot_query *query, struct rot_cert *cert, struct seal_err *err)
-{
-	int r;
-
-	r = rot_column_copy(query, 0, cert->serial, sizeof(cert->serial), err);
-	if (r == 0)
-		r = rot_column_copy(query, 1, cert->workload, sizeof(cert->workload), err);
-	if (r == 0)
-		r = rot_column_copy(query, 2, cert->egg, sizeof(cert->egg), err);
-	if (r == 0)
-		r = rot_column_copy(query, 3, cert->peer, sizeof(cert->peer), err);
-	if (r == 0)
-		r = rot_store_split(&cert->hostnames, rot_column_text(query, 4), err);
-	if (r < 0)
-		return r;
-	cert->created_at = rot_column_i64(query, 5);
-	cert->not_before = rot_column_i64(query, 6);
-	cert->not_after = rot_column_i64(query, 7);
-	cert->revoked_at = rot_column_i64(query, 8);
-	return 0;
-}
-
-int
-rot_store_get_cert(struct rot_store *store, const char *serial, struct rot_cert *ret_cert,
-		   struct seal_err *err)
-{
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_CERT_GET);
-	SEAL_SCOPED(rot_cert_release) struct rot_cert cert = { 0 };
-	int r;
-
-	rot_bind_text(&query, 1, serial);
-	r = rot_query_step(&query, err);
-	if (r < 0)
-		return r;
-	if (r == 0)
-		return seal_fail(err, SEAL_E_MISSING, "there is no certificate '%s'", serial);
-	r = read_cert(&query, &cert, err);
-	if (r < 0)
-		return r;
-	*ret_cert = cert;
-	memset(&cert, 0, sizeof(cert)); /* the caller owns it now */
-	return 0;
-}
-
-int
-rot_store_purge(struct rot_store *store, int64_t before, struct seal_err *err)
-{
-	SEAL_SCOPED(rot_query_end)
-	struct rot_query query = rot_query(store->db, ROT_SQL_CERT_PURGE);
-	int r;
-
-	rot_bind_i64(&query, 1, before);
-	r = rot_query_run(&query, err);
-	return r < 0 ? r : 0;
-}
-
-static int
-read_key_id(const struct rot_query *query, int at, uint8_t key_id[static SEAL_HASH_LEN],
-	    struct seal_err *err)
-{
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes blob = SEAL_BYTES(SEAL_HASH_LEN);
-	int r = rot_column_bytes(query, at, &blob, err);
-
-	if (r < 0 || blob.len != SEAL_HASH_LEN)
-		return seal_fail(err, SEAL_E_SYSTEM, "the store is damaged: a key id");
-	memcpy(key_id, blob.data, blob.len);
-	return 0;
-}
-
-static int
-read_egg_names(const struct rot_query *query, struct rot_egg *egg, struct seal_err *err)
-{
-	int r;
-
-	r = rot_column_copy(query, 0, egg->id, sizeof(egg->id), err);
-	if (r == 0)
-		r = rot_column_copy(query, 1, egg->workload, sizeof(egg->workload), err);
-	if (r == 0)
-		r = rot_column_copy(query, 2, egg->peer, sizeof(egg->peer), err);
-	if (r == 0)
-		r = read_key_id(query, 9, egg->key_id, err);
-	if (r == 0)
-		r = rot_column_copy(query, 10, egg->serial, sizeof(egg->serial), err);
-	if (r == 0)
-		r = rot_store_split(&egg->hostnames, rot_column_text(query, 3), err);
-	return r;
-}
-
-static int
-read_egg(const struct rot_query *query, struct rot_egg *ret_egg, struct seal_err *err)
+rot_store_spend_egg(struct rot_store *store, const char *id, int64_t now, struct rot_egg *ret_egg,
+		    struct seal_err *err)
 {
 	SEAL_SCOPED(rot_egg_release) struct rot_egg egg = { 0 };
-	int r;
+	int r = read_egg(store, id, &egg, err);
 
-	r = read_egg_names(query, &egg, err);
+	if (r == 0 && (!can_hatch(&egg) || egg.not_after <= now))
+		r = SEAL_E_MISSING;
+	if (r == 0)
+		r = rot_store_need_workload(store, egg.workload, err);
+	if (r == SEAL_E_MISSING)
+		return seal_fail(err, SEAL_E_REFUSED, "egg revoked, expired, spent or gone");
 	if (r < 0)
 		return r;
-	egg.created_at = rot_column_i64(query, 4);
-	egg.not_after = rot_column_i64(query, 5);
-	egg.max_hatches = (uint64_t)rot_column_i64(query, 6);
-	egg.hatches = (uint64_t)rot_column_i64(query, 7);
-	egg.plain_config = rot_column_i64(query, 8) != 0;
-	egg.revoked_at = rot_column_i64(query, 11);
+	egg.hatches++;
+	r = write_egg(store, &egg, ROT_RECORD_PUT, err);
+	if (r == 0 && !can_hatch(&egg))
+		r = set_live(store, &egg, false, err);
+	if (r < 0)
+		return r;
 	*ret_egg = egg;
 	memset(&egg, 0, sizeof(egg)); /* the caller owns it now */
 	return 0;
-}
-
-/* What ?1 to ?5 are in every statement that records a certificate. */
-static void
-bind_cert(struct rot_query *query, const struct rot_cert *cert, const char *hostnames)
-{
-	rot_bind_text(query, 1, cert->serial);
-	rot_bind_text(query, 2, hostnames);
-	rot_bind_i64(query, 3, cert->created_at);
-	rot_bind_i64(query, 4, cert->not_before);
-	rot_bind_i64(query, 5, cert->not_after);
-}
-
-static int
-spend(struct rot_store *store, const char *id, int64_t now, struct seal_err *err)
-{
-	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query(store->db, ROT_SQL_EGG_SPEND);
-	int r;
-
-	rot_bind_i64(&query, 1, now);
-	rot_bind_text(&query, 2, id);
-	r = rot_query_run(&query, err);
-	if (r == 0)
-		return seal_fail(err, SEAL_E_REFUSED, "egg revoked, expired, spent or gone");
-	return r < 0 ? r : 0;
-}
-
-static int
-spend_and_record(struct rot_store *store, void *arg, struct seal_err *err)
-{
-	const struct hatch *hatch = arg;
-	SEAL_SCOPED(rot_query_end)
-	struct rot_query query = rot_query(store->db, ROT_SQL_CERT_HATCH);
-	int r;
-
-	r = spend(store, hatch->cert->egg, hatch->now, err);
-	if (r < 0)
-		return r;
-	bind_cert(&query, hatch->cert, hatch->hostnames);
-	rot_bind_text(&query, 6, hatch->cert->egg);
-	r = rot_query_run(&query, err);
-	return r < 0 ? r : 0;
 }

@@ -2,79 +2,151 @@
 #ifndef SEAL_ROT_STORE_INTERNAL_H
 #define SEAL_ROT_STORE_INTERNAL_H
 
-/* The store's inside, for its own files and its tests. */
+/* The store's inside, for its own files and its tests.  docs/design/0013 says what is under which key. */
 
-#include "rot/server/db.h"
+#include "base/json/json.h"
+#include "rot/kv/kv.h"
 #include "rot/server/store.h"
 
-enum rot_sql {
-	ROT_SQL_META_PUT,
-	ROT_SQL_META_GET,
-	ROT_SQL_CA_ADD,
-	ROT_SQL_CA_SYSTEM,
-	ROT_SQL_CA_WORKLOAD,
-	ROT_SQL_WORKLOAD_ADD,
-	ROT_SQL_WORKLOAD_GET,
-	ROT_SQL_WORKLOAD_EACH,
-	ROT_SQL_WORKLOAD_DELETE,
-	ROT_SQL_WORKLOAD_ID,
-	ROT_SQL_EPOCH_BUMP,
-	ROT_SQL_PAIR_ADD,
-	ROT_SQL_PAIR_DELETE,
-	ROT_SQL_PAIR_COUNT,
-	ROT_SQL_PAIR_EACH,
-	ROT_SQL_PAIR_WIDER,
-	ROT_SQL_CLIENTS,
-	ROT_SQL_SERVERS,
-	ROT_SQL_EGG_ADD,
-	ROT_SQL_EGG_GET,
-	ROT_SQL_EGG_EACH,
-	ROT_SQL_EGG_SEQ,
-	ROT_SQL_EGG_REVOKE,
-	ROT_SQL_EGG_SPEND,
-	ROT_SQL_CERT_HATCH,
-	ROT_SQL_CERT_RENEW,
-	ROT_SQL_CERT_ADD,
-	ROT_SQL_CERT_GET,
-	ROT_SQL_CERT_PURGE,
-	ROT_SQL_ROOT_ADD,
-	ROT_SQL_ROOT_LIVE,
-	ROT_SQL_ROOT_NEWEST,
-	ROT_SQL_ROOT_GET,
-	ROT_SQL_ROOT_EACH,
-	ROT_SQL_ROOT_RETIRE,
-	ROT_SQL_OBJECT_SEAL,
-	ROT_SQL_OBJECT_GET,
-	ROT_SQL_OBJECT_ROOM,
-	ROT_SQL_FLOOR,
-	ROT_SQL_TOTALS,
-	ROT_SQL_COUNT,
-};
-
-extern const char *const rot_store_statements[ROT_SQL_COUNT];
-/* What leads from each version of the schema to the next: the first makes version 1 of nothing. */
-extern const char *const rot_store_steps[ROT_STORE_SCHEMA];
-
 struct rot_store {
-	struct rot_db *db;
+	struct rot_kv *kv;
 };
 
-/* Run change inside a transaction: all of it is kept, or nothing. */
+/*
+ * Run fn within the transaction that is open, or within one of its own: rot_store_change keeps all of what it
+ * changes, or nothing; rot_store_look changes nothing.  Who was overtaken by another process begins again: fn may
+ * be called several times.
+ */
 typedef int (*rot_change_fn)(struct rot_store *store, void *arg, struct seal_err *err);
 SEAL_CHECKED int rot_store_change(struct rot_store *store, rot_change_fn change, void *arg,
 				  struct seal_err *err);
-
-/* The workload's row, or SEAL_E_MISSING naming it. */
-SEAL_CHECKED int rot_store_workload_id(struct rot_store *store, const char *name, int64_t *ret_id,
-				       uint64_t *ret_epoch, struct seal_err *err);
-/* A list of names as one text, for a column, and back. */
-SEAL_CHECKED int rot_store_join(struct seal_bytes *out, const struct seal_strv *names,
+SEAL_CHECKED int rot_store_look(struct rot_store *store, rot_change_fn look, void *arg,
 				struct seal_err *err);
-SEAL_CHECKED int rot_store_split(struct seal_strv *names, const char *text, struct seal_err *err);
-/* The next root of a workload, within a transaction: SEAL_E_CONFLICT when its number is not the next. */
-SEAL_CHECKED int rot_store_put_root(struct rot_store *store, const struct rot_root *root,
-				    int64_t workload_id, int64_t now, struct seal_err *err);
+/* Tell the other processes that something is new. */
+SEAL_CHECKED int rot_store_touch(struct rot_store *store, struct seal_err *err);
+
+/* ---- store_record.c ---- */
+
+/* One that does not fit is empty, which the engine refuses. */
+struct rot_path {
+	char text[ROT_KV_KEY_MAX + 1];
+};
+struct rot_path rot_path(const char *fmt, ...) SEAL_PRINTF(1, 2);
+
+/* A time in a key: so many hexadecimal digits, in the order of the times. */
+#define ROT_TIME_LEN 10
+#define ROT_TIME     "%010" PRIx64
+#define ROT_TIME_MAX ((INT64_C(1) << 40) - 1)
+uint64_t rot_path_time(int64_t time);
+/* The parts of a key behind its prefix; false: it is none such. */
+bool rot_path_parts(const char *key, const char *prefix, int64_t *ret_time, const char **ret_rest);
+
+/* What lies under a key.  SEAL_E_MISSING without it. */
+SEAL_CHECKED int rot_record_get(struct rot_store *store, const char *key,
+				struct seal_json **ret_record, struct seal_err *err);
+SEAL_CHECKED int rot_record_parse(const char *key, const void *text, size_t len,
+				  struct seal_json **ret_record, struct seal_err *err);
+enum rot_record_how { ROT_RECORD_PUT, ROT_RECORD_ADD };
+SEAL_CHECKED int rot_record_put(struct rot_store *store, const char *key,
+				const struct seal_json *record, enum rot_record_how how,
+				struct seal_err *err);
+/* A key that says all by being there. */
+SEAL_CHECKED int rot_record_flag(struct rot_store *store, const char *key, struct seal_err *err);
+SEAL_CHECKED int rot_record_has(struct rot_store *store, const char *key, bool *ret_has,
+				struct seal_err *err);
+/*
+ * Reading members: a failure sticks, and at the end says that the record is damaged; members that are not among
+ * names are damage as well.
+ */
+struct rot_fields {
+	const char *key;
+	const struct seal_json *record;
+	int failed; /* SEAL_E_MEMORY, or another */
+};
+void rot_field_text(struct rot_fields *fields, const char *name, char *out, size_t size);
+void rot_field_u64(struct rot_fields *fields, const char *name, uint64_t *ret_value);
+void rot_field_time(struct rot_fields *fields, const char *name, int64_t *ret_value);
+void rot_field_bool(struct rot_fields *fields, const char *name, bool *ret_value);
+void rot_field_bytes(struct rot_fields *fields, const char *name, struct seal_bytes *out);
+void rot_field_strv(struct rot_fields *fields, const char *name, size_t max,
+		    struct seal_strv *ret_list);
+SEAL_CHECKED int rot_fields_done(const struct rot_fields *fields, const char *const *names,
+				 struct seal_err *err);
+/* base64url. */
+void rot_set_bytes(struct seal_json *object, const char *name, const void *data, size_t len);
+SEAL_CHECKED int rot_fail_damaged(const char *key, struct seal_err *err);
+/* Delete every key of a range, so many at most; *ret_count: how many there were. */
+SEAL_CHECKED int rot_range_delete(struct rot_store *store, const char *from, const char *to,
+				  uint64_t limit, uint64_t *ret_count, struct seal_err *err);
+/* Append the keys of a range, limit at most, to a list. */
+SEAL_CHECKED int rot_range_keys(struct rot_store *store, const char *from, const char *to,
+				uint64_t limit, struct seal_strv *keys, struct seal_err *err);
+
+/* ---- Parts of records, within a transaction ---- */
+
+#define ROT_BLOB_MAX (64u * 1024) /* a certificate, a wrapped key */
+
+SEAL_CHECKED int rot_store_no_workload(const char *name, struct seal_err *err);
+/*
+ * SEAL_E_MISSING naming it.  Whoever writes something of a workload has to ask: then who deletes it, and sweeps, is
+ * not raced.
+ */
+SEAL_CHECKED int rot_store_need_workload(struct rot_store *store, const char *name,
+					 struct seal_err *err);
+SEAL_CHECKED int rot_store_put_workload(struct rot_store *store, const char *name,
+					int64_t created_at, struct seal_err *err);
+SEAL_CHECKED int rot_store_put_meta(struct rot_store *store, const struct rot_meta *meta,
+				    struct seal_err *err);
+/* The next generation of a CA ("": the system's). */
 SEAL_CHECKED int rot_store_put_ca(struct rot_store *store, const struct rot_ca *ca,
-				  const int64_t *workload_id, int64_t now, struct seal_err *err);
+				  int64_t created_at, struct seal_err *err);
+/* The next root: SEAL_E_CONFLICT when its number is not the next. */
+SEAL_CHECKED int rot_store_put_root(struct rot_store *store, const struct rot_root *root,
+				    int64_t created_at, struct seal_err *err);
+/* Move a root out of use, unconditionally. */
+SEAL_CHECKED int rot_store_drop_root(struct rot_store *store, const char *workload,
+				     uint64_t generation, int64_t now, struct seal_err *err);
+/* How many objects of a workload were sealed last with keys of a generation. */
+SEAL_CHECKED int rot_store_count_objects(struct rot_store *store, const char *workload,
+					 uint64_t generation, uint64_t *ret_count,
+					 struct seal_err *err);
+struct rot_object {
+	uint64_t gen;
+	uint64_t key_generation;
+	int64_t sealed_at;
+};
+/* The new state of an object, counted among those of its key; was: its state before, or NULL. */
+SEAL_CHECKED int rot_store_put_object(struct rot_store *store, const char *workload,
+				      const char *peer, const char *name,
+				      const struct rot_object *object, const struct rot_object *was,
+				      struct seal_err *err);
+/* The oldest generation in use, UINT64_MAX without one. */
+SEAL_CHECKED int rot_store_oldest_root(struct rot_store *store, const char *workload,
+				       uint64_t *ret_generation, struct seal_err *err);
+/* Egg and certificate with all their index keys. */
+SEAL_CHECKED int rot_store_put_egg(struct rot_store *store, const struct rot_egg *egg,
+				   struct seal_err *err);
+SEAL_CHECKED int rot_store_put_cert(struct rot_store *store, const struct rot_cert *cert,
+				    struct seal_err *err);
+/* One hatch less: SEAL_E_REFUSED when it cannot, or its workload is gone. */
+SEAL_CHECKED int rot_store_spend_egg(struct rot_store *store, const char *id, int64_t now,
+				     struct rot_egg *ret_egg, struct seal_err *err);
+SEAL_CHECKED int rot_store_drop_egg(struct rot_store *store, const char *id, struct seal_err *err);
+
+/* A workload's pairs, "client server", sorted. */
+struct rot_pairs {
+	uint64_t epoch;
+	struct seal_strv items;
+};
+void rot_pairs_release(struct rot_pairs *pairs);
+SEAL_CHECKED int rot_store_get_pairs(struct rot_store *store, const char *workload,
+				     struct rot_pairs *ret_pairs, struct seal_err *err);
+SEAL_CHECKED int rot_store_put_pairs(struct rot_store *store, const char *workload,
+				     const struct rot_pairs *pairs, struct seal_err *err);
+
+/* The tables of schemas 1 and 2 (store_migrate.c). */
+struct rot_db;
+SEAL_CHECKED int rot_store_adopt(struct rot_kv *kv, struct rot_db *db, uint64_t version,
+				 struct seal_err *err);
 
 #endif

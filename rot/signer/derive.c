@@ -10,22 +10,13 @@
 #include "rot/signer/signer_internal.h"
 
 /* A root is under 128 bytes wrapped. */
-#define CONTEXT_MAX 1024
+#define WRAPPED_MAX 1024
 
 /* What keys are asked for. */
 struct wish {
 	struct verify_key_id id; /* purpose and generation: of the key in the making */
 	unsigned purposes;
 };
-
-static int
-root_context(const struct rot_signer_state *state, const char *workload, uint64_t generation,
-	     struct seal_bytes *out, struct seal_err *err)
-{
-	/* No part can hold a line break, so two contexts never read the same. */
-	return seal_bytes_append_fmt(out, err, "seal/root\n%s\n%s\n%" PRIu64, state->trust_domain,
-				     workload, generation);
-}
 
 static int
 check_generation(uint64_t generation, struct seal_err *err)
@@ -40,25 +31,23 @@ static int
 make_root(const struct rot_signer_state *state, const char *workload, uint64_t generation,
 	  struct seal_bytes *wrapped, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes context = SEAL_BYTES(CONTEXT_MAX);
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *root = NULL;
+	const struct rot_signer_name name = { ROT_BLOB_ROOT, workload, generation };
 	int r;
 
 	r = seal_secret_new(&root, SEAL_KEY_LEN, err);
 	if (r == 0)
 		r = seal_random(seal_secret_bytes(root), SEAL_KEY_LEN, err);
-	if (r == 0)
-		r = root_context(state, workload, generation, &context, err);
 	if (r < 0)
 		return r;
-	return rot_signer_wrap(state->root_wrap, seal_bytes_str(&context), root, wrapped, err);
+	return rot_signer_wrap_as(state, &state->wraps, &name, root, wrapped, err);
 }
 
 int
 rot_signer_op_new_root(const struct rot_signer_state *state, struct seal_reader *in,
 		       struct seal_writer *out, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes wrapped = SEAL_BYTES(CONTEXT_MAX);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes wrapped = SEAL_BYTES(WRAPPED_MAX);
 	char workload[SEAL_WORKLOAD_MAX + 1] = "";
 	uint64_t generation;
 	int r;
@@ -83,21 +72,19 @@ static int
 get_root(const struct rot_signer_state *state, struct seal_reader *in, struct wish *wish,
 	 struct seal_secret **ret_root, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes context = SEAL_BYTES(CONTEXT_MAX);
+	struct rot_signer_name name = { ROT_BLOB_ROOT, wish->id.workload, 0 };
 	const uint8_t *wrapped;
 	size_t wrapped_len = 0;
 	int r;
 
 	wish->id.generation = seal_get_u64(in);
+	name.generation = wish->id.generation;
 	wrapped = seal_get_block(in, &wrapped_len);
 	if (in->failed)
 		return seal_fail(err, SEAL_E_FORMAT, "a message cut short");
 	r = check_generation(wish->id.generation, err);
 	if (r == 0)
-		r = root_context(state, wish->id.workload, wish->id.generation, &context, err);
-	if (r == 0)
-		r = rot_signer_unwrap(ret_root, state->root_wrap, seal_bytes_str(&context), wrapped,
-				      wrapped_len, err);
+		r = rot_signer_unwrap_as(ret_root, state, &name, wrapped, wrapped_len, err);
 	return r < 0 ? seal_note(err, r, "root") : 0;
 }
 

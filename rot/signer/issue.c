@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The signer's judgement: makes CAs and issues certificates.  The server asks, and is not believed:
- * identity, names, key, serial number and times are checked here, common name, usages and the names
- * that follow from the identity are written here, and a CA's key serves its own workload only.
+ * The signer's judgement: issues certificates.  The server asks, and is not believed: identity, names,
+ * key, serial number and times are checked here, common name, usages and the names that follow from the
+ * identity are written here, and a CA's key serves its own workload only.
  */
 
 #include <arpa/inet.h>
@@ -11,9 +11,6 @@
 #include "base/x509/verify.h"
 #include "rot/signer/signer_internal.h"
 #include "rot/wire/wire.h"
-
-/* 9999-12-31T23:59:59Z, the last second X.509 can write; sums with it cannot overflow. */
-#define MAX_TIME UINT64_C(253402300799)
 
 /* Roles of operators that exist. */
 static const char *const operator_roles[] = { "admin", "ci" };
@@ -29,17 +26,9 @@ static const struct lifetime {
 	[SEAL_ROLE_POD] = { ROT_MIN_LIFETIME, ROT_MAX_LIFETIME },
 };
 
-/* A CA as it came with a request, opened and checked. */
-struct ca {
-	char workload[SEAL_WORKLOAD_MAX + 1];
-	uint64_t generation;
-	struct seal_certs *certs; /* exactly one */
-	struct seal_key *key;
-};
-
 /* A request to issue; names are those the certificate will carry. */
 struct wish {
-	struct ca ca;
+	struct rot_signer_ca ca;
 	struct seal_identity identity;
 	char uri[SEAL_IDENTITY_URI_MAX];
 	struct seal_strv dns;
@@ -50,68 +39,18 @@ struct wish {
 	int64_t not_after;
 };
 
-static int get_time(struct seal_reader *in, int64_t *ret_time, struct seal_err *err);
-static int get_ca(const struct rot_signer_state *state, struct seal_reader *in, struct ca *ca,
-		  struct seal_err *err);
 static int get_names(struct seal_reader *in, struct seal_strv *list, struct seal_err *err);
 static int check_wish(const struct rot_signer_state *state, struct wish *wish,
 		      struct seal_err *err);
 static int write_cert(const struct wish *wish, struct seal_writer *out, struct seal_err *err);
-static int make_ca(const struct rot_signer_state *state, const char *workload, uint64_t generation,
-		   int64_t now, struct seal_writer *out, struct seal_err *err);
 
 static void
 release_wish(struct wish *wish)
 {
-	seal_certs_free(wish->ca.certs);
-	seal_key_free(wish->ca.key);
+	rot_signer_ca_release(&wish->ca);
 	seal_key_free(wish->key);
 	seal_strv_release(&wish->dns);
 	seal_strv_release(&wish->ips);
-}
-
-/* Is the server's idea of now believable?  A compromised one must not date certificates ahead. */
-static int
-check_clock(const struct rot_signer_state *state, int64_t now, struct seal_err *err)
-{
-	int64_t ours = state->clock();
-
-	if (ours < SEAL_CLOCK_FLOOR)
-		return seal_fail(err, SEAL_E_SYSTEM, "the clock of this machine is not set");
-	if (now < ours - ROT_SIGNER_SKEW || now > ours + ROT_SIGNER_SKEW)
-		return seal_fail(err, SEAL_E_REFUSED, "the request is not dated now");
-	return 0;
-}
-
-int
-rot_signer_op_new_ca(const struct rot_signer_state *state, struct seal_reader *in,
-		     struct seal_writer *out, struct seal_err *err)
-{
-	char workload[SEAL_WORKLOAD_MAX + 1] = "";
-	uint64_t generation;
-	int64_t now = 0;
-	int r;
-
-	seal_get_str(in, workload, sizeof(workload));
-	generation = seal_get_u64(in);
-	r = get_time(in, &now, err);
-	if (r < 0)
-		return r;
-	r = seal_get_done(in, err);
-	if (r < 0)
-		return r;
-	if (workload[0] != '\0') {
-		r = seal_workload_check(workload, err);
-		if (r < 0)
-			return r;
-	}
-	/* The number stands in the CA's common name, which holds 64 letters (X.520 ub-common-name). */
-	if (generation < 1 || generation > 999)
-		return seal_fail(err, SEAL_E_REFUSED, "CA generations go from 1 to 999");
-	r = check_clock(state, now, err);
-	if (r < 0)
-		return r;
-	return make_ca(state, workload, generation, now, out, err);
 }
 
 int
@@ -123,7 +62,7 @@ rot_signer_op_issue(const struct rot_signer_state *state, struct seal_reader *in
 	size_t spki_len = 0, serial_len = 0;
 	int r;
 
-	r = get_ca(state, in, &wish.ca, err);
+	r = rot_signer_get_ca(state, in, &wish.ca, err);
 	if (r < 0)
 		return r;
 	seal_get_str(in, wish.uri, sizeof(wish.uri));
@@ -135,10 +74,10 @@ rot_signer_op_issue(const struct rot_signer_state *state, struct seal_reader *in
 		return r;
 	spki = seal_get_block(in, &spki_len);
 	serial = seal_get_block(in, &serial_len);
-	r = get_time(in, &wish.not_before, err);
+	r = rot_signer_get_time(in, &wish.not_before, err);
 	if (r < 0)
 		return r;
-	r = get_time(in, &wish.not_after, err);
+	r = rot_signer_get_time(in, &wish.not_after, err);
 	if (r < 0)
 		return r;
 	r = seal_get_done(in, err);
@@ -154,66 +93,6 @@ rot_signer_op_issue(const struct rot_signer_state *state, struct seal_reader *in
 	if (r < 0)
 		return r;
 	return write_cert(&wish, out, err);
-}
-
-static int
-get_time(struct seal_reader *in, int64_t *ret_time, struct seal_err *err)
-{
-	uint64_t value = seal_get_u64(in);
-
-	if (value > MAX_TIME)
-		return seal_fail(err, SEAL_E_FORMAT, "a time out of range");
-	*ret_time = (int64_t)value;
-	return 0;
-}
-
-/* The wrapped key opens only under the names it was made for, so a blob cannot change workloads. */
-static int
-open_ca_key(const struct rot_signer_state *state, struct ca *ca, const uint8_t *wrapped,
-	    size_t wrapped_len, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes context = SEAL_BYTES(1024);
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *pem = NULL;
-	int r;
-
-	r = rot_signer_ca_context(state, ca->workload, ca->generation, &context, err);
-	if (r < 0)
-		return r;
-	r = rot_signer_unwrap(&pem, state->ca_wrap, seal_bytes_str(&context), wrapped, wrapped_len,
-			      err);
-	if (r < 0)
-		return seal_note(err, r, "CA key");
-	return seal_key_from_pem(&ca->key, pem, err);
-}
-
-static int
-get_ca(const struct rot_signer_state *state, struct seal_reader *in, struct ca *ca,
-       struct seal_err *err)
-{
-	SEAL_SCOPED(seal_key_freep) struct seal_key *public_key = NULL;
-	const uint8_t *pem, *wrapped;
-	size_t pem_len = 0, wrapped_len = 0;
-	int r;
-
-	seal_get_str(in, ca->workload, sizeof(ca->workload));
-	ca->generation = seal_get_u64(in);
-	pem = seal_get_block(in, &pem_len);
-	wrapped = seal_get_block(in, &wrapped_len);
-	if (in->failed)
-		return seal_fail(err, SEAL_E_FORMAT, "a message cut short");
-	r = open_ca_key(state, ca, wrapped, wrapped_len, err);
-	if (r < 0)
-		return r;
-	r = seal_certs_from_pem(&ca->certs, (const char *)pem, pem_len, SEAL_CHAIN_MAX_LEN, err);
-	if (r < 0)
-		return seal_note(err, r, "CA certificate");
-	r = seal_cert_key(seal_certs_at(ca->certs, 0), &public_key, err);
-	if (r < 0)
-		return r;
-	if (seal_certs_count(ca->certs) != 1 || !seal_key_same_public(public_key, ca->key))
-		return seal_fail(err, SEAL_E_REFUSED,
-				 "CA certificate and key do not belong together");
-	return 0;
 }
 
 static int
@@ -281,7 +160,7 @@ check_times(const struct rot_signer_state *state, const struct wish *wish, struc
 	int64_t ca_before = 0, ca_after = 0, life;
 	int r;
 
-	r = check_clock(state, wish->not_before + ROT_BACKDATE, err);
+	r = rot_signer_check_clock(state, wish->not_before + ROT_BACKDATE, err);
 	if (r < 0)
 		return r;
 	life = wish->not_after - (wish->not_before + ROT_BACKDATE);
@@ -441,58 +320,5 @@ write_cert(const struct wish *wish, struct seal_writer *out, struct seal_err *er
 	if (r < 0)
 		return r;
 	seal_put_block(out, pem.data, pem.len);
-	return 0;
-}
-
-static int
-self_sign(const char *workload, uint64_t generation, int64_t now, const struct seal_key *key,
-	  struct seal_bytes *out, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_cert_freep) struct seal_cert *cert = NULL;
-	char name[SEAL_WORKLOAD_MAX + 32];
-	const struct seal_cert_spec spec = {
-		.kind = SEAL_CERT_CA,
-		.common_name = name,
-		.not_before = now - ROT_BACKDATE,
-		.not_after = now + ROT_SIGNER_CA_LIFETIME,
-	};
-	int r;
-
-	(void)snprintf(name, sizeof(name), "%s %" PRIu64,
-		       workload[0] != '\0' ? workload : "seal system", generation);
-	r = seal_cert_issue(&cert, &spec, key, NULL, key, err);
-	if (r < 0)
-		return r;
-	return seal_cert_to_pem(cert, out, err);
-}
-
-static int
-make_ca(const struct rot_signer_state *state, const char *workload, uint64_t generation,
-	int64_t now, struct seal_writer *out, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes context = SEAL_BYTES(1024);
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes cert = SEAL_BYTES(SEAL_CHAIN_MAX_LEN);
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes wrapped = SEAL_BYTES(4096);
-	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *pem = NULL;
-	int r;
-
-	r = seal_key_new(&key, err);
-	if (r < 0)
-		return r;
-	r = seal_key_to_pem(key, &pem, err);
-	if (r < 0)
-		return r;
-	r = rot_signer_ca_context(state, workload, generation, &context, err);
-	if (r < 0)
-		return r;
-	r = rot_signer_wrap(state->ca_wrap, seal_bytes_str(&context), pem, &wrapped, err);
-	if (r < 0)
-		return r;
-	r = self_sign(workload, generation, now, key, &cert, err);
-	if (r < 0)
-		return r;
-	seal_put_block(out, cert.data, cert.len);
-	seal_put_block(out, wrapped.data, wrapped.len);
 	return 0;
 }

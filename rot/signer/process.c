@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The forked process: one loop over one socket, one table of messages.  It opens no file, listens on
- * nothing and remembers nothing between two requests but its wrapping keys.  What may be issued is
- * decided in issue.c, what may be derived in derive.c.
+ * nothing and remembers nothing between two requests but its wrapping keys and the last head it signed.
+ * What may be issued is decided in issue.c, what may be derived in derive.c, which heads are signed in
+ * heads.c.
  */
 
 #include <errno.h>
@@ -16,14 +17,22 @@ static int op_new_secret(const struct rot_signer_state *state, struct seal_reade
 static int op_open_secret(const struct rot_signer_state *state, struct seal_reader *in,
 			  struct seal_writer *out, struct seal_err *err);
 
-/* Every message there is.  None signs bytes, none returns a CA's key or a root. */
+/* Every message there is.  None signs bytes, none returns a CA's key, the audit log's key or a root. */
 static const struct op {
 	int (*run)(const struct rot_signer_state *state, struct seal_reader *in,
 		   struct seal_writer *out, struct seal_err *err);
 } ops[] = {
-	[ROT_OP_NEW_CA] = { rot_signer_op_new_ca },     [ROT_OP_ISSUE] = { rot_signer_op_issue },
-	[ROT_OP_NEW_SECRET] = { op_new_secret },        [ROT_OP_OPEN_SECRET] = { op_open_secret },
-	[ROT_OP_NEW_ROOT] = { rot_signer_op_new_root }, [ROT_OP_DERIVE] = { rot_signer_op_derive },
+	[ROT_OP_NEW_CA] = { rot_signer_op_new_ca },
+	[ROT_OP_ISSUE] = { rot_signer_op_issue },
+	[ROT_OP_NEW_SECRET] = { op_new_secret },
+	[ROT_OP_OPEN_SECRET] = { op_open_secret },
+	[ROT_OP_NEW_ROOT] = { rot_signer_op_new_root },
+	[ROT_OP_DERIVE] = { rot_signer_op_derive },
+	[ROT_OP_RENEW_CA] = { rot_signer_op_renew_ca },
+	[ROT_OP_NEW_AUDIT_KEY] = { rot_signer_op_new_audit_key },
+	[ROT_OP_AUDIT_PUBLIC] = { rot_signer_op_audit_public },
+	[ROT_OP_SIGN_HEAD] = { rot_signer_op_sign_head },
+	[ROT_OP_REWRAP] = { rot_signer_op_rewrap },
 };
 
 int
@@ -33,20 +42,15 @@ rot_signer_state_init(struct rot_signer_state *state, const struct seal_secret *
 	int r;
 
 	memset(state, 0, sizeof(*state));
-	if (seal_secret_len(kek) != SEAL_KEY_LEN)
-		return seal_fail(err, SEAL_E_FORMAT, "a key-encryption key has %d bytes",
-				 SEAL_KEY_LEN);
 	r = seal_trust_domain_check(trust_domain, err);
+	if (r == 0)
+		r = rot_signer_wraps_derive(&state->wraps, kek, err);
 	if (r < 0)
 		return r;
-	r = seal_hkdf(&state->ca_wrap, kek, "seal/ca-key", err);
-	if (r == 0)
-		r = seal_hkdf(&state->secret_wrap, kek, "seal/secret", err);
-	if (r == 0)
-		r = seal_hkdf(&state->root_wrap, kek, "seal/root", err);
-	if (r < 0) {
+	state->memory = calloc(1, sizeof(*state->memory));
+	if (state->memory == NULL) {
 		rot_signer_state_release(state);
-		return r;
+		return seal_fail_memory(err);
 	}
 	(void)snprintf(state->trust_domain, sizeof(state->trust_domain), "%s", trust_domain);
 	state->clock = seal_clock_now;
@@ -56,9 +60,9 @@ rot_signer_state_init(struct rot_signer_state *state, const struct seal_secret *
 void
 rot_signer_state_release(struct rot_signer_state *state)
 {
-	seal_secret_free(state->ca_wrap);
-	seal_secret_free(state->secret_wrap);
-	seal_secret_free(state->root_wrap);
+	rot_signer_wraps_release(&state->wraps);
+	rot_signer_wraps_release(&state->next);
+	free(state->memory);
 	memset(state, 0, sizeof(*state));
 }
 
@@ -73,6 +77,12 @@ answer(const struct rot_signer_state *state, const uint8_t *request, size_t len,
 
 	if (in.failed || op >= SEAL_COUNT(ops) || ops[op].run == NULL)
 		return seal_fail(err, SEAL_E_REFUSED, "no such message");
+	/*
+	 * Whoever serves must not be able to have keys wrapped under one it knows, and what were made while
+	 * rekeying would be wrapped under a key that is about to go.
+	 */
+	if (state->is_rekeying != (op == ROT_OP_REWRAP))
+		return seal_fail(err, SEAL_E_REFUSED, "no such message to this signer");
 	seal_put_u8(&out, 0);
 	r = ops[op].run(state, &in, &out, err);
 	if (r < 0)
@@ -140,29 +150,29 @@ rot_signer_serve(const struct rot_signer_state *state, int fd)
 	seal_wipe(packet, sizeof(packet));
 }
 
+int
+rot_signer_check_purpose(const char *purpose, struct seal_err *err)
+{
+	if (strcmp(purpose, ROT_SIGNER_PURPOSE) != 0)
+		return seal_fail(err, SEAL_E_REFUSED, "no secrets for that purpose");
+	return 0;
+}
+
 static int
 get_purpose(struct seal_reader *in, struct seal_err *err)
 {
 	char purpose[32] = "";
 
 	seal_get_str(in, purpose, sizeof(purpose));
-	if (in->failed || strcmp(purpose, ROT_SIGNER_PURPOSE) != 0)
-		return seal_fail(err, SEAL_E_REFUSED, "no secrets for that purpose");
-	return 0;
+	return rot_signer_check_purpose(purpose, err);
 }
 
-static int
-secret_context(const struct rot_signer_state *state, struct seal_bytes *out, struct seal_err *err)
-{
-	return seal_bytes_append_fmt(out, err, "seal/secret\n%s\n%s", state->trust_domain,
-				     ROT_SIGNER_PURPOSE);
-}
+static const struct rot_signer_name secret_name = { ROT_BLOB_SECRET, ROT_SIGNER_PURPOSE, 0 };
 
 static int
 op_new_secret(const struct rot_signer_state *state, struct seal_reader *in, struct seal_writer *out,
 	      struct seal_err *err)
 {
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes context = SEAL_BYTES(1024);
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes wrapped = SEAL_BYTES(1024);
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *secret = NULL;
 	int r;
@@ -179,10 +189,7 @@ op_new_secret(const struct rot_signer_state *state, struct seal_reader *in, stru
 	r = seal_random(seal_secret_bytes(secret), SEAL_KEY_LEN, err);
 	if (r < 0)
 		return r;
-	r = secret_context(state, &context, err);
-	if (r < 0)
-		return r;
-	r = rot_signer_wrap(state->secret_wrap, seal_bytes_str(&context), secret, &wrapped, err);
+	r = rot_signer_wrap_as(state, &state->wraps, &secret_name, secret, &wrapped, err);
 	if (r < 0)
 		return r;
 	seal_put_block(out, wrapped.data, wrapped.len);
@@ -193,7 +200,6 @@ static int
 op_open_secret(const struct rot_signer_state *state, struct seal_reader *in,
 	       struct seal_writer *out, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes context = SEAL_BYTES(1024);
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *secret = NULL;
 	const uint8_t *wrapped;
 	size_t wrapped_len = 0;
@@ -206,11 +212,7 @@ op_open_secret(const struct rot_signer_state *state, struct seal_reader *in,
 	r = seal_get_done(in, err);
 	if (r < 0)
 		return r;
-	r = secret_context(state, &context, err);
-	if (r < 0)
-		return r;
-	r = rot_signer_unwrap(&secret, state->secret_wrap, seal_bytes_str(&context), wrapped,
-			      wrapped_len, err);
+	r = rot_signer_unwrap_as(&secret, state, &secret_name, wrapped, wrapped_len, err);
 	if (r < 0)
 		return r;
 	seal_put_block(out, seal_secret_peek(secret), seal_secret_len(secret));

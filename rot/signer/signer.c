@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,38 +23,54 @@
 #define ANSWER_MS 10000
 #define SIGNER_FD 3
 
-static _Noreturn void run_signer(int fd, pid_t parent, struct seal_secret *kek,
-				 const char *trust_domain);
+/* What a signer is started with. */
+struct start {
+	struct seal_secret *kek;
+	struct seal_secret *new_kek; /* NULL for one that serves */
+	const char *trust_domain;
+};
+
+static _Noreturn void run_signer(int fd, pid_t parent, const struct start *start);
 static void end_signer(struct rot_signer *signer);
 static int get_bytes(struct seal_reader *in, struct seal_bytes *out, struct seal_err *err);
 
 static int
-check_start(const struct seal_secret *kek, const char *trust_domain, struct seal_err *err)
+check_kek(const struct seal_secret *kek, struct seal_err *err)
 {
 	if (seal_secret_len(kek) != SEAL_KEY_LEN)
 		return seal_fail(err, SEAL_E_FORMAT, "a key-encryption key has %d bytes",
 				 SEAL_KEY_LEN);
-	return seal_trust_domain_check(trust_domain, err);
+	return 0;
 }
 
-int
-rot_signer_start(struct rot_signer **ret_signer, struct seal_secret **kek, const char *trust_domain,
-		 struct seal_err *err)
+static int
+check_start(const struct start *start, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *key = SEAL_TAKE(*kek);
+	int r = check_kek(start->kek, err);
+
+	if (r == 0 && start->new_kek != NULL)
+		r = check_kek(start->new_kek, err);
+	if (r == 0 && start->new_kek != NULL && seal_secret_equal(start->kek, start->new_kek))
+		r = seal_fail(err, SEAL_E_REFUSED, "the new key-encryption key is the old one");
+	return r < 0 ? r : seal_trust_domain_check(start->trust_domain, err);
+}
+
+static int
+start_signer(struct rot_signer **ret_signer, const struct start *start, struct seal_err *err)
+{
 	SEAL_SCOPED(rot_signer_freep) struct rot_signer *signer = NULL;
 	SEAL_SCOPED(seal_closep) int theirs = -1;
 	pid_t parent = getpid();
 	int fds[2];
 	int r;
 
-	r = check_start(key, trust_domain, err);
+	r = check_start(start, err);
 	if (r < 0)
 		return r;
 	signer = calloc(1, sizeof(*signer));
 	if (signer == NULL)
 		return seal_fail_memory(err);
-	signer->fd = -1;
+	signer->fd = signer->life_fd = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return seal_fail_errno(err, errno, "cannot make a socket pair for the signer");
 	signer->fd = fds[0];
@@ -64,9 +81,35 @@ rot_signer_start(struct rot_signer **ret_signer, struct seal_secret **kek, const
 		return seal_fail_errno(err, errno, "cannot fork the signer");
 	}
 	if (signer->pid == 0)
-		run_signer(theirs, parent, key, trust_domain);
+		run_signer(theirs, parent, start);
+	signer->life_fd = (int)syscall(SYS_pidfd_open, signer->pid, 0);
+	if (signer->life_fd < 0)
+		return seal_fail_errno(err, errno, "cannot watch the signer");
 	*ret_signer = SEAL_TAKE(signer);
 	return 0;
+}
+
+int
+rot_signer_start(struct rot_signer **ret_signer, struct seal_secret **kek, const char *trust_domain,
+		 struct seal_err *err)
+{
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *key = SEAL_TAKE(*kek);
+	const struct start start = { .kek = key, .trust_domain = trust_domain };
+
+	return start_signer(ret_signer, &start, err);
+}
+
+int
+rot_signer_start_rekey(struct rot_signer **ret_signer, struct seal_secret **old_kek,
+		       struct seal_secret **new_kek, const char *trust_domain, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *old_key = SEAL_TAKE(*old_kek);
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *new_key = SEAL_TAKE(*new_kek);
+	const struct start start = { .kek = old_key,
+				     .new_kek = new_key,
+				     .trust_domain = trust_domain };
+
+	return start_signer(ret_signer, &start, err);
 }
 
 void
@@ -76,6 +119,7 @@ rot_signer_free(struct rot_signer *signer)
 		return;
 	end_signer(signer);
 	seal_close(signer->fd);
+	seal_close(signer->life_fd);
 	free(signer);
 }
 
@@ -89,7 +133,7 @@ rot_signer_freep(struct rot_signer **signer)
 int
 rot_signer_fd(const struct rot_signer *signer)
 {
-	return signer->fd;
+	return signer->life_fd;
 }
 
 void
@@ -257,14 +301,18 @@ settle(int fd, pid_t parent)
 }
 
 static _Noreturn void
-run_signer(int fd, pid_t parent, struct seal_secret *kek, const char *trust_domain)
+run_signer(int fd, pid_t parent, const struct start *start)
 {
 	struct rot_signer_state state;
 	int r;
 
 	settle(fd, parent);
-	r = rot_signer_state_init(&state, kek, trust_domain, NULL);
-	seal_secret_free(kek); /* the derived keys are enough from here on */
+	r = rot_signer_state_init(&state, start->kek, start->trust_domain, NULL);
+	if (r == 0 && start->new_kek != NULL)
+		r = rot_signer_state_rekey(&state, start->new_kek, NULL);
+	/* The derived keys are enough from here on. */
+	seal_secret_free(start->kek);
+	seal_secret_free(start->new_kek);
 	if (r < 0)
 		_exit(1);
 	(void)rot_signer_confine(); /* an older kernel does without */

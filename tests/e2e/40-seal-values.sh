@@ -151,18 +151,23 @@ expect_line "$WORK/err" 'token-log.*there already'
 [ "$(ls "$WORK/eggs")" = token-log ] || fail "half of it is there: $(ls "$WORK/eggs")"
 [ "$(seal egg list -o json | jq '.eggs | length')" = "$eggs" ] || fail "an egg was minted all the same"
 
-say "a store made before there were keys is upgraded"
-seal_value "$WORK/text" >/dev/null
+say "a store of tables is upgraded, with its keys and generations"
+seal_value "$WORK/text" >"$WORK/again.sealed"
 stop rot
 store=$(ls "$ROT_DIR"/*.db)
-sqlite3 "$store" 'DROP TABLE object; DROP TABLE root; PRAGMA user_version = 1'
+python3 "$SUPPORT/old_store.py" "$store" 2
+rot_start
+expect_plain "$WORK/again.sealed" "$WORK/text"
+stop rot
+say "and one made before there were keys"
+python3 "$SUPPORT/old_store.py" "$store" 1
 rot_start
 seal workload show shop >/dev/null
 seal_value "$WORK/text" >"$WORK/again.sealed"
 expect_plain "$WORK/again.sealed" "$WORK/text"
 seal workload show shop >"$WORK/shown"
 expect_line "$WORK/shown" '^1 +1 .* -$'
-[ "$(sqlite3 "$store" 'PRAGMA user_version; PRAGMA integrity_check' | paste -sd ' ')" = '2 ok' ] || fail "the store is not sound"
+[ "$(sqlite3 "$store" 'PRAGMA user_version; PRAGMA integrity_check' | paste -sd ' ')" = '4 ok' ] || fail "the store is not sound"
 
 say "no value, key or token is in the log or in the store"
 stop rot

@@ -10,7 +10,7 @@ FUZZ_LINK =
 endif
 
 FUZZ_TARGETS = json yaml tree names http answer certs egg jwe wire signer proxy_config hello spec agent token inject policy \
-	hosts resolv account mountinfo learn audit
+	hosts resolv account mountinfo learn audit etcd
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -29,6 +29,12 @@ check_PROGRAMS += %D%/fuzz_tree
 %C%_fuzz_tree_CFLAGS = $(AM_CFLAGS) -UNDEBUG
 %C%_fuzz_tree_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_tree_LDADD = $(BASE_LIBS)
+
+check_PROGRAMS += %D%/fuzz_etcd
+%C%_fuzz_etcd_SOURCES = %D%/fuzz_etcd.c $(FUZZ_MAIN)
+%C%_fuzz_etcd_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_etcd_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_etcd_LDADD = $(ROT_KV_LIBS)
 
 check_PROGRAMS += %D%/fuzz_names
 %C%_fuzz_names_SOURCES = %D%/fuzz_names.c $(FUZZ_MAIN)

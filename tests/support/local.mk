@@ -2,7 +2,7 @@
 check_LIBRARIES = %D%/libsupport.a
 TEST_CFLAGS = $(AM_CFLAGS) $(CRITERION_CFLAGS) -DSEAL_SOURCE_DIR='"$(abs_top_srcdir)"'
 %C%_libsupport_a_SOURCES = %D%/pki.c %D%/pki.h %D%/child.c %D%/child.h %D%/alloc.c %D%/alloc.h %D%/dns.c %D%/dns.h \
-	%D%/vectors.c %D%/vectors.h %D%/place.c %D%/place.h
+	%D%/vectors.c %D%/vectors.h %D%/place.c %D%/place.h %D%/etcd.c %D%/etcd.h
 %C%_libsupport_a_CFLAGS = $(TEST_CFLAGS)
 SUPPORT_LIBS = %D%/libsupport.a
 ALLOC_WRAP = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=reallocarray

@@ -144,13 +144,13 @@ expect_web(const struct rot_credentials *got, const char *const *names)
 static int64_t
 hatches(void)
 {
-	return rig_sql_number(rig.db, "SELECT sum(hatches) FROM egg");
+	return rig_sum(rig.db, "egg/", "hatches");
 }
 
 static int64_t
 certificates(void)
 {
-	return rig_sql_number(rig.db, "SELECT count(*) FROM cert");
+	return rig_count(rig.db, "cert/");
 }
 
 Test(rot_hatch, gives_a_pod_its_credentials)
@@ -323,6 +323,7 @@ Test(rot_hatch, believes_no_statement_against_the_connection_or_the_record)
 	int64_t later = seal_clock_now() + 1000;
 	struct rig_egg egg, db;
 	struct pod pod;
+	char key[SEAL_ID_LEN + 8];
 	char *text;
 
 	rig_mint(&rig, WEB, &egg);
@@ -338,7 +339,8 @@ Test(rot_hatch, believes_no_statement_against_the_connection_or_the_record)
 	expect_refused(pod.client, text, pod.csr, NULL, "a statement that has expired");
 	free(text);
 	text = reseal(&egg, egg.id, false, later);
-	rig_sql(rig.db, "UPDATE egg SET peer = 'api' WHERE peer = 'web'");
+	(void)snprintf(key, sizeof(key), "egg/%s", egg.id);
+	rig_edit(rig.db, key, "peer", "'api'");
 	expect_refused(pod.client, text, pod.csr, NULL, "a peer other than the recorded one");
 	free(text);
 	pod_release(&pod);
@@ -454,9 +456,9 @@ Test(rot_hatch, ends_with_revocation_expiry_budget_and_workload)
 
 	rig_mint(&rig, "{'workload':'shop','peer':'web','max_hatches':1}", &egg);
 	pod_init(&pod, &egg);
-	rig_sql(rig.db, "UPDATE egg SET not_after = created_at");
+	rig_edit(rig.db, "egg/", "not_after", "1");
 	expect_refused(pod.client, egg.statement, pod.csr, NULL, "an expired egg");
-	rig_sql(rig.db, "UPDATE egg SET not_after = created_at + 1000");
+	rig_edit(rig.db, "egg/", "not_after", "4102444800");
 	pod_hatch(&pod, &egg, (struct seal_strv){ 0 });
 	expect_refused(pod.client, egg.statement, pod.csr, NULL, "a spent egg");
 	rig_egg_release(&egg);
@@ -593,7 +595,7 @@ Test(rot_hatch, renews_a_pod_with_a_new_key_and_its_old_names)
 		 "{'workload':'shop','peer':'web','hostnames':['web.example.com'],'max_hatches':1}",
 		 &egg);
 	grow_up(&pod, &egg);
-	rig_sql(rig.db, "UPDATE egg SET not_after = created_at"); /* does not count here */
+	rig_edit(rig.db, "egg/", "not_after", "1"); /* does not count here */
 	cr_assert_eq(seal_key_new(&key, NULL), 0);
 	request.csr = rig_csr(key);
 	cr_assert_eq(rot_client_credentials(pod.client, "/v1/renew", &request, &fresh, &err), 0,
@@ -631,19 +633,23 @@ Test(rot_hatch, renews_nothing_that_is_revoked_unknown_or_of_a_revoked_egg)
 {
 	struct rig_egg egg;
 	struct pod pod;
+	char name[SEAL_ID_LEN + 3];
 
 	rig_mint(&rig, WEB, &egg);
 	grow_up(&pod, &egg);
-	rig_sql(rig.db, "UPDATE cert SET revoked_at = 1");
+	rig_edit(rig.db, "cert/", "revoked_at", "1");
 	expect_renewal_refused(&pod, greedy_csr, "a revoked certificate");
-	rig_sql(rig.db, "UPDATE cert SET revoked_at = NULL, egg_id = NULL");
+	rig_edit(rig.db, "cert/", "revoked_at", "0");
+	rig_edit(rig.db, "cert/", "egg", "''");
 	expect_renewal_refused(&pod, greedy_csr, "a certificate not born of an egg");
-	rig_sql(rig.db, "UPDATE cert SET egg_id = (SELECT id FROM egg);"
-			"UPDATE egg SET revoked_at = 1");
+	(void)snprintf(name, sizeof(name), "'%s'", egg.id);
+	rig_edit(rig.db, "cert/", "egg", name);
+	rig_edit(rig.db, "egg/", "revoked_at", "1");
 	expect_renewal_refused(&pod, greedy_csr, "of a revoked egg");
-	rig_sql(rig.db, "UPDATE egg SET revoked_at = NULL; UPDATE cert SET peer = 'db'");
+	rig_edit(rig.db, "egg/", "revoked_at", "0");
+	rig_edit(rig.db, "cert/", "peer", "'db'");
 	expect_renewal_refused(&pod, greedy_csr, "a record that differs");
-	rig_sql(rig.db, "DELETE FROM cert");
+	rig_remove(rig.db, "cert/");
 	expect_renewal_refused(&pod, greedy_csr, "an unknown certificate");
 	pod_release(&pod);
 	rig_egg_release(&egg);
@@ -743,9 +749,9 @@ Test(rot_hatch, a_store_that_fails_is_a_503_and_spends_nothing)
 	pod_init(&pod, &egg);
 	seal_json_set_str(body, "csr", pod.csr);
 	seal_json_set_str(body, "statement", egg.statement);
-	rig_sql(rig.db, "ALTER TABLE cert RENAME TO hidden");
+	rig_sql(rig.db, "ALTER TABLE kv RENAME TO hidden");
 	rig_expect_error(pod.client, 503, "unavailable", "not now", "POST", "/v1/hatch", body);
-	rig_sql(rig.db, "ALTER TABLE hidden RENAME TO cert");
+	rig_sql(rig.db, "ALTER TABLE hidden RENAME TO kv");
 	cr_expect_eq(hatches(), 0);
 	cr_expect_eq(certificates(), 0);
 	cr_expect_eq(rig_call(pod.client, "POST", "/v1/hatch", body, NULL), 200);

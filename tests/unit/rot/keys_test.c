@@ -155,7 +155,7 @@ expect_opens(const char *sealed, const char *text)
 static int64_t
 generations(void)
 {
-	return rig_sql_number(rig.db, "SELECT ifnull(sum(gen), 0) FROM object");
+	return rig_sum(rig.db, "object/", "gen");
 }
 
 /* ---- Sealing ---- */
@@ -653,7 +653,9 @@ Test(rot_keys, that_are_not_there_are_said_to_be_missing)
 static void
 forget_roots(void)
 {
-	rig_sql(rig.db, "DELETE FROM object; DELETE FROM root");
+	rig_remove(rig.db, "object/");
+	rig_remove(rig.db, "sealed/");
+	rig_remove(rig.db, "roots/");
 }
 
 Test(rot_keys, of_an_older_workload_are_made_when_they_are_needed)
@@ -673,7 +675,10 @@ Test(rot_keys, of_an_older_workload_are_made_when_they_are_needed)
 
 Test(rot_keys, that_are_damaged_are_a_503_that_spends_nothing)
 {
-	rig_sql(rig.db, "UPDATE root SET wrapped = zeroblob(61)");
+	rig_edit(rig.db, "roots/", "live",
+		 "[{'generation':1,'created_at':1,'wrapped':'"
+		 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+		 "A'}]" /* 61 bytes */);
 	expect_error(503, "unavailable", "damaged", "POST", "/v1/seal", ORDER(OBJECT("b", GOOD)));
 	cr_expect_eq(generations(), 0);
 }
@@ -1002,7 +1007,7 @@ Test(rot_keys, tokens_are_for_containers_that_can_be_and_the_egg_goes_with_them)
 	(void)snprintf(order, sizeof(order), "{'workload':'shop','containers':[%s]}",
 		       seal_bytes_str(&many));
 	seal_json_free(mint(order, 400));
-	cr_expect_eq(rig_sql_number(rig.db, "SELECT count(*) FROM egg"), 0);
+	cr_expect_eq(rig_count(rig.db, "egg/"), 0);
 	seal_bytes_release(&many);
 }
 

@@ -7,7 +7,7 @@ tests_unit_rot_tests_LDADD = $(SUPPORT_LIBS) $(ROT_SERVER_LIBS) $(UNIT_LIBS)
 tests_unit_rot_tests_SOURCES = \
 	%D%/rig.c %D%/rig.h \
 	%D%/api_test.c %D%/hatch_test.c %D%/init_test.c %D%/limits_test.c %D%/options_test.c %D%/signer_test.c \
-	%D%/signer_key_test.c %D%/store_test.c %D%/store_key_test.c %D%/keys_test.c %D%/sealed_doc_test.c
+	%D%/signer_key_test.c %D%/signer_upkeep_test.c %D%/keys_test.c %D%/sealed_doc_test.c %D%/worker_test.c
 
 check_PROGRAMS += tests/unit/rot_client_tests
 TESTS += tests/unit/rot_client_tests
@@ -21,3 +21,18 @@ TESTS += tests/unit/rot_audit_tests
 tests_unit_rot_audit_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_rot_audit_tests_LDADD = $(ROT_AUDIT_LIBS) $(UNIT_LIBS)
 tests_unit_rot_audit_tests_SOURCES = %D%/audit_tree_test.c %D%/audit_entry_test.c %D%/audit_head_test.c %D%/audit_check_test.c
+
+# The store's engines, with a real etcd of their own.
+check_PROGRAMS += tests/unit/rot_kv_tests
+TESTS += tests/unit/rot_kv_tests
+tests_unit_rot_kv_tests_CFLAGS = $(TEST_CFLAGS)
+tests_unit_rot_kv_tests_LDADD = $(SUPPORT_LIBS) $(ROT_KV_LIBS) $(UNIT_LIBS)
+tests_unit_rot_kv_tests_SOURCES = %D%/etcd_shared.c %D%/kv_test.c %D%/kv_fault_test.c %D%/kv_rig.c %D%/kv_rig.h
+
+# The store over both.
+check_PROGRAMS += tests/unit/rot_store_tests
+TESTS += tests/unit/rot_store_tests
+tests_unit_rot_store_tests_CFLAGS = $(TEST_CFLAGS)
+tests_unit_rot_store_tests_LDADD = $(SUPPORT_LIBS) $(ROT_SERVER_LIBS) $(UNIT_LIBS)
+tests_unit_rot_store_tests_SOURCES = %D%/etcd_shared.c %D%/rig.c %D%/rig.h %D%/kv_rig.c %D%/kv_rig.h %D%/store_rig.c %D%/store_rig.h \
+	%D%/store_test.c %D%/store_key_test.c %D%/store_migrate_test.c

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rot/kv/kv_internal.h"
+#include "rot/kv/pages.h"
 #include "rot/server/init.h"
 
 #define MUST(call)                                                                                 \
@@ -49,7 +51,9 @@ rig_sql(const char *db_path, const char *sql)
 	sqlite3 *db = NULL;
 	char *why = NULL;
 
-	cr_assert_eq(sqlite3_open(db_path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_open_v2(db_path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+				     rot_pages_name()),
+		     SQLITE_OK);
 	(void)sqlite3_busy_timeout(db, 5000);
 	cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, &why), SQLITE_OK, "%s: %s", sql, why);
 	(void)sqlite3_close(db);
@@ -62,7 +66,9 @@ rig_sql_number(const char *db_path, const char *sql)
 	sqlite3_stmt *stmt = NULL;
 	int64_t number;
 
-	cr_assert_eq(sqlite3_open(db_path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_open_v2(db_path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+				     rot_pages_name()),
+		     SQLITE_OK);
 	(void)sqlite3_busy_timeout(db, 5000);
 	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK, "%s", sql);
 	cr_assert_eq(sqlite3_step(stmt), SQLITE_ROW, "%s", sql);
@@ -70,6 +76,137 @@ rig_sql_number(const char *db_path, const char *sql)
 	(void)sqlite3_finalize(stmt);
 	(void)sqlite3_close(db);
 	return number;
+}
+
+/* The rows whose keys begin so. */
+static sqlite3_stmt *
+rows(sqlite3 *db, const char *sql, const char *prefix)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK, "%s", sql);
+	(void)sqlite3_bind_text(stmt, 1, prefix, -1, SQLITE_TRANSIENT);
+	return stmt;
+}
+
+#define BEGINS " substr(k, 1, length(?1)) = ?1"
+
+static sqlite3 *
+open_db(const char *db_path)
+{
+	sqlite3 *db = NULL;
+
+	cr_assert_eq(sqlite3_open_v2(db_path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+				     rot_pages_name()),
+		     SQLITE_OK);
+	(void)sqlite3_busy_timeout(db, 5000);
+	return db;
+}
+
+int64_t
+rig_count(const char *db_path, const char *prefix)
+{
+	sqlite3 *db = open_db(db_path);
+	sqlite3_stmt *stmt = rows(db, "SELECT count(*) FROM kv WHERE" BEGINS, prefix);
+	int64_t count;
+
+	cr_assert_eq(sqlite3_step(stmt), SQLITE_ROW);
+	count = sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
+	return count;
+}
+
+static struct seal_json *
+read_row(sqlite3_stmt *stmt)
+{
+	const uint8_t *stored = sqlite3_column_blob(stmt, 1);
+	size_t len = (size_t)sqlite3_column_bytes(stmt, 1);
+	struct seal_json *record = NULL;
+
+	cr_assert_gt(len, ROT_KV_SUM_LEN);
+	MUST(seal_json_parse(&record, stored + ROT_KV_SUM_LEN, len - ROT_KV_SUM_LEN, len, err));
+	return record;
+}
+
+int64_t
+rig_sum(const char *db_path, const char *prefix, const char *member)
+{
+	sqlite3 *db = open_db(db_path);
+	sqlite3_stmt *stmt = rows(db, "SELECT k, v FROM kv WHERE" BEGINS, prefix);
+	int64_t sum = 0;
+
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		struct seal_json *record = read_row(stmt);
+		const struct seal_json *value = seal_json_member(record, member);
+
+		cr_assert_not_null(value, "%s", member);
+		sum += seal_json_kind(value) == SEAL_JSON_ARRAY ? (int64_t)seal_json_count(value)
+								: (int64_t)seal_json_u64(value);
+		seal_json_free(record);
+	}
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
+	return sum;
+}
+
+static void
+write_row(sqlite3 *db, const char *key, const struct seal_json *record)
+{
+	struct seal_bytes text = SEAL_BYTES(1 << 20), stored = SEAL_BYTES(1 << 20);
+	sqlite3_stmt *stmt = rows(db, "UPDATE kv SET v = ?2 WHERE k = ?1", key);
+
+	MUST(seal_json_dump(record, false, &text, err));
+	MUST(rot_kv_wrap(&stored, key, text.data, text.len, err));
+	(void)sqlite3_bind_blob(stmt, 2, stored.data, (int)stored.len, SQLITE_STATIC);
+	cr_assert_eq(sqlite3_step(stmt), SQLITE_DONE);
+	(void)sqlite3_finalize(stmt);
+	seal_bytes_release(&text);
+	seal_bytes_release(&stored);
+}
+
+void
+rig_edit(const char *db_path, const char *prefix, const char *member, const char *value)
+{
+	sqlite3 *db = open_db(db_path);
+	sqlite3_stmt *stmt = rows(db, "SELECT k, v FROM kv WHERE" BEGINS, prefix);
+	unsigned count = 0;
+	char text[1024];
+
+	(void)snprintf(text, sizeof(text), "{'value':%s}", value);
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		struct seal_json *record = read_row(stmt), *fresh = rig_json(text);
+
+		seal_json_set_copy(record, member, seal_json_member(fresh, "value"));
+		write_row(db, (const char *)sqlite3_column_text(stmt, 0), record);
+		seal_json_free(record);
+		seal_json_free(fresh);
+		count++;
+	}
+	cr_assert_gt(count, 0, "no record under %s", prefix);
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
+}
+
+void
+rig_remove(const char *db_path, const char *prefix)
+{
+	sqlite3 *db = open_db(db_path);
+	sqlite3_stmt *stmt = rows(db, "DELETE FROM kv WHERE" BEGINS, prefix);
+
+	cr_assert_eq(sqlite3_step(stmt), SQLITE_DONE);
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
+}
+
+int
+rig_open(struct rot_store **ret_store, const char *db_path, struct seal_err *err)
+{
+	char where[PATH_MAX + 8];
+	const struct rot_kv_config config = { .where = where };
+
+	(void)snprintf(where, sizeof(where), "sqlite:%s", db_path);
+	return rot_store_open(ret_store, &config, err);
 }
 
 void
@@ -95,7 +232,7 @@ rig_fake_root(struct rot_root *root, const char *workload, uint64_t generation)
 }
 
 struct rot_store *
-rig_store(const char *path, int64_t now)
+rig_store(const struct rot_kv_config *config, int64_t now)
 {
 	struct rot_meta meta = { .trust_domain = RIG_DOMAIN, .created_at = now };
 	struct rot_store *store = NULL;
@@ -106,10 +243,10 @@ rig_store(const char *path, int64_t now)
 	MUST(seal_strv_add(&meta.urls, "https://10.0.0.1", err));
 	MUST(seal_bytes_append_str(&meta.statement_key, "wrapped statement key", err));
 	rig_fake_ca(&ca, "");
-	MUST(rot_store_create(path, &meta, &ca, err));
+	MUST(rot_store_create(config, &meta, &ca, err));
 	rot_ca_release(&ca);
 	rot_meta_release(&meta);
-	MUST(rot_store_open(&store, path, err));
+	MUST(rot_store_open(&store, config, err));
 	return store;
 }
 
@@ -133,6 +270,7 @@ serve_signer(void *arg)
 
 	rot_signer_serve(&rig->state, rig->their_fd);
 	(void)close(rig->their_fd);
+	(void)close(rig->their_life);
 	return NULL;
 }
 
@@ -140,12 +278,16 @@ static void
 serve_kek(struct rig_signer *rig, const struct seal_secret *kek, const char *trust_domain)
 {
 	int fds[2];
+	int life[2];
 
 	memset(rig, 0, sizeof(*rig));
 	MUST(rot_signer_state_init(&rig->state, kek, trust_domain, err));
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
 	rig->signer.fd = fds[0];
 	rig->their_fd = fds[1];
+	cr_assert_eq(pipe2(life, O_CLOEXEC), 0);
+	rig->signer.life_fd = life[0];
+	rig->their_life = life[1];
 	cr_assert_eq(pthread_create(&rig->thread, NULL, serve_signer, rig), 0);
 }
 
@@ -164,6 +306,7 @@ void
 rig_signer_stop(struct rig_signer *rig)
 {
 	(void)close(rig->signer.fd);
+	(void)close(rig->signer.life_fd);
 	cr_assert_eq(pthread_join(rig->thread, NULL), 0);
 	rot_signer_state_release(&rig->state);
 }
@@ -243,7 +386,7 @@ start_server(struct rig *rig, void (*change)(struct rot_server_config *config))
 	if (change != NULL)
 		change(&rig->config);
 	serve_home_kek(rig, &rig->signer);
-	MUST(rot_store_open(&rig->store, rig->db, err));
+	MUST(rig_open(&rig->store, rig->db, err));
 	MUST(seal_loop_new(&rig->loop, err));
 	MUST(rot_server_new(&rig->server, rig->loop, &rig->config, rig->store, &rig->signer.signer,
 			    err));

@@ -27,9 +27,17 @@ void rig_dir_remove(const char *path);
 void rig_sql(const char *db_path, const char *sql);
 /* The one number a query gives. */
 int64_t rig_sql_number(const char *db_path, const char *sql);
+/* How many keys begin so; the sum of a member of their records, or of its elements' number. */
+int64_t rig_count(const char *db_path, const char *prefix);
+int64_t rig_sum(const char *db_path, const char *prefix, const char *member);
+/* Set a member of all records whose keys begin so; value: JSON, single quotes standing for double ones. */
+void rig_edit(const char *db_path, const char *prefix, const char *member, const char *value);
+void rig_remove(const char *db_path, const char *prefix);
+/* Open the store in a file. */
+int rig_open(struct rot_store **ret_store, const char *db_path, struct seal_err *err);
 
 /* A fresh store with made-up CAs; now is when it was made. */
-struct rot_store *rig_store(const char *path, int64_t now);
+struct rot_store *rig_store(const struct rot_kv_config *config, int64_t now);
 void rig_fake_ca(struct rot_ca *ca, const char *workload);
 void rig_fake_root(struct rot_root *root, const char *workload, uint64_t generation);
 void rig_add_workload(struct rot_store *store, const char *name, bool open, int64_t now);
@@ -39,6 +47,7 @@ struct rig_signer {
 	struct rot_signer signer;
 	struct rot_signer_state state;
 	int their_fd;
+	int their_life;
 	pthread_t thread;
 };
 void rig_signer_start(struct rig_signer *rig, uint8_t kek_byte, const char *trust_domain);

@@ -64,8 +64,8 @@ open_root(const struct rot_root *root)
 
 	(void)snprintf(context, sizeof(context), "seal/root\n" RIG_DOMAIN "\n%s\n%llu",
 		       root->workload, (unsigned long long)root->generation);
-	cr_assert_eq(rot_signer_unwrap(&plain, rig.state.root_wrap, context, root->wrapped.data,
-				       root->wrapped.len, NULL),
+	cr_assert_eq(rot_signer_unwrap(&plain, rig.state.wraps.keys[ROT_BLOB_ROOT], context,
+				       root->wrapped.data, root->wrapped.len, NULL),
 		     0);
 	return plain;
 }

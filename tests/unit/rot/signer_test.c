@@ -496,7 +496,7 @@ Test(rot_signer, hands_out_one_secret_only)
 	seal_bytes_release(&wrapped);
 }
 
-Test(rot_signer, knows_six_messages_and_none_that_signs_bytes)
+Test(rot_signer, knows_eleven_messages_and_none_that_signs_bytes)
 {
 	struct seal_bytes message = SEAL_BYTES(1024);
 	struct seal_writer w = { .out = &message };
@@ -511,7 +511,7 @@ Test(rot_signer, knows_six_messages_and_none_that_signs_bytes)
 		rot_signer_answer(&rig.state, message.data, message.len, &reply);
 		cr_assert_gt(reply.len, 0);
 		cr_expect_neq(reply.data[0], 0, "operation %u was carried out", op);
-		if (op < ROT_OP_NEW_CA || op > ROT_OP_DERIVE)
+		if (op < ROT_OP_NEW_CA || op > ROT_OP_SIGN_HEAD)
 			cr_expect_eq(reply.data[0], (uint8_t)-SEAL_E_REFUSED, "operation %u", op);
 		seal_bytes_release(&reply);
 	}

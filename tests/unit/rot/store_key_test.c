@@ -1,36 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rot/server/store: roots and the generations of sealed objects, and the way from schema 1. */
+/* rot/server/store: roots and the generations of sealed objects. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 
 #include "base/crypto/crypto.h"
-#include "rot/server/store_internal.h"
 #include "tests/unit/rot/rig.h"
+#include "tests/unit/rot/store_rig.h"
 
 #define NOW INT64_C(1800000000)
 
-static char dir[PATH_MAX];
-static char path[PATH_MAX];
+TestSuite(rot_store_keys_sqlite);
+TestSuite(rot_store_keys_etcd);
+
+static struct kv_rig rig;
 static struct rot_store *store;
 
 static void
 setup(void)
 {
-	rig_dir_make(dir);
-	(void)snprintf(path, sizeof(path), "%.1000s/seal.db", dir);
-	store = rig_store(path, NOW);
+	store = rig_store(&rig.config, NOW);
 	rig_add_workload(store, "shop", false, NOW);
 	rig_add_workload(store, "bank", false, NOW);
 }
 
 static void
-teardown(void)
+rot_store_keys_setup_sqlite(void)
 {
-	rot_store_close(store);
-	rig_dir_remove(dir);
+	kv_rig_sqlite(&rig);
+	setup();
 }
 
-TestSuite(rot_store_keys, .init = setup, .fini = teardown, .timeout = 60);
+static void
+rot_store_keys_setup_etcd(void)
+{
+	kv_rig_etcd(&rig);
+	setup();
+}
+
+static void
+rot_store_keys_teardown(void)
+{
+	rot_store_close(store);
+	store = NULL;
+	kv_rig_release(&rig);
+}
 
 static int
 add_root(struct rot_store *in, const char *workload, uint64_t generation)
@@ -119,7 +132,7 @@ live_roots(const char *workload)
 	return count;
 }
 
-Test(rot_store_keys, roots_come_back_newest_first)
+BOTH(rot_store_keys, roots_come_back_newest_first)
 {
 	struct rot_roots roots = { .count = 0 };
 
@@ -135,7 +148,7 @@ Test(rot_store_keys, roots_come_back_newest_first)
 	cr_expect_eq(rot_store_roots(store, "none", &roots, NULL), SEAL_E_MISSING);
 }
 
-Test(rot_store_keys, a_root_has_the_next_generation_or_is_refused)
+BOTH(rot_store_keys, a_root_has_the_next_generation_or_is_refused)
 {
 	static const uint64_t wrong[] = { 0, 1, 3, 4, 1000 };
 
@@ -149,7 +162,7 @@ Test(rot_store_keys, a_root_has_the_next_generation_or_is_refused)
 	cr_expect_eq(live_roots("shop"), 2);
 }
 
-Test(rot_store_keys, a_workload_has_so_many_roots_in_use_at_most)
+BOTH(rot_store_keys, a_workload_has_so_many_roots_in_use_at_most)
 {
 	for (uint64_t g = 2; g <= ROT_MAX_ROOTS; g++)
 		cr_assert_eq(add_root(store, "shop", g), 0);
@@ -159,7 +172,7 @@ Test(rot_store_keys, a_workload_has_so_many_roots_in_use_at_most)
 	cr_expect_eq(live_roots("shop"), ROT_MAX_ROOTS);
 }
 
-Test(rot_store_keys, a_root_is_retired_unless_newest_or_used)
+BOTH(rot_store_keys, a_root_is_retired_unless_newest_or_used)
 {
 	struct seal_err err = { 0 };
 
@@ -181,10 +194,10 @@ Test(rot_store_keys, a_root_is_retired_unless_newest_or_used)
 	cr_expect_eq(retire(1, false), 0, "again");
 	cr_expect_eq(live_roots("shop"), 1);
 	cr_expect_eq(live_roots("bank"), 1);
-	cr_expect_eq(rig_sql_number(path, "SELECT retired_at FROM root WHERE retired_at"), NOW + 1);
+	cr_expect_eq(store_sum(store, "root/", "retired_at"), NOW + 1);
 }
 
-Test(rot_store_keys, force_retires_what_is_used_and_takes_it_from_the_floor)
+BOTH(rot_store_keys, force_retires_what_is_used_and_takes_it_from_the_floor)
 {
 	cr_expect_eq(seal_one("shop", "web", "a/B/old", 1), 1);
 	cr_assert_eq(add_root(store, "shop", 2), 0);
@@ -198,7 +211,7 @@ Test(rot_store_keys, force_retires_what_is_used_and_takes_it_from_the_floor)
 }
 
 /* An older root that is still in use could have sealed an earlier generation of the object. */
-Test(rot_store_keys, the_floor_stands_while_anything_older_opens)
+BOTH(rot_store_keys, the_floor_stands_while_anything_older_opens)
 {
 	(void)seal_one("shop", "web", "a/B/c", 1);
 	cr_assert_eq(add_root(store, "shop", 2), 0);
@@ -210,7 +223,7 @@ Test(rot_store_keys, the_floor_stands_while_anything_older_opens)
 	expect_floor("shop", "web", "");
 }
 
-Test(rot_store_keys, generations_grow_by_workload_peer_and_object)
+BOTH(rot_store_keys, generations_grow_by_workload_peer_and_object)
 {
 	cr_expect_eq(seal_one("shop", "web", "a/B/c", 1), 1);
 	cr_expect_eq(seal_one("shop", "web", "a/B/c", 1), 2);
@@ -224,18 +237,18 @@ Test(rot_store_keys, generations_grow_by_workload_peer_and_object)
 	expect_floor("bank", "web", "a/B/c=1 ");
 }
 
-Test(rot_store_keys, generations_outlive_the_process)
+BOTH(rot_store_keys, generations_outlive_the_process)
 {
 	(void)seal_one("shop", "web", "a/B/c", 1);
 	(void)seal_one("shop", "web", "a/B/c", 1);
 	rot_store_close(store);
 	store = NULL;
-	cr_assert_eq(rot_store_open(&store, path, NULL), 0);
+	cr_assert_eq(rot_store_open(&store, &rig.config, NULL), 0);
 	cr_expect_eq(seal_one("shop", "web", "a/B/c", 1), 3);
 	expect_floor("shop", "web", "a/B/c=3 ");
 }
 
-Test(rot_store_keys, a_sealing_that_fails_spends_no_generation)
+BOTH(rot_store_keys, a_sealing_that_fails_spends_no_generation)
 {
 	const char *objects[] = { "a/B/c", "a/B/d" };
 	struct rot_sealing sealing = { .workload = "shop",
@@ -253,7 +266,7 @@ Test(rot_store_keys, a_sealing_that_fails_spends_no_generation)
 	cr_expect_eq(seal_one("shop", "web", "a/B/c", 1), 2);
 }
 
-Test(rot_store_keys, nothing_is_sealed_with_a_root_that_is_retired_or_not_there)
+BOTH(rot_store_keys, nothing_is_sealed_with_a_root_that_is_retired_or_not_there)
 {
 	uint64_t gen = 0;
 
@@ -263,22 +276,51 @@ Test(rot_store_keys, nothing_is_sealed_with_a_root_that_is_retired_or_not_there)
 	cr_expect_eq(seal_in(store, "shop", "web", "a/B/c", 3, &gen), SEAL_E_CONFLICT);
 	cr_expect_eq(gen, 0);
 	expect_floor("shop", "web", "");
-	cr_expect_eq(rig_sql_number(path, "SELECT count(*) FROM object"), 0);
+	cr_expect_eq(store_count(store, "object/"), 0);
 }
 
-Test(rot_store_keys, a_peer_has_so_many_objects_at_most)
+/* So many objects at once, called by their numbers. */
+static int
+seal_many(const char *format, unsigned count)
+{
+	const char **names = calloc(count, sizeof(*names));
+	struct rot_sealing sealing = { .workload = "shop",
+				       .peer = "web",
+				       .key_generation = 1,
+				       .objects = names,
+				       .count = count,
+				       .now = NOW };
+	uint64_t first = 0;
+	int r;
+
+	cr_assert_not_null(names);
+	for (unsigned i = 0; i < count; i++) {
+		char name[600];
+
+		(void)snprintf(name, sizeof(name), "%s%0*u", format,
+			       (int)strlen(format) > 4 ? 400 : 1, i + 1);
+		names[i] = seal_strndup(name, strlen(name));
+		cr_assert_not_null(names[i]);
+	}
+	r = rot_store_seal(store, &sealing, keep_gens, &first, NULL);
+	for (unsigned i = 0; i < count; i++)
+		free((char *)(uintptr_t)names[i]);
+	free(names);
+	return r;
+}
+
+Test(rot_store_keys_sqlite, a_peer_has_so_many_objects_at_most, .init = rot_store_keys_setup_sqlite,
+     .fini = rot_store_keys_teardown, .timeout = 60)
 {
 	struct rot_floor *floor = NULL;
 	size_t count = 0;
 	uint64_t gen = 0;
 
-	rig_sql(path, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-		      " WHERE i < 16384) INSERT INTO object SELECT w.id, 'web', 'a/B/n' || i, 1, 1,"
-		      " 1 FROM n, workload w WHERE w.name = 'shop'");
+	cr_assert_eq(seal_many("a/B/", 16384), 0);
 	cr_expect_eq(seal_in(store, "shop", "web", "a/B/more", 1, &gen), SEAL_E_LIMIT);
 	cr_expect_eq(gen, 0);
-	cr_expect_eq(rig_sql_number(path, "SELECT count(*) FROM object"), 16384);
-	cr_expect_eq(seal_one("shop", "web", "a/B/n16384", 1), 2, "one that is there");
+	cr_expect_eq(store_count(store, "object/"), 16384);
+	cr_expect_eq(seal_one("shop", "web", "a/B/16384", 1), 2, "one that is there");
 	cr_expect_eq(seal_one("shop", "db", "a/B/more", 1), 1, "another peer");
 	cr_assert_eq(rot_store_floor(store, "shop", "web", &floor, &count, NULL), 0);
 	cr_expect_eq(count, ROT_MAX_FLOOR);
@@ -289,26 +331,30 @@ Test(rot_store_keys, a_peer_has_so_many_objects_at_most)
 	cr_expect_eq(seal_one("shop", "web", "a/B/more", 2), 1);
 }
 
-Test(rot_store_keys, the_names_of_a_peers_objects_have_so_many_letters_at_most)
+Test(rot_store_keys_sqlite, the_names_of_a_peers_objects_have_so_many_letters_at_most,
+     .init = rot_store_keys_setup_sqlite, .fini = rot_store_keys_teardown, .timeout = 60)
 {
 	uint64_t gen = 0;
 
-	rig_sql(path, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-		      " WHERE i < 5200) INSERT INTO object SELECT w.id, 'web',"
-		      " 'a/B/' || printf('%0400d', i), 1, 1, 1 FROM n, workload w"
-		      " WHERE w.name = 'shop'");
-	cr_expect_eq(seal_in(store, "shop", "web", "a/B/more", 1, &gen), SEAL_E_LIMIT);
+	cr_assert_eq(seal_many("aa/B/", 5178),
+		     0); /* of 405 letters: all but 62 of those there are */
+	cr_expect_eq(seal_in(store, "shop", "web",
+			     "a/B/0123456789012345678901234567890123456789"
+			     "01234567890123456789",
+			     1, &gen),
+		     SEAL_E_LIMIT);
+	cr_expect_eq(seal_in(store, "shop", "web", "a/B/more", 1, &gen), 0);
 	cr_expect_eq(seal_in(store, "shop", "db", "a/B/more", 1, &gen), 0);
 }
 
-Test(rot_store_keys, go_with_their_workload_and_start_anew_with_a_new_one)
+BOTH(rot_store_keys, go_with_their_workload_and_start_anew_with_a_new_one)
 {
 	(void)seal_one("shop", "web", "a/B/c", 1);
 	(void)seal_one("bank", "web", "a/B/c", 1);
 	cr_assert_eq(add_root(store, "shop", 2), 0);
 	cr_assert_eq(rot_store_delete_workload(store, "shop", NULL), 0);
-	cr_expect_eq(rig_sql_number(path, "SELECT count(*) FROM root"), 1);
-	cr_expect_eq(rig_sql_number(path, "SELECT count(*) FROM object"), 1);
+	cr_expect_eq(store_count(store, "roots/"), 1);
+	cr_expect_eq(store_count(store, "object/"), 1);
 	rig_add_workload(store, "shop", false, NOW);
 	expect_floor("shop", "web", "");
 	expect_floor("bank", "web", "a/B/c=1 ");
@@ -334,7 +380,7 @@ note_root(void *arg, const struct rot_root_info *root, struct seal_err *err)
 	return 0;
 }
 
-Test(rot_store_keys, are_listed_with_what_depends_on_them)
+BOTH(rot_store_keys, are_listed_with_what_depends_on_them)
 {
 	struct seen seen = { .count = 0 };
 
@@ -360,7 +406,7 @@ Test(rot_store_keys, are_listed_with_what_depends_on_them)
 /* ---- Races ---- */
 
 #define RACERS 4
-#define LAPS   50
+#define LAPS   15
 
 static void *
 race(void *arg)
@@ -368,7 +414,7 @@ race(void *arg)
 	uint64_t *gens = arg;
 	struct rot_store *mine = NULL;
 
-	if (rot_store_open(&mine, path, NULL) < 0)
+	if (rot_store_open(&mine, &rig.config, NULL) < 0)
 		return arg;
 	for (size_t i = 0; i < LAPS; i++) {
 		if (seal_in(mine, "shop", "web", "a/B/c", 1, &gens[i]) < 0)
@@ -378,7 +424,8 @@ race(void *arg)
 	return NULL;
 }
 
-Test(rot_store_keys, no_generation_is_given_twice_however_many_ask)
+Test(rot_store_keys_etcd, no_generation_is_given_twice_however_many_ask,
+     .init = rot_store_keys_setup_etcd, .fini = rot_store_keys_teardown, .timeout = 120)
 {
 	static uint64_t gens[RACERS][LAPS];
 	bool given[RACERS * LAPS + 1] = { false };
@@ -399,114 +446,4 @@ Test(rot_store_keys, no_generation_is_given_twice_however_many_ask)
 			given[gen] = true;
 		}
 	}
-}
-
-/* ---- The way from schema 1 ---- */
-
-/* What shipped stays: a store of schema 1 in the world was made by these bytes. */
-Test(rot_store_upgrade, starts_from_the_schema_that_was)
-{
-	uint8_t hash[SEAL_HASH_LEN];
-	char text[2 * SEAL_HASH_LEN + 1];
-
-	cr_assert_eq(seal_sha256(hash, rot_store_steps[0], strlen(rot_store_steps[0]), NULL), 0);
-	seal_hex_encode(text, hash, sizeof(hash));
-	cr_expect_str_eq(text, "a5a7834d27e23626bf1142295642af9edfb4514de021ff6f3a255efdd0f7f796");
-}
-
-static void
-setup_old(void)
-{
-	rig_dir_make(dir);
-	(void)snprintf(path, sizeof(path), "%.1000s/seal.db", dir);
-	rig_sql(path, rot_store_steps[0]);
-	rig_sql(path,
-		"INSERT INTO meta VALUES ('trust_domain', 'rot.example.com'),"
-		" ('urls', 'https://rot.example.com'), ('created_at', '1'), ('statement_key', 'x');"
-		"INSERT INTO ca VALUES (NULL, 1, 1, 'system', x'00');"
-		"INSERT INTO workload VALUES (7, 'shop', 1, 3);"
-		"INSERT INTO ca VALUES (7, 1, 1, 'shop', x'00');"
-		"INSERT INTO peer_pair VALUES (7, 'any', 'any');"
-		"INSERT INTO egg VALUES (1, '00000000000000000000000000000001', 7, 'web', '', 1,"
-		" 2000000000, 0, 2, 0, zeroblob(32), '01', NULL);"
-		"INSERT INTO cert VALUES ('00000000000000000000000000000002', 7,"
-		" '00000000000000000000000000000001', 'web', '', 1, 1, 2000000000, NULL);");
-}
-
-static void
-teardown_old(void)
-{
-	rig_dir_remove(dir);
-}
-
-TestSuite(rot_store_upgrade, .init = setup_old, .fini = teardown_old, .timeout = 60);
-
-Test(rot_store_upgrade, keeps_everything_and_is_ready_for_roots)
-{
-	struct rot_workload workload = { 0 };
-	struct rot_egg egg = { 0 };
-
-	cr_assert_eq(rot_store_open(&store, path, NULL), 0);
-	cr_expect_eq(rot_store_ping(store, NULL), 0);
-	cr_expect_eq(rig_sql_number(path, "PRAGMA user_version"), ROT_STORE_SCHEMA);
-	cr_assert_eq(rot_store_get_workload(store, "shop", NOW, &workload, NULL), 0);
-	cr_expect_eq(workload.epoch, 3);
-	cr_expect_eq(workload.certificates, 1);
-	cr_assert_eq(rot_store_get_egg(store, "00000000000000000000000000000001", &egg, NULL), 0);
-	cr_expect_eq(egg.hatches, 2);
-	rot_egg_release(&egg);
-	cr_expect_eq(live_roots("shop"), 0, "a workload made before has no root yet");
-	expect_floor("shop", "web", "");
-	cr_expect_eq(add_root(store, "shop", 1), 0);
-	cr_expect_eq(seal_one("shop", "web", "a/B/c", 1), 1);
-	rot_store_close(store);
-	store = NULL;
-	cr_assert_eq(rot_store_open(&store, path, NULL), 0, "not a second time");
-	expect_floor("shop", "web", "a/B/c=1 ");
-	rot_store_close(store);
-}
-
-Test(rot_store_upgrade, that_fails_leaves_what_was)
-{
-	struct seal_err err = { 0 };
-
-	rig_sql(path, "CREATE TABLE object (mine)"); /* in the way of the second table */
-	store = NULL;
-	cr_expect_lt(rot_store_open(&store, path, &err), 0);
-	cr_expect_null(store);
-	cr_expect_not_null(strstr(err.text, "upgrade from schema 1"), "%s", err.text);
-	cr_expect_eq(rig_sql_number(path, "PRAGMA user_version"), 1);
-	cr_expect_eq(rig_sql_number(path, "SELECT count(*) FROM sqlite_master"
-					  " WHERE name = 'root'"),
-		     0, "half of it is there");
-	rig_sql(path, "DROP TABLE object");
-	cr_expect_eq(rot_store_open(&store, path, NULL), 0);
-	rot_store_close(store);
-}
-
-static void *
-open_at_once(void *arg)
-{
-	struct rot_store *mine = NULL;
-
-	(void)arg;
-	if (rot_store_open(&mine, path, NULL) < 0)
-		return &path;
-	rot_store_close(mine);
-	return NULL;
-}
-
-Test(rot_store_upgrade, may_be_begun_by_several_at_once)
-{
-	pthread_t threads[RACERS];
-	void *failed = NULL;
-
-	rig_sql(path, "PRAGMA journal_mode = WAL"); /* as every store of ours has been */
-	for (size_t i = 0; i < RACERS; i++)
-		cr_assert_eq(pthread_create(&threads[i], NULL, open_at_once, NULL), 0);
-	for (size_t i = 0; i < RACERS; i++) {
-		cr_assert_eq(pthread_join(threads[i], &failed), 0);
-		cr_expect_null(failed);
-	}
-	cr_expect_eq(rig_sql_number(path, "PRAGMA user_version"), ROT_STORE_SCHEMA);
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SQLite, tamed: write-ahead log with full synchronisation (a commit that returned has reached the
- * disk), foreign keys, statements prepared once.  What the tables mean is the store's business.
+ * disk), statements prepared once.  What the tables mean is the store's business.
  */
 
-#include "rot/server/db.h"
+#include "rot/kv/db.h"
 
 #include <errno.h>
 #include <sqlite3.h>
+
+#include "rot/kv/pages.h"
 
 /* Only another tool holding the file makes us wait: seal-rot itself is alone in its directory. */
 #define BUSY_MS 5000
@@ -19,12 +21,13 @@ struct rot_db {
 	size_t count;
 };
 
-static const char settings[] = "PRAGMA journal_mode = WAL;"
-			       "PRAGMA synchronous = FULL;"
-			       "PRAGMA foreign_keys = ON;"
-			       "PRAGMA trusted_schema = OFF;"
-			       "PRAGMA cell_size_check = ON;"
-			       "PRAGMA secure_delete = ON;";
+static const char settings[] =
+	"PRAGMA journal_mode = WAL;"
+	"PRAGMA synchronous = FULL;"
+	"PRAGMA cache_size = -65536;" /* KiB: what is warm of a million certificates */
+	"PRAGMA trusted_schema = OFF;"
+	"PRAGMA cell_size_check = ON;"
+	"PRAGMA secure_delete = ON;";
 
 /* The disk may be full in two dialects. */
 static bool
@@ -38,8 +41,11 @@ static int
 fail(struct rot_db *db, int code, struct seal_err *err)
 {
 	int errnum = db->handle != NULL ? sqlite3_system_errno(db->handle) : 0;
+	int detail = db->handle != NULL ? sqlite3_extended_errcode(db->handle) : code;
 
 	code &= 0xff; /* the primary code */
+	if (code == SQLITE_IOERR && detail == SQLITE_IOERR_DATA)
+		code = SQLITE_CORRUPT; /* a page is not as it was written */
 	if (is_full(code, errnum))
 		return seal_fail(err, SEAL_E_SYSTEM,
 				 "the disk of the store is full: nothing was changed, make room");
@@ -80,12 +86,14 @@ rot_db_open(struct rot_db **ret_db, const char *path, bool create, const char *c
 
 	if (db == NULL)
 		return seal_fail_memory(err);
-	db->prepared = calloc(statement_count, sizeof(sqlite3_stmt *));
+	db->prepared = calloc(statement_count > 0 ? statement_count : 1, sizeof(sqlite3_stmt *));
 	if (db->prepared == NULL)
 		return seal_fail_memory(err);
 	db->statements = statements;
 	db->count = statement_count;
-	code = sqlite3_open_v2(path, &db->handle, flags, NULL);
+	code = sqlite3_open_v2(path, &db->handle, flags, rot_pages_name());
+	if (code == SQLITE_OK && create)
+		code = rot_pages_ask(db->handle);
 	if (code != SQLITE_OK)
 		return fail(db, code, err);
 	(void)sqlite3_extended_result_codes(db->handle, 0);
@@ -126,18 +134,57 @@ rot_db_exec(struct rot_db *db, const char *sql, struct seal_err *err)
 }
 
 int
-rot_db_version(struct rot_db *db, uint64_t *ret_version, struct seal_err *err)
+rot_db_number(struct rot_db *db, const char *sql, uint64_t *ret_number, struct seal_err *err)
 {
-	sqlite3_stmt *stmt = NULL;
-	int code = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &stmt, NULL);
+	SEAL_SCOPED(rot_query_end) struct rot_query query = rot_query_once(db, sql);
+	int r = rot_query_step(&query, err);
 
-	if (code == SQLITE_OK) {
-		code = sqlite3_step(stmt);
-		if (code == SQLITE_ROW)
-			*ret_version = (uint64_t)sqlite3_column_int64(stmt, 0);
-	}
-	(void)sqlite3_finalize(stmt); /* repeats the failure */
-	return code == SQLITE_ROW ? 0 : fail(db, code, err);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return seal_fail(err, SEAL_E_BUG, "a question to the store without an answer");
+	*ret_number = (uint64_t)rot_column_i64(&query, 0);
+	return 0;
+}
+
+bool
+rot_db_is_summed(struct rot_db *db)
+{
+	return rot_pages_are_summed(db->handle);
+}
+
+int
+rot_db_rewrite(struct rot_db *db, struct seal_err *err)
+{
+	int code = rot_pages_ask(db->handle);
+
+	if (code != SQLITE_OK)
+		return fail(db, code, err);
+	/*
+	 * Beside the log the form of pages cannot be changed.  Without spilling the first page, which says that there
+	 * are checksums, is written before all others.
+	 */
+	return rot_db_exec(db,
+			   "PRAGMA temp_store = MEMORY; PRAGMA cache_spill = OFF;"
+			   "PRAGMA journal_mode = DELETE; VACUUM; PRAGMA journal_mode = WAL;"
+			   "PRAGMA cache_spill = ON;",
+			   err);
+}
+
+int
+rot_db_check(struct rot_db *db, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_query_end)
+	struct rot_query query = rot_query_once(db, "PRAGMA integrity_check(1)");
+	int r = rot_query_step(&query, err);
+
+	if (r < 0)
+		return r;
+	if (r == 0 || strcmp(rot_column_text(&query, 0), "ok") != 0)
+		return seal_fail(err, SEAL_E_SYSTEM,
+				 "the store is damaged, restore a backup: %.200s",
+				 r == 0 ? "it cannot be checked" : rot_column_text(&query, 0));
+	return 0;
 }
 
 int
@@ -157,8 +204,25 @@ void
 rot_db_rollback(struct rot_db *db)
 {
 	/* Some failures have rolled back already, and a rollback itself leaves nothing to do. */
-	if (sqlite3_get_autocommit(db->handle) == 0)
+	if (rot_db_in_transaction(db))
 		(void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool
+rot_db_in_transaction(const struct rot_db *db)
+{
+	return sqlite3_get_autocommit(db->handle) == 0;
+}
+
+struct rot_query
+rot_query_once(struct rot_db *db, const char *sql)
+{
+	struct rot_query query = { .db = db, .once = true };
+	sqlite3_stmt *stmt = NULL;
+
+	query.failed = sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL);
+	query.stmt = stmt;
+	return query;
 }
 
 struct rot_query
@@ -170,6 +234,8 @@ rot_query(struct rot_db *db, size_t statement)
 		query.failed = sqlite3_prepare_v3(db->handle, db->statements[statement], -1,
 						  SQLITE_PREPARE_PERSISTENT,
 						  &db->prepared[statement], NULL);
+	if (query.failed == SQLITE_OK && sqlite3_stmt_busy(db->prepared[statement]) != 0)
+		return rot_query_once(db, db->statements[statement]);
 	query.stmt = db->prepared[statement];
 	return query;
 }
@@ -179,8 +245,12 @@ rot_query_end(struct rot_query *query)
 {
 	if (query->stmt == NULL)
 		return;
-	(void)sqlite3_reset(query->stmt); /* repeats the failure of the last step */
-	(void)sqlite3_clear_bindings(query->stmt);
+	if (query->once) {
+		(void)sqlite3_finalize(query->stmt); /* repeats the failure of the last step */
+	} else {
+		(void)sqlite3_reset(query->stmt);
+		(void)sqlite3_clear_bindings(query->stmt);
+	}
 	query->stmt = NULL;
 }
 
@@ -271,6 +341,16 @@ rot_column_copy(const struct rot_query *query, int at, char *out, size_t size, s
 		return seal_fail(err, SEAL_E_SYSTEM, "the store is damaged: a value is too long");
 	memcpy(out, text, len + 1);
 	return 0;
+}
+
+const void *
+rot_column_blob(const struct rot_query *query, int at, size_t *ret_len)
+{
+	const void *data = sqlite3_column_blob(query->stmt, at);
+	int len = sqlite3_column_bytes(query->stmt, at);
+
+	*ret_len = len > 0 ? (size_t)len : 0;
+	return data;
 }
 
 int

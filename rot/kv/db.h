@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SEAL_ROT_DB_H
-#define SEAL_ROT_DB_H
+#ifndef SEAL_ROT_KV_DB_H
+#define SEAL_ROT_KV_DB_H
 
 /*
  * One SQLite database: opening with the durability we promise, cached statements, transactions, and
- * failures turned into our codes.  Knows no table.  The only door to SQLite.
+ * failures turned into our codes.  Knows no table.  The only door to SQLite.  For rot/kv, and for what
+ * has to read a file that was written before there was rot/kv.
  *
  * SEAL_E_CONFLICT is a broken constraint, SEAL_E_TIMEOUT a store that stays busy; whatever else goes
  * wrong (full disk, damage, permissions) is SEAL_E_SYSTEM or SEAL_E_MEMORY, so that no failure of
@@ -28,13 +29,21 @@ void rot_db_closep(struct rot_db **db);
 
 /* Run a script of statements without values or results. */
 SEAL_CHECKED int rot_db_exec(struct rot_db *db, const char *sql, struct seal_err *err);
-/* The number PRAGMA user_version keeps: 0 in a fresh file. */
-SEAL_CHECKED int rot_db_version(struct rot_db *db, uint64_t *ret_version, struct seal_err *err);
+/* The number that a statement without values gives. */
+SEAL_CHECKED int rot_db_number(struct rot_db *db, const char *sql, uint64_t *ret_number,
+			       struct seal_err *err);
+/* Do its pages have checksums (rot/kv/pages.h)?  Those of a file that we created do; of another, after this. */
+bool rot_db_is_summed(struct rot_db *db);
+SEAL_CHECKED int rot_db_rewrite(struct rot_db *db, struct seal_err *err);
+/* Everything that SQLite can check of its file.  SEAL_E_SYSTEM with what it found first. */
+SEAL_CHECKED int rot_db_check(struct rot_db *db, struct seal_err *err);
 
 /* A write transaction.  rot_db_rollback after a failure, and after success is harmless. */
 SEAL_CHECKED int rot_db_begin(struct rot_db *db, struct seal_err *err);
 SEAL_CHECKED int rot_db_commit(struct rot_db *db, struct seal_err *err);
 void rot_db_rollback(struct rot_db *db);
+/* Within a transaction?  Some failures end it. */
+bool rot_db_in_transaction(const struct rot_db *db);
 
 /*
  * One execution of a statement.  Failures stick: bind what you like, then step once.  Every query
@@ -43,10 +52,14 @@ void rot_db_rollback(struct rot_db *db);
 struct rot_query {
 	struct rot_db *db;
 	void *stmt;
+	bool once;  /* prepared for this query alone */
 	int failed; /* SQLite's code of the first failure */
 };
 
+/* A statement may be run again while it is still running: the second time it is another one. */
 struct rot_query rot_query(struct rot_db *db, size_t statement);
+/* One that is no row of the table. */
+struct rot_query rot_query_once(struct rot_db *db, const char *sql);
 void rot_query_end(struct rot_query *query);
 /* Positions count from 1; text and blobs must live until the query ends. */
 void rot_bind_text(struct rot_query *query, int at, const char *text);
@@ -67,6 +80,8 @@ const char *rot_column_text(const struct rot_query *query, int at);
 /* Copy text of less than size bytes. */
 SEAL_CHECKED int rot_column_copy(const struct rot_query *query, int at, char *out, size_t size,
 				 struct seal_err *err);
+/* Borrowed until the next step. */
+const void *rot_column_blob(const struct rot_query *query, int at, size_t *ret_len);
 SEAL_CHECKED int rot_column_bytes(const struct rot_query *query, int at, struct seal_bytes *out,
 				  struct seal_err *err);
 

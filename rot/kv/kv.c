@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The front of the store's engines: what a key, a value and a transaction may be, the checksum that every value
+ * is kept with, and the record by which a store knows itself.
+ *
+ *   stored value:  checksum (16 bytes) | value
+ *   checksum:      SHA-256 (value | key | length of the key, 32 bit, big endian), its first 16 bytes
+ */
+
+#include "rot/kv/kv.h"
+
+#include <inttypes.h>
+
+#include "base/crypto/crypto.h"
+#include "base/json/json.h"
+#include "rot/kv/kv_internal.h"
+
+#define SELF_MAX 1024
+/* Stored value, key and length, to be summed as one. */
+#define SCRATCH_MAX (ROT_KV_STORED_MAX + ROT_KV_KEY_MAX + 4)
+#define ID_MAX      80
+
+struct rot_kv {
+	const struct rot_kv_engine *engine;
+	void *state;
+	rot_kv_adopt_fn adopt;
+	bool fresh; /* to be created by the first commit */
+	bool open;  /* within a transaction */
+	uint64_t marks;
+	struct seal_bytes scratch;
+	char id[ID_MAX];
+};
+
+static const struct rot_kv_engine *const engines[] = { &rot_kv_sqlite, &rot_kv_etcd };
+
+static int load(struct rot_kv *kv, struct seal_err *err);
+static int create(struct rot_kv *kv, struct seal_err *err);
+static int put(struct rot_kv *kv, const char *key, const void *value, size_t len, bool add,
+	       struct seal_err *err);
+static int get(struct rot_kv *kv, const char *key, struct seal_bytes *value, struct seal_err *err);
+
+/* ---- Opening ---- */
+
+static const struct rot_kv_engine *
+find_engine(const char *where, const char **ret_rest)
+{
+	for (size_t i = 0; i < SEAL_COUNT(engines); i++) {
+		size_t len = strlen(engines[i]->scheme);
+
+		if (strncmp(where, engines[i]->scheme, len) == 0 && where[len] == ':') {
+			*ret_rest = where + len + 1;
+			return engines[i];
+		}
+	}
+	return NULL;
+}
+
+int
+rot_kv_open(struct rot_kv **ret_kv, const struct rot_kv_config *config, bool create_it,
+	    struct seal_err *err)
+{
+	SEAL_SCOPED(rot_kv_closep) struct rot_kv *kv = calloc(1, sizeof(*kv));
+	const char *rest = NULL;
+	int r;
+
+	if (kv == NULL)
+		return seal_fail_memory(err);
+	seal_bytes_init(&kv->scratch, SCRATCH_MAX);
+	kv->adopt = config->adopt;
+	kv->fresh = create_it;
+	kv->engine = find_engine(config->where, &rest);
+	if (kv->engine == NULL)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "a store is named sqlite:PATH or etcd:https://HOST:PORT,...");
+	r = kv->engine->open(&kv->state, config, rest, create_it, err);
+	if (r == 0 && !create_it)
+		r = load(kv, err);
+	if (r < 0)
+		return r;
+	*ret_kv = SEAL_TAKE(kv);
+	return 0;
+}
+
+void
+rot_kv_close(struct rot_kv *kv)
+{
+	if (kv == NULL)
+		return;
+	rot_kv_rollback(kv);
+	if (kv->state != NULL)
+		kv->engine->close(kv->state);
+	seal_bytes_release(&kv->scratch);
+	free(kv);
+}
+
+void
+rot_kv_closep(struct rot_kv **kv)
+{
+	rot_kv_close(*kv);
+	*kv = NULL;
+}
+
+const char *
+rot_kv_id(const struct rot_kv *kv)
+{
+	return kv->id;
+}
+
+int
+rot_kv_ping(struct rot_kv *kv, struct seal_err *err)
+{
+	return kv->engine->ping(kv->state, err);
+}
+
+static void
+set_id(struct rot_kv *kv, const char *id)
+{
+	const char *holder = kv->engine->holder(kv->state);
+
+	(void)snprintf(kv->id, sizeof(kv->id), "%s%s%s", id, holder[0] != '\0' ? "@" : "", holder);
+}
+
+struct rot_db *
+rot_kv_db(struct rot_kv *kv)
+{
+	return kv->engine->db(kv->state);
+}
+
+/* ---- What a store says of itself ---- */
+
+static int
+write_self(struct rot_kv *kv, char id[static ROT_KV_ID_LEN + 1], struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(SELF_MAX);
+	uint8_t raw[ROT_KV_ID_LEN / 2];
+	int r;
+
+	r = seal_random(raw, sizeof(raw), err);
+	if (r < 0)
+		return r;
+	seal_hex_encode(id, raw, sizeof(raw));
+	r = seal_bytes_append_fmt(&text, err, "{\"form\":%d,\"id\":\"%s\"}", ROT_KV_FORM, id);
+	if (r == 0)
+		r = put(kv, ROT_KV_SELF, text.data, text.len, true, err);
+	return r;
+}
+
+static int
+read_self(struct rot_kv *kv, char id[static ROT_KV_ID_LEN + 1], struct seal_err *err)
+{
+	static const char *const members[] = { "form", "id", NULL };
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(SELF_MAX);
+	SEAL_SCOPED(seal_json_freep) struct seal_json *self = NULL;
+	const char *name = NULL;
+	uint64_t form = 0;
+	int r;
+
+	r = get(kv, ROT_KV_SELF, &text, err);
+	if (r == SEAL_E_MISSING)
+		return seal_fail(err, r, "there is no store: make one with seal init");
+	if (r < 0)
+		return r;
+	r = seal_json_parse(&self, text.data, text.len, SELF_MAX, err);
+	if (r == 0)
+		r = seal_json_get_u64(self, "form", INT64_MAX, &form, err);
+	if (r == 0 && form > ROT_KV_FORM)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "the store was written by a newer seal-rot (form %" PRIu64
+				 ", this one knows %d): upgrade this seal-rot",
+				 form, ROT_KV_FORM);
+	if (r == 0)
+		r = seal_json_get_str(self, "id", &name, err);
+	if (r == 0)
+		r = seal_json_only(self, members, err);
+	if (r < 0 || form != ROT_KV_FORM || strlen(name) != ROT_KV_ID_LEN)
+		return seal_fail(err, SEAL_E_SYSTEM,
+				 "the store is damaged: it does not know itself");
+	memcpy(id, name, ROT_KV_ID_LEN + 1);
+	return 0;
+}
+
+/* Make the file of an earlier version ours, in one transaction. */
+static int
+adopt(struct rot_kv *kv, uint64_t version, struct seal_err *err)
+{
+	int r;
+
+	kv->fresh = true;
+	r = rot_kv_begin(kv, err);
+	if (r == 0)
+		r = kv->adopt(kv, rot_kv_db(kv), version, err);
+	if (r == 0)
+		r = rot_kv_commit(kv, err);
+	rot_kv_rollback(kv);
+	return r < 0 ? seal_note(err, r, "upgrade from schema %" PRIu64, version) : 0;
+}
+
+static int
+load(struct rot_kv *kv, struct seal_err *err)
+{
+	char id[ROT_KV_ID_LEN + 1];
+	uint64_t version = kv->engine->older(kv->state);
+	int r;
+
+	if (version != 0 && kv->adopt == NULL)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "the store was written by an older seal-rot (schema %" PRIu64
+				 "): serve it once to upgrade it",
+				 version);
+	if (version != 0)
+		return adopt(kv, version, err);
+	r = rot_kv_begin(kv, err);
+	if (r == 0)
+		r = read_self(kv, id, err);
+	rot_kv_rollback(kv);
+	if (r == 0)
+		set_id(kv, id);
+	return r;
+}
+
+/* ---- Transactions ---- */
+
+static int
+create(struct rot_kv *kv, struct seal_err *err)
+{
+	char id[ROT_KV_ID_LEN + 1];
+	int r = kv->engine->create(kv->state, err);
+
+	if (r == 0)
+		r = write_self(kv, id, err);
+	if (r == 0)
+		set_id(kv, id);
+	return r;
+}
+
+int
+rot_kv_begin(struct rot_kv *kv, struct seal_err *err)
+{
+	int r;
+
+	if (kv->open)
+		return seal_fail(err, SEAL_E_BUG, "a transaction within a transaction");
+	r = kv->engine->begin(kv->state, err);
+	if (r < 0)
+		return r;
+	kv->open = true;
+	kv->marks = 0;
+	if (kv->fresh)
+		r = create(kv, err);
+	if (r < 0)
+		rot_kv_rollback(kv);
+	return r;
+}
+
+/* Also after a failure that has ended it from below: nothing may then be written outside of one. */
+static int
+check_open(const struct rot_kv *kv, struct seal_err *err)
+{
+	if (!kv->open)
+		return seal_fail(err, SEAL_E_BUG, "the store is used outside of a transaction");
+	if (!kv->engine->is_open(kv->state))
+		return seal_fail(err, SEAL_E_SYSTEM, "the store has given up this transaction");
+	return 0;
+}
+
+int
+rot_kv_commit(struct rot_kv *kv, struct seal_err *err)
+{
+	int r = check_open(kv, err);
+
+	if (r == 0)
+		r = kv->engine->commit(kv->state, err);
+	if (r < 0) {
+		rot_kv_rollback(kv);
+		return r;
+	}
+	kv->open = false;
+	kv->fresh = false;
+	return 0;
+}
+
+void
+rot_kv_rollback(struct rot_kv *kv)
+{
+	if (!kv->open)
+		return;
+	kv->engine->rollback(kv->state);
+	kv->open = false;
+}
+
+bool
+rot_kv_is_open(const struct rot_kv *kv)
+{
+	return kv->open;
+}
+
+uint64_t
+rot_kv_room(const struct rot_kv *kv)
+{
+	return kv->engine->room(kv->state);
+}
+
+int
+rot_kv_mark(struct rot_kv *kv, uint64_t *ret_mark, struct seal_err *err)
+{
+	int r = check_open(kv, err);
+
+	if (r == 0 && kv->marks == ROT_KV_MARKS_MAX)
+		r = seal_fail(err, SEAL_E_BUG, "more than %d marks", ROT_KV_MARKS_MAX);
+	if (r == 0)
+		r = kv->engine->mark(kv->state, kv->marks + 1, err);
+	if (r < 0)
+		return r;
+	*ret_mark = ++kv->marks;
+	return 0;
+}
+
+static int
+end_mark(struct rot_kv *kv, uint64_t mark,
+	 int (*how)(void *state, uint64_t mark, struct seal_err *err), struct seal_err *err)
+{
+	int r = check_open(kv, err);
+
+	if (r == 0 && (mark == 0 || mark > kv->marks))
+		r = seal_fail(err, SEAL_E_BUG, "a mark that has ended");
+	if (r == 0)
+		r = how(kv->state, mark, err);
+	if (r == 0)
+		kv->marks = mark - 1;
+	return r;
+}
+
+int
+rot_kv_undo(struct rot_kv *kv, uint64_t mark, struct seal_err *err)
+{
+	return end_mark(kv, mark, kv->engine->undo, err);
+}
+
+int
+rot_kv_keep(struct rot_kv *kv, uint64_t mark, struct seal_err *err)
+{
+	return end_mark(kv, mark, kv->engine->keep, err);
+}
+
+/* ---- Keys and values ---- */
+
+static int
+check_key(const char *key, struct seal_err *err)
+{
+	size_t len = strlen(key);
+
+	if (len == 0 || len > ROT_KV_KEY_MAX)
+		return seal_fail(err, SEAL_E_LIMIT, "a key of the store has 1 to %u letters",
+				 ROT_KV_KEY_MAX);
+	if (key[0] == '!')
+		return seal_fail(err, SEAL_E_BUG, "a key of the store's own");
+	for (size_t i = 0; i < len; i++) {
+		if (key[i] <= ' ' || key[i] > '~')
+			return seal_fail(err, SEAL_E_FORMAT,
+					 "a key of the store is printable and without blanks");
+	}
+	return 0;
+}
+
+static int
+fail_damaged(const char *key, struct seal_err *err)
+{
+	return seal_fail(err, SEAL_E_SYSTEM, "the store is damaged, restore a backup: '%s'", key);
+}
+
+/* The checksum of what lies in scratch behind the room for it: the value. */
+static int
+sum(struct seal_bytes *scratch, const char *key, uint8_t ret_sum[static ROT_KV_SUM_LEN],
+    struct seal_err *err)
+{
+	struct seal_writer writer = { .out = scratch };
+	uint8_t hash[SEAL_HASH_LEN];
+	size_t len = scratch->len;
+	int r;
+
+	r = seal_bytes_append(scratch, key, strlen(key), err);
+	if (r < 0)
+		return r;
+	seal_put_u32(&writer, (uint32_t)strlen(key));
+	r = seal_put_done(&writer, err);
+	if (r == 0)
+		r = seal_sha256(hash, scratch->data + ROT_KV_SUM_LEN, scratch->len - ROT_KV_SUM_LEN,
+				err);
+	if (r < 0)
+		return r;
+	memcpy(ret_sum, hash, ROT_KV_SUM_LEN);
+	scratch->len = len;
+	return 0;
+}
+
+/* Leave the stored form of a value in scratch. */
+static int
+wrap(struct seal_bytes *scratch, const char *key, const void *value, size_t len,
+     struct seal_err *err)
+{
+	static const uint8_t room[ROT_KV_SUM_LEN];
+	uint8_t digest[ROT_KV_SUM_LEN];
+	int r;
+
+	seal_bytes_reset(scratch);
+	r = seal_bytes_append(scratch, room, sizeof(room), err);
+	if (r == 0)
+		r = seal_bytes_append(scratch, value, len, err);
+	if (r == 0)
+		r = sum(scratch, key, digest, err);
+	if (r == 0)
+		memcpy(scratch->data, digest, sizeof(digest));
+	return r;
+}
+
+int
+rot_kv_wrap(struct seal_bytes *out, const char *key, const void *value, size_t len,
+	    struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes scratch = SEAL_BYTES(SCRATCH_MAX);
+	int r = wrap(&scratch, key, value, len, err);
+
+	return r < 0 ? r : seal_bytes_append(out, scratch.data, scratch.len, err);
+}
+
+/* Is what lies in scratch the stored form of a value of this key? */
+static int
+verify(struct seal_bytes *scratch, const char *key, struct seal_err *err)
+{
+	uint8_t digest[ROT_KV_SUM_LEN];
+	int r;
+
+	if (scratch->len < ROT_KV_SUM_LEN || scratch->len > ROT_KV_STORED_MAX)
+		return fail_damaged(key, err);
+	r = sum(scratch, key, digest, err);
+	if (r < 0)
+		return r;
+	return memcmp(digest, scratch->data, sizeof(digest)) == 0 ? 0 : fail_damaged(key, err);
+}
+
+static int
+get(struct rot_kv *kv, const char *key, struct seal_bytes *value, struct seal_err *err)
+{
+	int r;
+
+	seal_bytes_reset(&kv->scratch);
+	r = kv->engine->get(kv->state, key, &kv->scratch, err);
+	if (r == SEAL_E_LIMIT)
+		return fail_damaged(key, err);
+	if (r == 0)
+		r = verify(&kv->scratch, key, err);
+	if (r < 0)
+		return r;
+	return seal_bytes_append(value, kv->scratch.data + ROT_KV_SUM_LEN,
+				 kv->scratch.len - ROT_KV_SUM_LEN, err);
+}
+
+int
+rot_kv_get(struct rot_kv *kv, const char *key, struct seal_bytes *value, struct seal_err *err)
+{
+	int r = check_open(kv, err);
+
+	if (r == 0)
+		r = check_key(key, err);
+	return r < 0 ? r : get(kv, key, value, err);
+}
+
+static int
+put(struct rot_kv *kv, const char *key, const void *value, size_t len, bool add,
+    struct seal_err *err)
+{
+	int r = wrap(&kv->scratch, key, value, len, err);
+
+	if (r < 0)
+		return r;
+	return kv->engine->put(kv->state, key, kv->scratch.data, kv->scratch.len, add, err);
+}
+
+static int
+check_put(struct rot_kv *kv, const char *key, size_t len, struct seal_err *err)
+{
+	int r = check_open(kv, err);
+
+	if (r == 0)
+		r = check_key(key, err);
+	if (r == 0 && len > ROT_KV_VALUE_MAX)
+		r = seal_fail(err, SEAL_E_LIMIT, "a value of the store has at most %u bytes: '%s'",
+			      ROT_KV_VALUE_MAX, key);
+	return r;
+}
+
+int
+rot_kv_put(struct rot_kv *kv, const char *key, const void *value, size_t len, struct seal_err *err)
+{
+	int r = check_put(kv, key, len, err);
+
+	return r < 0 ? r : put(kv, key, value, len, false, err);
+}
+
+int
+rot_kv_add(struct rot_kv *kv, const char *key, const void *value, size_t len, struct seal_err *err)
+{
+	int r = check_put(kv, key, len, err);
+
+	return r < 0 ? r : put(kv, key, value, len, true, err);
+}
+
+int
+rot_kv_delete(struct rot_kv *kv, const char *key, struct seal_err *err)
+{
+	int r = check_open(kv, err);
+
+	if (r == 0)
+		r = check_key(key, err);
+	return r < 0 ? r : kv->engine->delete (kv->state, key, err);
+}
+
+/* ---- Ranges ---- */
+
+struct walk {
+	struct rot_kv *kv;
+	const struct rot_kv_range *range; /* with bounds */
+	rot_kv_fn fn;
+	void *arg;
+	char last[ROT_KV_KEY_MAX + 1];
+};
+
+/* A damaged index may hand out keys twice, in disorder, or from elsewhere. */
+static int
+check_order(struct walk *walk, const char *key, struct seal_err *err)
+{
+	int order = walk->last[0] != '\0' ? strcmp(key, walk->last) : 0;
+
+	if (check_key(key, NULL) < 0 || strcmp(key, walk->range->from) < 0 ||
+	    strcmp(key, walk->range->to) >= 0 ||
+	    (walk->last[0] != '\0' && (walk->range->backwards ? order >= 0 : order <= 0)))
+		return fail_damaged(walk->range->from, err);
+	memcpy(walk->last, key, strlen(key) + 1);
+	return 0;
+}
+
+static int
+step(void *arg, const char *key, const void *stored, size_t len, struct seal_err *err)
+{
+	struct walk *walk = arg;
+	struct seal_bytes *scratch = &walk->kv->scratch;
+	int r = check_order(walk, key, err);
+
+	if (r < 0)
+		return r;
+	if (walk->range->keys_only)
+		return walk->fn(walk->arg, key, "", 0, err);
+	seal_bytes_reset(scratch);
+	if (len > ROT_KV_STORED_MAX)
+		return fail_damaged(key, err);
+	r = seal_bytes_append(scratch, stored, len, err);
+	if (r == 0)
+		r = verify(scratch, key, err);
+	if (r < 0)
+		return r;
+	return walk->fn(walk->arg, key, (const uint8_t *)stored + ROT_KV_SUM_LEN,
+			len - ROT_KV_SUM_LEN, err);
+}
+
+int
+rot_kv_each(struct rot_kv *kv, const struct rot_kv_range *range, rot_kv_fn fn, void *arg,
+	    struct seal_err *err)
+{
+	struct rot_kv_range bound = *range;
+	struct walk walk = { .kv = kv, .range = &bound, .fn = fn, .arg = arg };
+	int r = check_open(kv, err);
+
+	if (r < 0)
+		return r;
+	if (range->from == NULL || strcmp(range->from, ROT_KV_FIRST) < 0)
+		bound.from = ROT_KV_FIRST;
+	if (range->to == NULL)
+		bound.to = ROT_KV_LAST;
+	if (strcmp(bound.from, bound.to) >= 0)
+		return 0;
+	return kv->engine->each(kv->state, &bound, step, &walk, err);
+}
+
+int
+rot_kv_count(struct rot_kv *kv, const char *from, const char *to, uint64_t *ret_count,
+	     struct seal_err *err)
+{
+	int r = check_open(kv, err);
+
+	if (r < 0)
+		return r;
+	if (from == NULL || strcmp(from, ROT_KV_FIRST) < 0)
+		from = ROT_KV_FIRST;
+	if (to == NULL)
+		to = ROT_KV_LAST;
+	if (strcmp(from, to) < 0)
+		return kv->engine->count(kv->state, from, to, ret_count, err);
+	*ret_count = 0;
+	return 0;
+}
+
+/* ---- The whole ---- */
+
+static int
+count_one(void *arg, const char *key, const void *value, size_t len, struct seal_err *err)
+{
+	uint64_t *count = arg;
+
+	(void)key;
+	(void)value;
+	(void)len;
+	(void)err;
+	++*count;
+	return 0;
+}
+
+int
+rot_kv_check(struct rot_kv *kv, uint64_t *ret_keys, struct seal_err *err)
+{
+	const struct rot_kv_range all = { 0 };
+	char id[ROT_KV_ID_LEN + 1];
+	uint64_t count = 0;
+	int r;
+
+	r = kv->engine->check(kv->state, err);
+	if (r == 0)
+		r = rot_kv_begin(kv, err);
+	if (r < 0)
+		return r;
+	r = read_self(kv, id, err);
+	if (r == 0)
+		r = rot_kv_each(kv, &all, count_one, &count, err);
+	rot_kv_rollback(kv);
+	if (r == 0)
+		*ret_keys = count;
+	return r;
+}

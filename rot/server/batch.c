@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the store's thread does with the calls that have gathered: one transaction for as many as it takes, each
+ * in a savepoint of its own, so that a call that fails leaves nothing and costs the others nothing.
+ *
+ *   begin ─▶ (mark ─▶ handler ─▶ keep | undo)… ─▶ commit ─▶ all are answered
+ *                                                   │
+ *                            overtaken by another process: each again, alone
+ *
+ * No answer leaves before the commit.  Answers are written before it: what was committed can always be answered.
+ */
+
+#include "rot/server/api_internal.h"
+
+#define MAX_ATTEMPTS 8 /* of a call that other processes overtake */
+#define MAX_SWEEPS   32 /* steps before other calls have their turn; the daily upkeep does the rest */
+
+static bool
+is_call(const struct rot_job *job)
+{
+	return ((const struct rot_task *)job)->run == NULL;
+}
+
+/* As it was before it was run. */
+static void
+reset(struct rot_call *call)
+{
+	seal_json_free(SEAL_TAKE(call->body));
+	seal_json_free(SEAL_TAKE(call->reply));
+	seal_bytes_release(&call->raw);
+	seal_bytes_init(&call->raw, call->route->is_big ? ROT_MAX_SEALED : ROT_REPLY_MAX);
+	call->subject[0] = '\0';
+	call->workload[0] = '\0';
+	call->issued_event = NULL;
+	call->status = 200;
+	call->retry_after = 0;
+	call->err = (struct seal_err){ 0 };
+}
+
+static int
+parse_body(struct rot_call *call, struct seal_err *err)
+{
+	const uint8_t *body;
+	size_t len = 0;
+	int r;
+
+	if (call->route->members == NULL)
+		return 0;
+	body = seal_http_body(call->request, &len);
+	r = seal_json_parse(&call->body, body, len,
+			    call->route->is_big ? ROT_MAX_SEAL_BODY : ROT_MAX_BODY, err);
+	if (r == 0)
+		r = seal_json_only(call->body, call->route->members, err);
+	return r;
+}
+
+static int
+run_handler(struct rot_call *call, struct seal_err *err)
+{
+	int r;
+
+	if ((call->route->rights & call->caller->right) == 0)
+		return seal_fail(err, SEAL_E_REFUSED, "this role may not do that");
+	r = rot_caller_confirm(call->caller, call->api->config.store, call->api->meta.trust_domain,
+			       call->now, err);
+	if (r == 0)
+		r = parse_body(call, err);
+	if (r < 0)
+		return r;
+	if (call->now < SEAL_CLOCK_FLOOR)
+		return seal_fail(err, SEAL_E_SYSTEM, "the clock of this machine is not set");
+	call->reply = seal_json_new();
+	r = call->route->run(call, err);
+	if (r == 0 && call->raw.len == 0)
+		r = seal_json_dump(call->reply, false, &call->raw, err);
+	return r;
+}
+
+static void
+run_call(struct rot_call *call)
+{
+	struct rot_store *store = call->api->config.store;
+	uint64_t mark = 0;
+	int r;
+
+	reset(call);
+	call->result = rot_store_mark(store, &mark, &call->err);
+	if (call->result < 0)
+		return;
+	call->result = run_handler(call, &call->err);
+	if (call->result == 0 && call->route->changes)
+		call->result = rot_store_keep(store, mark, &call->err);
+	else if ((r = rot_store_undo(store, mark, NULL)) < 0 && call->result == 0)
+		call->result = seal_fail(&call->err, r, "the store failed");
+}
+
+/* ---- Transactions ---- */
+
+static void
+fail(struct rot_call *call, int code, const struct seal_err *err)
+{
+	call->result = code;
+	call->err = *err;
+}
+
+/* In a transaction of its own. */
+static void
+run_alone(struct rot_call *call)
+{
+	struct rot_store *store = call->api->config.store;
+	struct seal_err err = { 0 };
+	int r = SEAL_E_CONFLICT;
+
+	for (unsigned i = 0; r == SEAL_E_CONFLICT && i < MAX_ATTEMPTS; i++) {
+		r = rot_store_begin(store, &err);
+		if (r < 0)
+			break;
+		run_call(call);
+		r = rot_store_commit(store, &err);
+	}
+	if (r == SEAL_E_CONFLICT)
+		r = seal_fail(&err, SEAL_E_TIMEOUT, "others change the store all the time");
+	if (r < 0)
+		fail(call, r, &err);
+}
+
+static void
+run_each_alone(struct rot_job *first, const struct rot_job *end)
+{
+	for (struct rot_job *at = first; at != end; at = at->next)
+		run_alone((struct rot_call *)at);
+}
+
+/* As many calls as one transaction takes, at least one; the first that is left. */
+static struct rot_job *
+run_together(struct rot_api *api, struct rot_job *first)
+{
+	struct rot_store *store = api->config.store;
+	struct rot_job *end = first;
+	struct seal_err err = { 0 };
+	int r = rot_store_begin(store, &err);
+
+	if (r < 0) {
+		fail((struct rot_call *)first, r, &err);
+		return first->next;
+	}
+	do {
+		run_call((struct rot_call *)end);
+		end = end->next;
+	} while (end != NULL && is_call(end) && rot_store_room(store) >= ROT_STORE_HATCH_ROOM);
+	r = rot_store_commit(store, &err);
+	if (r == SEAL_E_CONFLICT || (r == SEAL_E_LIMIT && first->next != end))
+		run_each_alone(first, end);
+	else
+		for (struct rot_job *at = first; r < 0 && at != end; at = at->next)
+			fail((struct rot_call *)at, r, &err);
+	return end;
+}
+
+/* What a deleted workload has left goes before that is answered, as far as it is little. */
+static void
+sweep(struct rot_api *api)
+{
+	int r = 1;
+
+	for (unsigned i = 0; r == 1 && i < MAX_SWEEPS; i++)
+		r = rot_store_sweep(api->config.store, NULL);
+	api->must_sweep = r == 1;
+}
+
+void
+rot_batch_run(void *arg, struct rot_job *first)
+{
+	struct rot_api *api = arg;
+
+	while (first != NULL) {
+		struct rot_task *task = (struct rot_task *)first;
+
+		if (is_call(first)) {
+			first = run_together(api, first);
+			continue;
+		}
+		task->run(task);
+		first = first->next;
+	}
+	if (api->must_sweep)
+		sweep(api);
+}
