@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Certificates are renewed long before they end: a new key each time, connections survive the change, and an
 # outage of the root of trust is made up for.  The lifetime is the shortest the root of trust issues.
+# Takes: 85 s
 . "$(dirname "$0")/lib.sh"
 need python3 openssl curl
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A root of trust that hangs, closes, answers 500 or garbage, or is somebody else: the sidecar says clearly what
 # is wrong, keeps trying, opens no listener, writes nothing, and is well again when the root of trust is.
+# Takes: 56 s
 . "$(dirname "$0")/lib.sh"
 need python3 openssl curl
 

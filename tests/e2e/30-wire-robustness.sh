@@ -4,6 +4,7 @@
 # step, cuts inside records, floods of records that say nothing, single bytes, half-closes, bulk.  No stranger
 # reaches the application, nothing that was cut off looks like an end, honest clients are served, and nothing
 # grows.  256 MiB in bulk and 2,000 mutants; 10 GiB and 20,000 with SEAL_LONG.
+# Takes: 20 s
 . "$(dirname "$0")/lib.sh"
 need python3 curl openssl
 

@@ -3,6 +3,7 @@
 # Too little memory: a thousand handshakes, and hundreds of connections at a time, in control groups of 32,
 # 64 and 128 MiB without a process being killed; an address space that cannot grow any more; and one allocation
 # in a few hundred failing, anywhere.  The sidecar may refuse; it survives, and serves when it can again.
+# Takes: 23 s
 . "$(dirname "$0")/lib.sh"
 need python3 curl prlimit
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # testssl.sh looks at a public listener, which also speaks TLS 1.2, and finds nothing but what
 # tests/support/testssl.py expects.
+# Takes: 42 s
 . "$(dirname "$0")/lib.sh"
 need testssl openssl python3 curl
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What seal-wrap does when the world changes around a running application: a mount, a file, a link; with an agent and
 # without one; enforced and in audit mode; and what kubelet may do at any time.
+# Takes: 113 s
 . "$(dirname "$0")/lib.sh"
 need python3 jq
 WRAP=/usr/bin/seal-wrap
