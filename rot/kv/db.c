@@ -29,6 +29,10 @@ static const char settings[] =
 	"PRAGMA cell_size_check = ON;"
 	"PRAGMA secure_delete = ON;";
 
+static const char reading[] = "PRAGMA cache_size = -16384;"
+			      "PRAGMA trusted_schema = OFF;"
+			      "PRAGMA cell_size_check = ON;";
+
 /* The disk may be full in two dialects. */
 static bool
 is_full(int code, int system_errno)
@@ -77,11 +81,15 @@ fail(struct rot_db *db, int code, struct seal_err *err)
 }
 
 int
-rot_db_open(struct rot_db **ret_db, const char *path, bool create, const char *const *statements,
-	    size_t statement_count, struct seal_err *err)
+rot_db_open(struct rot_db **ret_db, const char *path, enum rot_db_mode mode,
+	    const char *const *statements, size_t statement_count, struct seal_err *err)
 {
+	static const int flags[] = {
+		[ROT_DB_WRITE] = SQLITE_OPEN_READWRITE,
+		[ROT_DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+		[ROT_DB_READ] = SQLITE_OPEN_READONLY,
+	};
 	SEAL_SCOPED(rot_db_closep) struct rot_db *db = calloc(1, sizeof(*db));
-	int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
 	int code, r;
 
 	if (db == NULL)
@@ -91,14 +99,14 @@ rot_db_open(struct rot_db **ret_db, const char *path, bool create, const char *c
 		return seal_fail_memory(err);
 	db->statements = statements;
 	db->count = statement_count;
-	code = sqlite3_open_v2(path, &db->handle, flags, rot_pages_name());
-	if (code == SQLITE_OK && create)
+	code = sqlite3_open_v2(path, &db->handle, flags[mode], rot_pages_name());
+	if (code == SQLITE_OK && mode == ROT_DB_CREATE)
 		code = rot_pages_ask(db->handle);
 	if (code != SQLITE_OK)
 		return fail(db, code, err);
 	(void)sqlite3_extended_result_codes(db->handle, 0);
 	(void)sqlite3_busy_timeout(db->handle, BUSY_MS); /* fails only for a NULL handle */
-	r = rot_db_exec(db, settings, err);
+	r = rot_db_exec(db, mode == ROT_DB_READ ? reading : settings, err);
 	if (r < 0)
 		return r;
 	*ret_db = SEAL_TAKE(db);

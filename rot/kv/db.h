@@ -21,7 +21,8 @@
 struct rot_db;
 
 /* Statements are rows of a table; they are prepared once, at first use. */
-SEAL_CHECKED int rot_db_open(struct rot_db **ret_db, const char *path, bool create,
+enum rot_db_mode { ROT_DB_WRITE, ROT_DB_CREATE, ROT_DB_READ };
+SEAL_CHECKED int rot_db_open(struct rot_db **ret_db, const char *path, enum rot_db_mode mode,
 			     const char *const *statements, size_t statement_count,
 			     struct seal_err *err);
 void rot_db_close(struct rot_db *db);

@@ -7,6 +7,7 @@
  *                        comparisons of its keys
  *   what may not exist   it does not
  *   our fence            it is as we left it; and it is changed
+ *   the store itself     what it says of itself is what it said when we opened it
  *
  * An answer that is lost leaves two questions.  Was it done?  The fence says so.  And if not: can it still be?  Not
  * once we have changed the fence ourselves.  Only when etcd stays out of reach does the caller hear that nobody
@@ -25,7 +26,8 @@
 #define FENCE_VALUE  64
 
 /* Comparisons and operations of one level count as the larger of both, and against all levels below. */
-#define TXN_OPS (ETCD_MAX_OPS - 1) /* the fence */
+#define TXN_OPS         (ETCD_MAX_OPS - 1) /* the fence */
+#define OWN_COMPARISONS 1                  /* beside it: what the store says of itself */
 
 /* A list under construction. */
 struct list {
@@ -76,6 +78,8 @@ compare_all(struct etcd_store *store, struct seal_bytes *body, struct seal_err *
 	int r;
 
 	r = compare(&list, "MOD", "EQUAL", store->fence, NULL, store->fence_mod, err);
+	if (r == 0 && store->self_mod != 0)
+		r = compare(&list, "MOD", "EQUAL", ROT_KV_SELF, NULL, store->self_mod, err);
 	for (size_t i = 0; r == 0 && i < store->reads.head_count; i++) {
 		const struct etcd_entry *entry = etcd_journal_head(&store->reads, i);
 
@@ -96,7 +100,7 @@ compare_all(struct etcd_store *store, struct seal_bytes *body, struct seal_err *
 static size_t
 count_comparisons(const struct etcd_store *store)
 {
-	size_t count = store->reads.head_count + store->span_count;
+	size_t count = OWN_COMPARISONS + store->reads.head_count + store->span_count;
 
 	for (size_t i = 0; i < store->writes.head_count; i++)
 		count += etcd_journal_head(&store->writes, i)->add ? 1 : 0;
@@ -409,6 +413,31 @@ try_once(struct etcd_store *store, struct seal_bytes *body, uint64_t deadline_ms
 }
 
 int
+etcd_check_self(const struct etcd_store *store, uint64_t mod, struct seal_err *err)
+{
+	if (store->self_mod == 0 || store->self_mod == mod)
+		return 0;
+	return seal_fail(err, SEAL_E_REFUSED,
+			 "the store was moved, filled again or given another key-encryption key "
+			 "meanwhile: nothing was changed, start again");
+}
+
+/* Another process was faster: with what we read, or with the store as a whole? */
+static int
+fail_overtaken(struct etcd_store *store, struct seal_err *err)
+{
+	const struct etcd_ask asked = { .from = ROT_KV_SELF, .keys_only = true };
+	SEAL_SCOPED(etcd_page_release) struct etcd_page page = { 0 };
+	int r = etcd_range(store->client, &asked, etcd_now_ms() + ETCD_CALL_MS, &page, NULL);
+
+	if (r == 0)
+		r = etcd_check_self(store, page.count > 0 ? page.items[0].mod : 0, err);
+	if (r == SEAL_E_REFUSED)
+		return r;
+	return seal_fail(err, SEAL_E_CONFLICT, "another process has changed the same meanwhile");
+}
+
+int
 etcd_commit(struct etcd_store *store, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes body = SEAL_BYTES(ETCD_BODY_MAX);
@@ -425,8 +454,10 @@ etcd_commit(struct etcd_store *store, struct seal_err *err)
 		return seal_fail(err, SEAL_E_TIMEOUT,
 				 "etcd did not answer in time: nothing was changed");
 	if (r == 0 && verdict == OVERTAKEN)
-		return seal_fail(err, SEAL_E_CONFLICT,
-				 "another process has changed the same meanwhile");
+		return fail_overtaken(store, err);
+	/* The fence was changed with it. */
+	if (r == 0 && etcd_journal_find(&store->writes, ROT_KV_SELF) != NULL)
+		store->self_mod = store->fence_mod;
 	return r;
 }
 

@@ -164,6 +164,11 @@ struct etcd_store {
 	uint64_t fence_mod;   /* its revision; 0: not there */
 	uint64_t fence_count; /* what was tried to be written last */
 	bool unsettled;       /* nobody knows what became of that */
+	/*
+	 * What the store says of itself was changed last then: every commit compares it, so that who moves the store,
+	 * or fills it, or changes its key-encryption key, shuts out whoever has it open.  0: not known yet.
+	 */
+	uint64_t self_mod;
 	bool is_open;
 	uint64_t revision; /* all reads are of it; 0: none was made */
 	bool wide;         /* has read more than could be compared */
@@ -200,5 +205,7 @@ void etcd_fence_purge(struct etcd_store *store);
 int etcd_settle(struct etcd_store *store, struct seal_err *err);
 int etcd_commit(struct etcd_store *store, struct seal_err *err);
 uint64_t etcd_room(const struct etcd_store *store);
+/* SEAL_E_REFUSED when the store's word of itself, changed last at mod, is not the one that we opened. */
+int etcd_check_self(const struct etcd_store *store, uint64_t mod, struct seal_err *err);
 
 #endif

@@ -15,10 +15,18 @@
 #include "base/json/json.h"
 #include "rot/kv/kv_internal.h"
 
-#define SELF_MAX 1024
+#define SELF_MAX 4096
 /* Stored value, key and length, to be summed as one. */
 #define SCRATCH_MAX (ROT_KV_STORED_MAX + ROT_KV_KEY_MAX + 4)
 #define ID_MAX      80
+
+/* What a store says of itself. */
+struct self {
+	char id[ROT_KV_ID_LEN + 1];
+	bool filling;
+	char origin[ROT_KV_ORIGIN_MAX + 1];
+	char moved_to[ROT_KV_ORIGIN_MAX + 1];
+};
 
 struct rot_kv {
 	const struct rot_kv_engine *engine;
@@ -28,12 +36,16 @@ struct rot_kv {
 	bool open;  /* within a transaction */
 	uint64_t marks;
 	struct seal_bytes scratch;
+	bool reader;
+	bool moved; /* may be */
+	struct self self;
 	char id[ID_MAX];
 };
 
 static const struct rot_kv_engine *const engines[] = { &rot_kv_sqlite, &rot_kv_etcd };
 
 static int load(struct rot_kv *kv, struct seal_err *err);
+static int check_open(const struct rot_kv *kv, struct seal_err *err);
 static int create(struct rot_kv *kv, struct seal_err *err);
 static int put(struct rot_kv *kv, const char *key, const void *value, size_t len, bool add,
 	       struct seal_err *err);
@@ -55,9 +67,9 @@ find_engine(const char *where, const char **ret_rest)
 	return NULL;
 }
 
-int
-rot_kv_open(struct rot_kv **ret_kv, const struct rot_kv_config *config, bool create_it,
-	    struct seal_err *err)
+static int
+open_as(struct rot_kv **ret_kv, const struct rot_kv_config *config, enum rot_kv_mode mode,
+	struct seal_err *err)
 {
 	SEAL_SCOPED(rot_kv_closep) struct rot_kv *kv = calloc(1, sizeof(*kv));
 	const char *rest = NULL;
@@ -67,18 +79,33 @@ rot_kv_open(struct rot_kv **ret_kv, const struct rot_kv_config *config, bool cre
 		return seal_fail_memory(err);
 	seal_bytes_init(&kv->scratch, SCRATCH_MAX);
 	kv->adopt = config->adopt;
-	kv->fresh = create_it;
+	kv->fresh = mode == ROT_KV_CREATE;
+	kv->reader = mode == ROT_KV_READ;
+	kv->moved = config->moved;
 	kv->engine = find_engine(config->where, &rest);
 	if (kv->engine == NULL)
 		return seal_fail(err, SEAL_E_USAGE,
 				 "a store is named sqlite:PATH or etcd:https://HOST:PORT,...");
-	r = kv->engine->open(&kv->state, config, rest, create_it, err);
-	if (r == 0 && !create_it)
+	r = kv->engine->open(&kv->state, config, rest, mode, err);
+	if (r == 0 && (mode == ROT_KV_OPEN || mode == ROT_KV_READ))
 		r = load(kv, err);
 	if (r < 0)
 		return r;
 	*ret_kv = SEAL_TAKE(kv);
 	return 0;
+}
+
+int
+rot_kv_open(struct rot_kv **ret_kv, const struct rot_kv_config *config, bool create_it,
+	    struct seal_err *err)
+{
+	return open_as(ret_kv, config, create_it ? ROT_KV_CREATE : ROT_KV_OPEN, err);
+}
+
+int
+rot_kv_open_reader(struct rot_kv **ret_kv, const struct rot_kv_config *config, struct seal_err *err)
+{
+	return open_as(ret_kv, config, ROT_KV_READ, err);
 }
 
 void
@@ -106,6 +133,18 @@ rot_kv_id(const struct rot_kv *kv)
 	return kv->id;
 }
 
+const char *
+rot_kv_origin(const struct rot_kv *kv)
+{
+	return kv->self.origin;
+}
+
+const char *
+rot_kv_moved_to(const struct rot_kv *kv)
+{
+	return kv->self.moved_to;
+}
+
 int
 rot_kv_ping(struct rot_kv *kv, struct seal_err *err)
 {
@@ -113,11 +152,13 @@ rot_kv_ping(struct rot_kv *kv, struct seal_err *err)
 }
 
 static void
-set_id(struct rot_kv *kv, const char *id)
+set_self(struct rot_kv *kv, const struct self *self)
 {
 	const char *holder = kv->engine->holder(kv->state);
 
-	(void)snprintf(kv->id, sizeof(kv->id), "%s%s%s", id, holder[0] != '\0' ? "@" : "", holder);
+	kv->self = *self;
+	(void)snprintf(kv->id, sizeof(kv->id), "%s%s%s", self->id, holder[0] != '\0' ? "@" : "",
+		       holder);
 }
 
 struct rot_db *
@@ -129,29 +170,76 @@ rot_kv_db(struct rot_kv *kv)
 /* ---- What a store says of itself ---- */
 
 static int
-write_self(struct rot_kv *kv, char id[static ROT_KV_ID_LEN + 1], struct seal_err *err)
+name_it(struct self *self, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(SELF_MAX);
 	uint8_t raw[ROT_KV_ID_LEN / 2];
-	int r;
+	int r = seal_random(raw, sizeof(raw), err);
 
-	r = seal_random(raw, sizeof(raw), err);
-	if (r < 0)
-		return r;
-	seal_hex_encode(id, raw, sizeof(raw));
-	r = seal_bytes_append_fmt(&text, err, "{\"form\":%d,\"id\":\"%s\"}", ROT_KV_FORM, id);
 	if (r == 0)
-		r = put(kv, ROT_KV_SELF, text.data, text.len, true, err);
+		seal_hex_encode(self->id, raw, sizeof(raw));
 	return r;
 }
 
 static int
-read_self(struct rot_kv *kv, char id[static ROT_KV_ID_LEN + 1], struct seal_err *err)
+write_self(struct rot_kv *kv, const struct self *self, bool add, struct seal_err *err)
 {
-	static const char *const members[] = { "form", "id", NULL };
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = seal_json_new();
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(SELF_MAX);
-	SEAL_SCOPED(seal_json_freep) struct seal_json *self = NULL;
-	const char *name = NULL;
+	int r;
+
+	seal_json_set_u64(record, "form", ROT_KV_FORM);
+	seal_json_set_str(record, "id", self->id);
+	if (self->filling)
+		seal_json_set_bool(record, "filling", true);
+	if (self->origin[0] != '\0')
+		seal_json_set_str(record, "origin", self->origin);
+	if (self->moved_to[0] != '\0')
+		seal_json_set_str(record, "moved_to", self->moved_to);
+	r = seal_json_dump(record, false, &text, err);
+	if (r == 0)
+		r = put(kv, ROT_KV_SELF, text.data, text.len, add, err);
+	return r;
+}
+
+static int
+copy_member(const struct seal_json *record, const char *name, char *out, size_t size)
+{
+	const char *text = NULL;
+
+	if (!seal_json_has(record, name))
+		return 0;
+	if (seal_json_get_str(record, name, &text, NULL) < 0 || strlen(text) >= size)
+		return SEAL_E_FORMAT;
+	memcpy(out, text, strlen(text) + 1);
+	return 0;
+}
+
+static int
+parse_self(const struct seal_json *record, struct self *self)
+{
+	static const char *const members[] = {
+		"form", "id", "filling", "origin", "moved_to", NULL
+	};
+	int r = seal_json_only(record, members, NULL);
+
+	if (r == 0)
+		r = copy_member(record, "id", self->id, sizeof(self->id));
+	if (r == 0 && strlen(self->id) != ROT_KV_ID_LEN)
+		r = SEAL_E_FORMAT;
+	if (r == 0)
+		r = copy_member(record, "origin", self->origin, sizeof(self->origin));
+	if (r == 0)
+		r = copy_member(record, "moved_to", self->moved_to, sizeof(self->moved_to));
+	if (r == 0 && seal_json_has(record, "filling"))
+		r = seal_json_get_bool(record, "filling", &self->filling, NULL);
+	return r;
+}
+
+static int
+read_self(struct rot_kv *kv, struct self *self, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(SELF_MAX);
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
 	uint64_t form = 0;
 	int r;
 
@@ -160,22 +248,36 @@ read_self(struct rot_kv *kv, char id[static ROT_KV_ID_LEN + 1], struct seal_err 
 		return seal_fail(err, r, "there is no store: make one with seal init");
 	if (r < 0)
 		return r;
-	r = seal_json_parse(&self, text.data, text.len, SELF_MAX, err);
+	r = seal_json_parse(&record, text.data, text.len, SELF_MAX, err);
 	if (r == 0)
-		r = seal_json_get_u64(self, "form", INT64_MAX, &form, err);
+		r = seal_json_get_u64(record, "form", INT64_MAX, &form, err);
 	if (r == 0 && form > ROT_KV_FORM)
 		return seal_fail(err, SEAL_E_REFUSED,
 				 "the store was written by a newer seal-rot (form %" PRIu64
 				 ", this one knows %d): upgrade this seal-rot",
 				 form, ROT_KV_FORM);
 	if (r == 0)
-		r = seal_json_get_str(self, "id", &name, err);
-	if (r == 0)
-		r = seal_json_only(self, members, err);
-	if (r < 0 || form != ROT_KV_FORM || strlen(name) != ROT_KV_ID_LEN)
+		r = parse_self(record, self);
+	if (r < 0 || form != ROT_KV_FORM)
 		return seal_fail(err, SEAL_E_SYSTEM,
 				 "the store is damaged: it does not know itself");
-	memcpy(id, name, ROT_KV_ID_LEN + 1);
+	return 0;
+}
+
+/* May it be opened? */
+static int
+judge_self(const struct rot_kv *kv, const struct self *self, struct seal_err *err)
+{
+	if (self->filling)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "the store was never filled: a restore or a migration was "
+				 "interrupted, run it again (from %s)",
+				 self->origin);
+	if (self->moved_to[0] != '\0' && !kv->moved)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "the store was moved to %s: serve that one; if seal store migrate "
+				 "was interrupted, run it again",
+				 self->moved_to);
 	return 0;
 }
 
@@ -198,11 +300,11 @@ adopt(struct rot_kv *kv, uint64_t version, struct seal_err *err)
 static int
 load(struct rot_kv *kv, struct seal_err *err)
 {
-	char id[ROT_KV_ID_LEN + 1];
+	struct self self = { .filling = false };
 	uint64_t version = kv->engine->older(kv->state);
 	int r;
 
-	if (version != 0 && kv->adopt == NULL)
+	if (version != 0 && (kv->adopt == NULL || kv->reader))
 		return seal_fail(err, SEAL_E_REFUSED,
 				 "the store was written by an older seal-rot (schema %" PRIu64
 				 "): serve it once to upgrade it",
@@ -211,11 +313,159 @@ load(struct rot_kv *kv, struct seal_err *err)
 		return adopt(kv, version, err);
 	r = rot_kv_begin(kv, err);
 	if (r == 0)
-		r = read_self(kv, id, err);
+		r = read_self(kv, &self, err);
 	rot_kv_rollback(kv);
 	if (r == 0)
-		set_id(kv, id);
+		r = judge_self(kv, &self, err);
+	if (r == 0)
+		set_self(kv, &self);
 	return r;
+}
+
+/* ---- Filling and moving ---- */
+
+#define EMPTY_STEP 100 /* below what etcd takes at once */
+
+static int
+fail_full(void *arg, const char *key, const void *value, size_t len, struct seal_err *err)
+{
+	(void)arg;
+	(void)key;
+	(void)value;
+	(void)len;
+	return seal_fail(err, SEAL_E_CONFLICT, "it holds something that is no store");
+}
+
+/* Take the place, from nobody or from whoever has left it unfilled. */
+static int
+take_place(struct rot_kv *kv, struct self *self, struct seal_err *err)
+{
+	const struct rot_kv_range any = { .limit = 1, .keys_only = true };
+	struct self before = { .filling = false };
+	struct seal_err why = { 0 };
+	int r;
+
+	r = rot_kv_begin(kv, err);
+	if (r < 0)
+		return r;
+	r = read_self(kv, &before, &why);
+	if (r == 0 && !before.filling)
+		return seal_fail(err, SEAL_E_CONFLICT, "it holds a store already");
+	if (r < 0 && r != SEAL_E_MISSING)
+		return seal_fail(err, r, "%s", why.text);
+	if (r == SEAL_E_MISSING)
+		r = rot_kv_each(kv, &any, fail_full, NULL, err);
+	if (r == 0)
+		r = write_self(kv, self, false, err);
+	return r < 0 ? r : rot_kv_commit(kv, err);
+}
+
+struct found {
+	char keys[EMPTY_STEP][ROT_KV_KEY_MAX + 1];
+	size_t count;
+};
+
+static int
+note_found(void *arg, const char *key, const void *value, size_t len, struct seal_err *err)
+{
+	struct found *found = arg;
+
+	(void)value;
+	(void)len;
+	(void)err;
+	memcpy(found->keys[found->count++], key, strlen(key) + 1);
+	return 0;
+}
+
+/* What an earlier attempt has left, one step of it: 1 when there may be more. */
+static int
+empty_step(struct rot_kv *kv, struct found *found, struct seal_err *err)
+{
+	const struct rot_kv_range some = { .limit = EMPTY_STEP, .keys_only = true, .loose = true };
+	int r = rot_kv_begin(kv, err);
+
+	found->count = 0;
+	if (r == 0)
+		r = rot_kv_each(kv, &some, note_found, found, err);
+	for (size_t i = 0; r == 0 && i < found->count; i++)
+		r = rot_kv_delete(kv, found->keys[i], err);
+	if (r == 0)
+		r = rot_kv_commit(kv, err);
+	rot_kv_rollback(kv);
+	return r < 0 ? r : found->count > 0;
+}
+
+int
+rot_kv_fill(struct rot_kv **ret_kv, const struct rot_kv_config *config, const char *origin,
+	    struct seal_err *err)
+{
+	SEAL_SCOPED(rot_kv_closep) struct rot_kv *kv = NULL;
+	struct self self = { .filling = true };
+	struct found *found;
+	int r;
+
+	r = open_as(&kv, config, ROT_KV_FILL, err);
+	if (r == 0)
+		r = name_it(&self, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(self.origin, sizeof(self.origin), "%s", origin);
+	r = take_place(kv, &self, err);
+	rot_kv_rollback(kv);
+	if (r < 0)
+		return r;
+	set_self(kv, &self);
+	found = malloc(sizeof(*found));
+	if (found == NULL)
+		return seal_fail_memory(err);
+	do
+		r = empty_step(kv, found, err);
+	while (r == 1);
+	free(found);
+	if (r == 0)
+		*ret_kv = SEAL_TAKE(kv);
+	return r;
+}
+
+static int
+change_self(struct rot_kv *kv, const struct self *self, struct seal_err *err)
+{
+	int r = rot_kv_begin(kv, err);
+
+	if (r == 0)
+		r = write_self(kv, self, false, err);
+	if (r == 0)
+		r = rot_kv_commit(kv, err);
+	rot_kv_rollback(kv);
+	if (r == 0)
+		set_self(kv, self);
+	return r;
+}
+
+int
+rot_kv_filled(struct rot_kv *kv, struct seal_err *err)
+{
+	struct self self = kv->self;
+
+	self.filling = false;
+	return change_self(kv, &self, err);
+}
+
+int
+rot_kv_move(struct rot_kv *kv, const char *to, struct seal_err *err)
+{
+	struct self self = kv->self;
+
+	(void)snprintf(self.moved_to, sizeof(self.moved_to), "%s", to != NULL ? to : "");
+	return change_self(kv, &self, err);
+}
+
+int
+rot_kv_shut_out(struct rot_kv *kv, struct seal_err *err)
+{
+	int r = check_open(kv, err);
+
+	return r < 0 ? r : write_self(kv, &kv->self, false, err);
 }
 
 /* ---- Transactions ---- */
@@ -223,13 +473,15 @@ load(struct rot_kv *kv, struct seal_err *err)
 static int
 create(struct rot_kv *kv, struct seal_err *err)
 {
-	char id[ROT_KV_ID_LEN + 1];
+	struct self self = { .filling = false };
 	int r = kv->engine->create(kv->state, err);
 
 	if (r == 0)
-		r = write_self(kv, id, err);
+		r = name_it(&self, err);
 	if (r == 0)
-		set_id(kv, id);
+		r = write_self(kv, &self, true, err);
+	if (r == 0)
+		set_self(kv, &self);
 	return r;
 }
 
@@ -268,6 +520,8 @@ rot_kv_commit(struct rot_kv *kv, struct seal_err *err)
 {
 	int r = check_open(kv, err);
 
+	if (r == 0 && kv->reader)
+		r = seal_fail(err, SEAL_E_BUG, "the store was opened to be read");
 	if (r == 0)
 		r = kv->engine->commit(kv->state, err);
 	if (r < 0) {
@@ -618,7 +872,7 @@ int
 rot_kv_check(struct rot_kv *kv, uint64_t *ret_keys, struct seal_err *err)
 {
 	const struct rot_kv_range all = { 0 };
-	char id[ROT_KV_ID_LEN + 1];
+	struct self self = { .filling = false };
 	uint64_t count = 0;
 	int r;
 
@@ -627,7 +881,7 @@ rot_kv_check(struct rot_kv *kv, uint64_t *ret_keys, struct seal_err *err)
 		r = rot_kv_begin(kv, err);
 	if (r < 0)
 		return r;
-	r = read_self(kv, id, err);
+	r = read_self(kv, &self, err);
 	if (r == 0)
 		r = rot_kv_each(kv, &all, count_one, &count, err);
 	rot_kv_rollback(kv);

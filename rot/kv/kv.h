@@ -46,6 +46,7 @@ struct rot_kv_config {
 	const char *cert;   /*       and who we are */
 	const char *key;
 	rot_kv_adopt_fn adopt; /* sqlite: NULL: files of earlier versions are refused */
+	bool moved;            /* also one that was moved away (rot_kv_move) */
 };
 
 /*
@@ -55,12 +56,41 @@ struct rot_kv_config {
  */
 SEAL_CHECKED int rot_kv_open(struct rot_kv **ret_kv, const struct rot_kv_config *config,
 			     bool create, struct seal_err *err);
+/*
+ * To look only: every transaction sees one state of the store, and cannot be committed.  Beside any number of
+ * processes that change it, also of a SQLite file.  SEAL_E_CONFLICT when etcd was compacted meanwhile: begin again.
+ */
+SEAL_CHECKED int rot_kv_open_reader(struct rot_kv **ret_kv, const struct rot_kv_config *config,
+				    struct seal_err *err);
 void rot_kv_close(struct rot_kv *kv);
 void rot_kv_closep(struct rot_kv **kv);
 
 /* Which store this is, as long as it exists: a random name given at its creation; etcd's cluster besides. */
 const char *rot_kv_id(const struct rot_kv *kv);
-/* Does it answer, now? */
+/* What it was filled from (rot_kv_fill); "": it was not. */
+const char *rot_kv_origin(const struct rot_kv *kv);
+
+/*
+ * A new store that is to hold what another held: filled in as many transactions as it takes, and a store only once
+ * rot_kv_filled has returned 0.  Until then nobody can open it; who begins to fill it again begins with nothing, and
+ * shuts out whoever began before.  origin: whence it comes, at most ROT_KV_ORIGIN_MAX letters.
+ */
+#define ROT_KV_ORIGIN_MAX 512
+SEAL_CHECKED int rot_kv_fill(struct rot_kv **ret_kv, const struct rot_kv_config *config,
+			     const char *origin, struct seal_err *err);
+SEAL_CHECKED int rot_kv_filled(struct rot_kv *kv, struct seal_err *err);
+
+/*
+ * Say of the store that it has moved elsewhere (to: in the operator's words): nobody can open it any more, and whoever
+ * has it open can change nothing.  NULL takes that back.  A transaction of its own.
+ */
+SEAL_CHECKED int rot_kv_move(struct rot_kv *kv, const char *to, struct seal_err *err);
+/* Where it has moved to; "": it has not.  Only ever seen with rot_kv_config.moved. */
+const char *rot_kv_moved_to(const struct rot_kv *kv);
+/* Part of a transaction: once it is committed, whoever else has the store open can change nothing any more. */
+SEAL_CHECKED int rot_kv_shut_out(struct rot_kv *kv, struct seal_err *err);
+
+/* Does it answer, now?  SEAL_E_REFUSED once somebody has shut us out. */
 SEAL_CHECKED int rot_kv_ping(struct rot_kv *kv, struct seal_err *err);
 /* Read all of it: every checksum, and what the engine can check of itself. */
 SEAL_CHECKED int rot_kv_check(struct rot_kv *kv, uint64_t *ret_keys, struct seal_err *err);

@@ -67,8 +67,8 @@ check_empty(struct etcd_store *store, struct seal_err *err)
 }
 
 static int
-open_store(void **ret_state, const struct rot_kv_config *config, const char *where, bool create,
-	   struct seal_err *err)
+open_store(void **ret_state, const struct rot_kv_config *config, const char *where,
+	   enum rot_kv_mode mode, struct seal_err *err)
 {
 	SEAL_SCOPED(close_storep) struct etcd_store *store = calloc(1, sizeof(*store));
 	int r;
@@ -78,11 +78,11 @@ open_store(void **ret_state, const struct rot_kv_config *config, const char *whe
 	r = etcd_client_new(&store->client, config, where, err);
 	if (r == 0)
 		r = etcd_fence_new(store, err);
-	if (r == 0 && create)
+	if (r == 0 && mode == ROT_KV_CREATE)
 		r = check_empty(store, err);
 	if (r < 0)
 		return r;
-	if (!create)
+	if (mode == ROT_KV_OPEN)
 		etcd_fence_purge(store);
 	*ret_state = SEAL_TAKE(store);
 	return 0;
@@ -120,7 +120,9 @@ ping(void *state, struct seal_err *err)
 
 	if (r < 0)
 		return r;
-	return page.count == 1 ? 0 : seal_fail(err, SEAL_E_MISSING, "the store is gone from etcd");
+	if (page.count != 1)
+		return seal_fail(err, SEAL_E_MISSING, "the store is gone from etcd");
+	return etcd_check_self(store, page.items[0].mod, err);
 }
 
 static int
@@ -282,6 +284,8 @@ fetch(struct etcd_store *store, const char *key, struct seal_bytes *stored, stru
 		return missing(key, err);
 	if (strcmp(kv->key, key) != 0)
 		return seal_fail(err, SEAL_E_SYSTEM, "etcd has answered for another key");
+	if (strcmp(key, ROT_KV_SELF) == 0 && store->self_mod == 0)
+		store->self_mod = kv->mod;
 	return seal_bytes_append(stored, kv->value.data, kv->value.len, err);
 }
 

@@ -18,6 +18,14 @@
 #define ROT_KV_FIRST "\""
 #define ROT_KV_LAST  "\x7f"
 
+/* How a store is opened. */
+enum rot_kv_mode {
+	ROT_KV_OPEN,   /* there is one */
+	ROT_KV_CREATE, /* there is nothing */
+	ROT_KV_READ,   /* there is one, which somebody else may have open: nothing is changed */
+	ROT_KV_FILL,   /* there is nothing, or one that was never filled */
+};
+
 /* Bounds are never NULL here. */
 typedef int (*rot_kv_stored_fn)(void *arg, const char *key, const void *stored, size_t len,
 				struct seal_err *err);
@@ -30,7 +38,7 @@ struct rot_kv_engine {
 	const char *scheme;
 
 	int (*open)(void **ret_state, const struct rot_kv_config *config, const char *where,
-		    bool create, struct seal_err *err);
+		    enum rot_kv_mode mode, struct seal_err *err);
 	void (*close)(void *state);
 	/* Besides the store's own name: "", or what holds it. */
 	const char *(*holder)(const void *state);

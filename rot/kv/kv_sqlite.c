@@ -36,6 +36,7 @@ enum statement {
 	KEYS_BACK,
 	COUNT,
 	BEGIN,
+	LOOK,
 	COMMIT,
 	MARK,
 	KEEP = MARK + ROT_KV_MARKS_MAX,
@@ -63,6 +64,8 @@ static const char *const statements[N_STATEMENTS] = {
 	[COUNT] = "SELECT count(*) " WITHIN,
 	/* IMMEDIATE: take the write lock now, so that what is read is still true when written. */
 	[BEGIN] = "BEGIN IMMEDIATE",
+	/* What it reads first decides what it sees; nobody waits for it. */
+	[LOOK] = "BEGIN",
 	[COMMIT] = "COMMIT",
 	MARKED(1),
 	MARKED(2),
@@ -95,6 +98,8 @@ struct sqlite {
 	struct rot_db *db;
 	int lock_fd;
 	uint64_t older; /* 0, or the version to be adopted */
+	bool reader;
+	bool locked;
 };
 
 static void
@@ -148,9 +153,12 @@ lock(struct sqlite *store, const char *path, struct seal_err *err)
 	store->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (store->lock_fd < 0)
 		return seal_fail_errno(err, errno, "cannot open the lock %s", name);
+	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0 && store->reader && errno == EWOULDBLOCK)
+		return 0; /* whoever has it has looked at the log */
 	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? fail_locked(store->lock_fd, path, err)
 					    : seal_fail_errno(err, errno, "cannot lock %s", name);
+	store->locked = true;
 	/* Only for the sentence above: on a full disk it may fail. */
 	if (ftruncate(store->lock_fd, 0) == 0)
 		(void)!pwrite(store->lock_fd, pid, (size_t)len, 0);
@@ -262,27 +270,54 @@ check_version(struct sqlite *store, uint64_t application, struct seal_err *err)
 			err, SEAL_E_SYSTEM,
 			"the store is damaged, restore a backup: its pages have no checksums");
 	if (version == FILE_ADOPTED)
-		return finish_adoption(store, err);
+		return store->reader ? 0 : finish_adoption(store, err);
 	store->older = version < FILE_ADOPTED ? version : 0;
 	return 0;
 }
 
+/* One that is to be filled has its table before it has anything else. */
 static int
-inspect(struct sqlite *store, bool create, struct seal_err *err)
+begin_filling(struct sqlite *store, uint64_t application, struct seal_err *err)
+{
+	int r;
+
+	if (application == APPLICATION_ID)
+		return check_version(store, application, err);
+	r = check_empty(store, application, err);
+	if (r == 0)
+		r = rot_db_begin(store->db, err);
+	if (r == 0)
+		r = rot_db_exec(store->db, table, err);
+	if (r == 0)
+		r = rot_db_commit(store->db, err);
+	rot_db_rollback(store->db);
+	return r;
+}
+
+static int
+inspect(struct sqlite *store, enum rot_kv_mode mode, struct seal_err *err)
 {
 	uint64_t application = 0;
 	int r = rot_db_number(store->db, "PRAGMA application_id", &application, err);
 
 	if (r < 0)
 		return r;
-	return create ? check_empty(store, application, err)
-		      : check_version(store, application, err);
+	if (mode == ROT_KV_FILL)
+		return begin_filling(store, application, err);
+	return mode == ROT_KV_CREATE ? check_empty(store, application, err)
+				     : check_version(store, application, err);
 }
 
 static int
-open_store(void **ret_state, const struct rot_kv_config *config, const char *path, bool create,
-	   struct seal_err *err)
+open_store(void **ret_state, const struct rot_kv_config *config, const char *path,
+	   enum rot_kv_mode mode, struct seal_err *err)
 {
+	static const enum rot_db_mode how[] = {
+		[ROT_KV_OPEN] = ROT_DB_WRITE,
+		[ROT_KV_CREATE] = ROT_DB_CREATE,
+		[ROT_KV_READ] = ROT_DB_READ,
+		[ROT_KV_FILL] = ROT_DB_CREATE,
+	};
 	SEAL_SCOPED(close_storep) struct sqlite *store = calloc(1, sizeof(*store));
 	int r;
 
@@ -290,20 +325,21 @@ open_store(void **ret_state, const struct rot_kv_config *config, const char *pat
 	if (store == NULL)
 		return seal_fail_memory(err);
 	store->lock_fd = -1;
-	r = check_file(path, create, err);
+	store->reader = mode == ROT_KV_READ;
+	r = check_file(path, mode == ROT_KV_CREATE || mode == ROT_KV_FILL, err);
 	if (r == 0)
 		r = lock(store, path, err);
 	if (r < 0)
 		return r;
 	/* Not before the lock: closing the file takes away the locks that SQLite may have on it in this process. */
 	r = check_head(path, err);
-	if (r == 0)
+	if (r == 0 && store->locked)
 		r = rot_log_check(path, err);
 	if (r < 0)
 		return r;
-	r = rot_db_open(&store->db, path, create, statements, N_STATEMENTS, err);
+	r = rot_db_open(&store->db, path, how[mode], statements, N_STATEMENTS, err);
 	if (r == 0)
-		r = inspect(store, create, err);
+		r = inspect(store, mode, err);
 	if (r < 0)
 		return seal_note(err, r, "%s", path);
 	*ret_state = SEAL_TAKE(store);
@@ -368,7 +404,9 @@ run(struct sqlite *store, size_t statement, struct seal_err *err)
 static int
 begin(void *state, struct seal_err *err)
 {
-	return run(state, BEGIN, err);
+	const struct sqlite *store = state;
+
+	return run(state, store->reader ? LOOK : BEGIN, err);
 }
 
 static int

@@ -16,6 +16,7 @@ static struct rig rig;
 static void
 setup(void)
 {
+	(void)alarm(60);
 	rig_start(&rig, NULL);
 }
 
@@ -25,7 +26,7 @@ teardown(void)
 	rig_stop(&rig);
 }
 
-TestSuite(rot_api, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(rot_api, .init = setup, .fini = teardown);
 
 static void
 expect(unsigned status, const char *method, const char *path, const char *text)
@@ -579,8 +580,9 @@ ask_health(const char *path, const char *method)
 	return status;
 }
 
-Test(rot_server, answers_for_its_health, .timeout = 60)
+Test(rot_server, answers_for_its_health)
 {
+	(void)alarm(60);
 	rig_start(&rig, with_health);
 	cr_expect_eq(ask_health("/healthz", "GET"), 200);
 	cr_expect_eq(ask_health("/readyz", "GET"), 200);
@@ -595,8 +597,9 @@ Test(rot_server, answers_for_its_health, .timeout = 60)
 	rig_stop(&rig);
 }
 
-Test(rot_server, ends_and_says_so_when_the_signer_dies, .timeout = 60)
+Test(rot_server, ends_and_says_so_when_the_signer_dies)
 {
+	(void)alarm(60);
 	rig_start(&rig, NULL);
 	cr_expect_not(rot_server_failed(rig.server));
 	cr_assert_eq(shutdown(rig.signer.their_fd, SHUT_RDWR), 0);
@@ -608,13 +611,14 @@ Test(rot_server, ends_and_says_so_when_the_signer_dies, .timeout = 60)
 	rig_release(&rig);
 }
 
-Test(rot_server, says_which_address_it_cannot_listen_on, .timeout = 60)
+Test(rot_server, says_which_address_it_cannot_listen_on)
 {
 	struct rot_server_config config;
 	struct rot_server *server = NULL;
 	struct seal_err err = { 0 };
 	char port[16];
 
+	(void)alarm(60);
 	rig_start(&rig, NULL);
 	config = rig.config;
 	config.listen.port = rot_server_port(rig.server);

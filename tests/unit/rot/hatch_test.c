@@ -25,6 +25,7 @@ start(void (*change)(struct rot_server_config *config))
 static void
 setup(void)
 {
+	(void)alarm(60);
 	start(NULL);
 }
 
@@ -34,7 +35,7 @@ teardown(void)
 	rig_stop(&rig);
 }
 
-TestSuite(rot_hatch, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(rot_hatch, .init = setup, .fini = teardown);
 
 /* A request made with somebody else's tool: P-384. */
 static const char p384_csr[] = "-----BEGIN CERTIFICATE REQUEST-----\n"
@@ -705,11 +706,12 @@ expect_slowed(const struct rig_egg *first, const struct rig_egg *second, unsigne
 	}
 }
 
-Test(rot_rates, slow_down_one_egg_alone, .timeout = 60)
+Test(rot_rates, slow_down_one_egg_alone)
 {
 	struct rig_egg one, two;
 	struct pod pod;
 
+	(void)alarm(60);
 	start(slow_eggs);
 	rig_mint(&rig, "{'workload':'shop'}", &one);
 	rig_mint(&rig, "{'workload':'shop'}", &two);
@@ -722,11 +724,12 @@ Test(rot_rates, slow_down_one_egg_alone, .timeout = 60)
 	rig_stop(&rig);
 }
 
-Test(rot_rates, slow_down_one_address_whatever_its_eggs, .timeout = 60)
+Test(rot_rates, slow_down_one_address_whatever_its_eggs)
 {
 	struct rig_egg one, two;
 	struct pod pod;
 
+	(void)alarm(60);
 	start(slow_addresses);
 	rig_mint(&rig, "{'workload':'shop'}", &one);
 	rig_mint(&rig, "{'workload':'shop'}", &two);

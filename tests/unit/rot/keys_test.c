@@ -43,6 +43,7 @@ expect_error(unsigned status, const char *code, const char *part, const char *me
 static void
 setup(void)
 {
+	(void)alarm(60);
 	rig_start(&rig, NULL);
 	expect(201, "POST", "/v1/workloads", "{'name':'shop'}");
 	expect(201, "POST", "/v1/workloads", "{'name':'bank'}");
@@ -54,7 +55,7 @@ teardown(void)
 	rig_stop(&rig);
 }
 
-TestSuite(rot_keys, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(rot_keys, .init = setup, .fini = teardown);
 
 static const struct seal_json *
 array_of(const struct seal_json *object, const char *name)

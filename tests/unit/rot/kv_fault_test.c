@@ -170,18 +170,18 @@ kill_writers(unsigned kills)
 	cr_expect_gt(n, kills / 2, "hardly anything was written: %u", n);
 }
 
-Test(kv_fault, sqlite_keeps_what_it_acknowledged_when_it_is_killed, .fini = teardown,
-     .timeout = 3600)
+Test(kv_fault, sqlite_keeps_what_it_acknowledged_when_it_is_killed, .fini = teardown)
 {
+	(void)alarm(3600);
 	throw_dice("kills");
 	kv_rig_sqlite(&rig);
 	rot_kv_close(kv_rig_create(&rig));
 	kill_writers(number_from("SEAL_KV_KILLS", 25));
 }
 
-Test(kv_fault, etcd_keeps_what_it_acknowledged_when_we_are_killed, .fini = teardown,
-     .timeout = 3600)
+Test(kv_fault, etcd_keeps_what_it_acknowledged_when_we_are_killed, .fini = teardown)
 {
+	(void)alarm(3600);
 	throw_dice("kills");
 	kv_rig_etcd(&rig);
 	rot_kv_close(kv_rig_create(&rig));
@@ -190,13 +190,14 @@ Test(kv_fault, etcd_keeps_what_it_acknowledged_when_we_are_killed, .fini = teard
 
 /* etcd itself, as if the power had gone, and back on what it had written. */
 Test(kv_fault, etcd_keeps_what_it_acknowledged_when_its_members_are_killed_in_turn,
-     .fini = teardown, .timeout = 300)
+     .fini = teardown)
 {
 	struct rot_kv *kv = NULL;
 	struct seal_err err = { 0 };
 	struct etcd own;
 	unsigned done = 0;
 
+	(void)alarm(300);
 	kv_rig_etcd(&rig);
 	cr_assert(etcd_start(&own, 3));
 	kv_rig_use(&rig, &own);
@@ -267,8 +268,9 @@ fill_disk(void *arg)
 	rot_kv_close(kv);
 }
 
-Test(kv_fault, a_full_disk_is_said_and_forgives, .fini = teardown, .timeout = 60)
+Test(kv_fault, a_full_disk_is_said_and_forgives, .fini = teardown)
 {
+	(void)alarm(60);
 	if (!child_may_be_root("a full disk"))
 		cr_skip_test("needs root");
 	kv_rig_sqlite(&rig);
@@ -415,12 +417,13 @@ try_file(void)
 	return refused > 0 || !whole ? 2 : 0;
 }
 
-Test(kv_fault, changed_bytes_are_said_and_never_served, .fini = teardown, .timeout = 3600)
+Test(kv_fault, changed_bytes_are_said_and_never_served, .fini = teardown)
 {
 	unsigned flips = number_from("SEAL_KV_FLIPS", 400), verdicts[3] = { 0 };
 	uint8_t *good = NULL, *bad;
 	size_t len;
 
+	(void)alarm(3600);
 	throw_dice("flips");
 	kv_rig_sqlite(&rig);
 	len = make_file(&good);
@@ -455,11 +458,12 @@ Test(kv_fault, changed_bytes_are_said_and_never_served, .fini = teardown, .timeo
 }
 
 /* Every byte of the header, which SQLite looks at before any page. */
-Test(kv_fault, a_changed_header_is_said, .fini = teardown, .timeout = 120)
+Test(kv_fault, a_changed_header_is_said, .fini = teardown)
 {
 	uint8_t *good = NULL, *bad;
 	size_t len;
 
+	(void)alarm(120);
 	throw_dice("header");
 	kv_rig_sqlite(&rig);
 	len = make_file(&good);
@@ -527,13 +531,14 @@ crash(void)
 	cr_assert_eq(status, 0);
 }
 
-Test(kv_fault, changed_bytes_in_the_log_are_said, .fini = teardown, .timeout = 3600)
+Test(kv_fault, changed_bytes_in_the_log_are_said, .fini = teardown)
 {
 	unsigned flips = number_from("SEAL_KV_FLIPS", 200), said = 0, last = 0;
 	uint8_t *file = NULL, *log = NULL;
 	size_t file_len, log_len;
 	char path[PATH_MAX + 8];
 
+	(void)alarm(3600);
 	throw_dice("log");
 	kv_rig_sqlite(&rig);
 	rot_kv_close(kv_rig_create(&rig));

@@ -39,14 +39,16 @@ teardown(void)
 /* One promise, two tests. */
 #define BOTH(name)                                                                                 \
 	static void name(void);                                                                    \
-	Test(kv_sqlite, name, .fini = teardown, .timeout = 60)                                     \
+	Test(kv_sqlite, name, .fini = teardown)                                                    \
 	{                                                                                          \
+		(void)alarm(60);                                                                   \
 		kv_rig_sqlite(&rig);                                                               \
 		kv = kv_rig_create(&rig);                                                          \
 		name();                                                                            \
 	}                                                                                          \
-	Test(kv_etcd, name, .fini = teardown, .timeout = 60)                                       \
+	Test(kv_etcd, name, .fini = teardown)                                                      \
 	{                                                                                          \
+		(void)alarm(60);                                                                   \
 		kv_rig_etcd(&rig);                                                                 \
 		kv = kv_rig_create(&rig);                                                          \
 		name();                                                                            \
@@ -1094,12 +1096,13 @@ expect_no_entry(const struct rot_kv_config *config, int code)
 	cr_expect_eq(r, code, "%d: %s", r, why.text);
 }
 
-Test(kv_etcd, is_believed_by_its_ca_and_name_only, .fini = teardown, .timeout = 60)
+Test(kv_etcd, is_believed_by_its_ca_and_name_only, .fini = teardown)
 {
 	struct rot_kv_config config;
 	struct etcd stranger;
 	char where[128];
 
+	(void)alarm(60);
 	kv_rig_etcd(&rig);
 	kv = kv_rig_create(&rig);
 	cr_assert(etcd_start(&stranger, 1));
@@ -1121,13 +1124,14 @@ Test(kv_etcd, is_believed_by_its_ca_and_name_only, .fini = teardown, .timeout = 
 	etcd_stop(&stranger);
 }
 
-Test(kv_etcd, of_another_cluster_is_refused, .fini = teardown, .timeout = 60)
+Test(kv_etcd, of_another_cluster_is_refused, .fini = teardown)
 {
 	struct rot_kv_config config;
 	struct seal_err why = { 0 };
 	struct etcd first, second;
 	char where[512];
 
+	(void)alarm(60);
 	kv_rig_etcd(&rig);
 	cr_assert(etcd_start(&first, 1));
 	cr_assert_eq(setenv("SEAL_ETCD_PKI", first.dir, 1), 0);
@@ -1160,13 +1164,14 @@ Test(kv_etcd, of_another_cluster_is_refused, .fini = teardown, .timeout = 60)
 
 /* ---- Time ---- */
 
-Test(kv_etcd, that_does_not_answer_is_a_timeout, .fini = teardown, .timeout = 60)
+Test(kv_etcd, that_does_not_answer_is_a_timeout, .fini = teardown)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes value = SEAL_BYTES(64);
 	struct seal_err why = { 0 };
 	struct etcd own;
 	time_t start;
 
+	(void)alarm(60);
 	kv_rig_etcd(&rig);
 	cr_assert(etcd_start(&own, 1));
 	kv_rig_use(&rig, &own);
@@ -1194,11 +1199,12 @@ Test(kv_etcd, that_does_not_answer_is_a_timeout, .fini = teardown, .timeout = 60
  * The request has left, and the answer does not come: nobody knows.  Whether it is done when etcd wakes up or not,
  * what is read afterwards stays true.
  */
-Test(kv_etcd, a_commit_whose_answer_is_lost_cannot_come_later, .fini = teardown, .timeout = 120)
+Test(kv_etcd, a_commit_whose_answer_is_lost_cannot_come_later, .fini = teardown)
 {
 	struct seal_err why = { 0 };
 	struct etcd own;
 
+	(void)alarm(120);
 	kv_rig_etcd(&rig);
 	cr_assert(etcd_start(&own, 1));
 	kv_rig_use(&rig, &own);
@@ -1234,12 +1240,13 @@ Test(kv_etcd, a_commit_whose_answer_is_lost_cannot_come_later, .fini = teardown,
 	etcd_stop(&own);
 }
 
-Test(kv_etcd, goes_on_when_the_leader_is_killed, .fini = teardown, .timeout = 120)
+Test(kv_etcd, goes_on_when_the_leader_is_killed, .fini = teardown)
 {
 	struct etcd own;
 	uint64_t acknowledged = 0, stored = 0;
 	int last = 0;
 
+	(void)alarm(120);
 	kv_rig_etcd(&rig);
 	cr_assert(etcd_start(&own, 3));
 	kv_rig_use(&rig, &own);
@@ -1326,13 +1333,13 @@ race(unsigned racer, int out)
 	_exit(write(out, &won, sizeof(won)) == sizeof(won) && r == 0 ? 0 : 1);
 }
 
-Test(kv_etcd, a_budget_is_spent_once_however_many_processes_race_for_it, .fini = teardown,
-     .timeout = 120)
+Test(kv_etcd, a_budget_is_spent_once_however_many_processes_race_for_it, .fini = teardown)
 {
 	pid_t pids[RACERS];
 	unsigned won, sum = 0;
 	int fds[2], status;
 
+	(void)alarm(120);
 	kv_rig_etcd(&rig);
 	kv = kv_rig_create(&rig);
 	begin();
@@ -1359,10 +1366,11 @@ Test(kv_etcd, a_budget_is_spent_once_however_many_processes_race_for_it, .fini =
 
 /* ---- What is left of those who ended badly ---- */
 
-Test(kv_etcd, leaves_nothing_of_its_own_behind_but_when_killed, .fini = teardown, .timeout = 60)
+Test(kv_etcd, leaves_nothing_of_its_own_behind_but_when_killed, .fini = teardown)
 {
 	struct rot_kv *other = NULL;
 
+	(void)alarm(60);
 	start_two(&other);
 	begin();
 	put("a", "1");
@@ -1382,8 +1390,9 @@ Test(kv_etcd, leaves_nothing_of_its_own_behind_but_when_killed, .fini = teardown
 	cr_expect_eq(kv_rig_fences(&rig), 2);
 }
 
-Test(kv_etcd, a_fence_swept_away_under_a_sleeper_does_no_harm, .fini = teardown, .timeout = 60)
+Test(kv_etcd, a_fence_swept_away_under_a_sleeper_does_no_harm, .fini = teardown)
 {
+	(void)alarm(60);
 	kv_rig_etcd(&rig);
 	kv = kv_rig_create(&rig);
 	begin();

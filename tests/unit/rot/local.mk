@@ -27,7 +27,7 @@ check_PROGRAMS += tests/unit/rot_kv_tests
 TESTS += tests/unit/rot_kv_tests
 tests_unit_rot_kv_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_rot_kv_tests_LDADD = $(SUPPORT_LIBS) $(ROT_KV_LIBS) $(UNIT_LIBS)
-tests_unit_rot_kv_tests_SOURCES = %D%/etcd_shared.c %D%/kv_test.c %D%/kv_fault_test.c %D%/kv_rig.c %D%/kv_rig.h
+tests_unit_rot_kv_tests_SOURCES = %D%/etcd_shared.c %D%/kv_test.c %D%/kv_move_test.c %D%/kv_fault_test.c %D%/kv_rig.c %D%/kv_rig.h
 
 # The store over both.
 check_PROGRAMS += tests/unit/rot_store_tests

@@ -322,7 +322,7 @@ Test(rot_store_migrate, that_is_killed_leaves_what_was, .init = setup_2, .fini =
 		struct rot_db *db = NULL;
 
 		/* All of it but the commit. */
-		if (rot_db_open(&db, rig.path, false, NULL, 0, NULL) < 0 ||
+		if (rot_db_open(&db, rig.path, ROT_DB_WRITE, NULL, 0, NULL) < 0 ||
 		    rot_db_begin(db, NULL) < 0 ||
 		    rot_db_exec(db,
 				"DROP TABLE cert; DROP TABLE egg; CREATE TABLE kv (k);"

@@ -7,19 +7,21 @@
  * through the store's own handle.
  */
 
+#include <unistd.h>
+
 #include "rot/server/store_internal.h"
 #include "tests/unit/rot/kv_rig.h"
 
 #define BOTH(suite, name, ...)                                                                     \
 	static void suite##_##name(void);                                                          \
-	Test(suite##_sqlite, name, .init = suite##_setup_sqlite, .fini = suite##_teardown,         \
-	     .timeout = 60)                                                                        \
+	Test(suite##_sqlite, name, .init = suite##_setup_sqlite, .fini = suite##_teardown)         \
 	{                                                                                          \
+		(void)alarm(60);                                                                   \
 		suite##_##name();                                                                  \
 	}                                                                                          \
-	Test(suite##_etcd, name, .init = suite##_setup_etcd, .fini = suite##_teardown,             \
-	     .timeout = 60)                                                                        \
+	Test(suite##_etcd, name, .init = suite##_setup_etcd, .fini = suite##_teardown)             \
 	{                                                                                          \
+		(void)alarm(60);                                                                   \
 		suite##_##name();                                                                  \
 	}                                                                                          \
 	static void suite##_##name(void)

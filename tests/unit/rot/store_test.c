@@ -604,11 +604,12 @@ race(void *arg)
 }
 
 Test(rot_store_etcd, a_budget_of_one_under_thirty_racing_hatches_yields_exactly_one,
-     .init = rot_store_setup_etcd, .fini = rot_store_teardown, .timeout = 120)
+     .init = rot_store_setup_etcd, .fini = rot_store_teardown)
 {
 	struct racer racers[30] = { 0 };
 	unsigned won = 0;
 
+	(void)alarm(120);
 	rig_add_workload(store, "shop", false, NOW);
 	add_egg(1, "shop", 1);
 	for (unsigned i = 0; i < SEAL_COUNT(racers); i++) {
@@ -627,10 +628,11 @@ Test(rot_store_etcd, a_budget_of_one_under_thirty_racing_hatches_yields_exactly_
 }
 
 Test(rot_store_etcd, no_hatch_of_many_that_race_is_lost, .init = rot_store_setup_etcd,
-     .fini = rot_store_teardown, .timeout = 120)
+     .fini = rot_store_teardown)
 {
 	struct racer racers[20] = { 0 };
 
+	(void)alarm(120);
 	rig_add_workload(store, "shop", false, NOW);
 	add_egg(1, "shop", 100);
 	for (unsigned i = 0; i < SEAL_COUNT(racers); i++) {
@@ -647,12 +649,13 @@ Test(rot_store_etcd, no_hatch_of_many_that_race_is_lost, .init = rot_store_setup
 
 /* Whoever deletes a workload while something is made in it leaves nothing of it behind. */
 Test(rot_store_etcd, a_hatch_that_races_the_end_of_its_workload_leaves_nothing,
-     .init = rot_store_setup_etcd, .fini = rot_store_teardown, .timeout = 120)
+     .init = rot_store_setup_etcd, .fini = rot_store_teardown)
 {
 	struct rot_cert cert = make_cert(1, 1);
 	struct rot_store *other = NULL;
 	struct seal_err err = { 0 };
 
+	(void)alarm(120);
 	rig_add_workload(store, "shop", false, NOW);
 	add_egg(1, "shop", 100);
 	cr_assert_eq(rot_store_open(&other, &rig.config, &err), 0);
@@ -801,7 +804,7 @@ Test(rot_store_sqlite, whose_file_is_busy_says_so_and_changes_nothing,
 
 	rig_add_workload(store, "shop", false, NOW);
 	add_egg(1, "shop", 0);
-	cr_assert_eq(rot_db_open(&other, rig.path, false, NULL, 0, &err), 0, "%s", err.text);
+	cr_assert_eq(rot_db_open(&other, rig.path, ROT_DB_WRITE, NULL, 0, &err), 0, "%s", err.text);
 	cr_assert_eq(rot_db_begin(other, &err), 0);
 	cr_assert_eq(rot_db_exec(rot_kv_db(store->kv), "PRAGMA busy_timeout = 10", &err), 0);
 	cr_expect_eq(hatch(store, 1, 1, NOW, &err), SEAL_E_TIMEOUT);
