@@ -21,11 +21,11 @@ noinst_HEADERS += %D%/kv/kv.h %D%/kv/kv_internal.h %D%/kv/db.h %D%/kv/pages.h %D
 	%D%/signer/signer.c %D%/signer/process.c %D%/signer/ca.c %D%/signer/issue.c %D%/signer/wrap.c %D%/signer/derive.c \
 	%D%/signer/roots.c %D%/signer/heads.c %D%/signer/rekey.c %D%/signer/upkeep.c %D%/signer/confine.c \
 	%D%/server/store.c %D%/server/store_record.c %D%/server/store_workload.c %D%/server/store_egg.c %D%/server/store_cert.c \
-	%D%/server/store_root.c %D%/server/store_object.c %D%/server/store_sweep.c %D%/server/store_migrate.c \
+	%D%/server/store_root.c %D%/server/store_object.c %D%/server/store_operator.c %D%/server/store_sweep.c %D%/server/store_migrate.c \
 	%D%/server/kek.c %D%/server/home.c %D%/server/init.c \
 	%D%/server/limits.c %D%/server/caller.c %D%/server/issue.c %D%/server/request.c \
 	%D%/server/api.c %D%/server/status.c %D%/server/workloads.c %D%/server/peers.c \
-	%D%/server/eggs.c %D%/server/keys.c %D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c %D%/server/hatch.c %D%/server/worker.c %D%/server/batch.c %D%/server/upkeep.c %D%/server/server.c %D%/server/options.c
+	%D%/server/eggs.c %D%/server/operators.c %D%/server/keys.c %D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c %D%/server/hatch.c %D%/server/worker.c %D%/server/batch.c %D%/server/upkeep.c %D%/server/server.c %D%/server/options.c
 
 noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h %D%/inject/kata.h %D%/inject/kata_internal.h
 %C%_librotinject_a_SOURCES = %D%/inject/manifest.c %D%/inject/item.c %D%/inject/rules.c %D%/inject/report.c \

@@ -87,6 +87,20 @@ seal_peer_check(const char *name, struct seal_err *err)
 }
 
 int
+seal_operator_check(const char *name, struct seal_err *err)
+{
+	if (!seal_names_like_peer(name))
+		return seal_fail(err, SEAL_E_FORMAT,
+				 "'%.64s' is no operator's name: 1 to 63 of a-z, 0-9 and '-', "
+				 "a letter first, no '-' at the end",
+				 name);
+	if (strcmp(name, "local") == 0 || strcmp(name, "self") == 0)
+		return seal_fail(err, SEAL_E_FORMAT,
+				 "'%s' is reserved, choose another name for the operator", name);
+	return 0;
+}
+
+int
 seal_peer_or_every_check(const char *name, struct seal_err *err)
 {
 	if (strcmp(name, SEAL_PEER_EVERY) == 0)

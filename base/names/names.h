@@ -60,6 +60,9 @@ SEAL_CHECKED int seal_number_parse(const char *text, uint64_t min, uint64_t max,
  */
 char *seal_spec_peers(char *targets);
 
+/* An operator's name: spelled like a peer's; local (the socket) and self are reserved. */
+SEAL_CHECKED int seal_operator_check(const char *name, struct seal_err *err);
+
 /* Who a SPIFFE ID speaks of. */
 enum seal_role {
 	SEAL_ROLE_NONE = 0,

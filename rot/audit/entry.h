@@ -47,6 +47,7 @@
 	X(UNSEAL, "unseal")                                                                        \
 	X(OPERATOR_ADD, "operator.add")                                                            \
 	X(OPERATOR_REVOKE, "operator.revoke")                                                      \
+	X(OPERATOR_RENEW, "operator.renew")                                                        \
 	X(BACKUP, "backup")                                                                        \
 	X(RESTORE, "restore")                                                                      \
 	X(REKEY, "rekey")                                                                          \

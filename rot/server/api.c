@@ -16,6 +16,7 @@
 
 #define OPERATORS (ROT_MAY_ADMIN | ROT_MAY_CI)
 #define READERS   (OPERATORS | ROT_MAY_AUDIT)
+#define WATCHERS  (ROT_MAY_ADMIN | ROT_MAY_AUDIT) /* of what is no business of a machine's */
 /* Buckets kept: so many busy eggs, so many busy addresses. */
 #define LIMITS_CAPACITY 8192
 /* Lines a second about refusals; the rest is counted. */
@@ -29,6 +30,8 @@ static const char *const egg_members[] = { "containers",  "csr",      "hostnames
 					   "ttl",         "workload", NULL };
 static const char *const seal_members[] = { "objects", "peer", "workload", NULL };
 static const char *const unseal_members[] = { "values", NULL };
+static const char *const operator_members[] = { "csr", "name", "role", "ttl", NULL };
+static const char *const renewal_members[] = { "csr", NULL };
 static const char *const cert_members[] = { "csr", "hostnames", "peer", "ttl", "workload", NULL };
 
 #define ADMIN   ROT_MAY_ADMIN
@@ -52,6 +55,16 @@ static const struct rot_route routes[] = {
 	  "key_rotated", AUDIT_KEY_ROTATE },
 	{ "DELETE", "/v1/workloads/*/keys/*", ADMIN, SMALL, CHANGES, rot_keys_retire, NULL, SAY,
 	  "key_retired", AUDIT_KEY_RETIRE },
+	{ "GET", "/v1/operators", WATCHERS, SMALL, READS, rot_operators_list, NULL, SAY, NULL,
+	  AUDIT_OTHER },
+	{ "POST", "/v1/operators", ADMIN, SMALL, CHANGES, rot_operators_add, operator_members, SAY,
+	  "operator_added", AUDIT_OPERATOR_ADD },
+	{ "POST", "/v1/operators/self/renew", READERS, SMALL, CHANGES, rot_operators_renew,
+	  renewal_members, SAY, "operator_renewed", AUDIT_OPERATOR_RENEW },
+	{ "GET", "/v1/operators/*", WATCHERS, SMALL, READS, rot_operators_get, NULL, SAY, NULL,
+	  AUDIT_OTHER },
+	{ "DELETE", "/v1/operators/*", ADMIN, SMALL, CHANGES, rot_operators_revoke, NULL, SAY,
+	  "operator_revoked", AUDIT_OPERATOR_REVOKE },
 	{ "GET", "/v1/peers", READERS, SMALL, READS, rot_peers_list, NULL, SAY, NULL, AUDIT_OTHER },
 	{ "POST", "/v1/peers", ADMIN, SMALL, CHANGES, rot_peers_allow, pair_members, SAY,
 	  "pair_allowed", AUDIT_PEER_ALLOW },
@@ -74,6 +87,12 @@ static const struct rot_route routes[] = {
 	{ "POST", "/v1/renew", ROT_MAY_RENEW, SMALL, CHANGES, rot_renew, NULL, "renewal refused",
 	  "renew_refused", AUDIT_RENEW },
 };
+
+const struct rot_route *
+rot_api_route(size_t n)
+{
+	return n < SEAL_COUNT(routes) ? &routes[n] : NULL;
+}
 
 struct verdict {
 	unsigned status;

@@ -19,15 +19,18 @@
 #include "rot/server/worker.h"
 #include "rot/wire/wire.h"
 
-#define ROT_PAGE_MAX        500
-#define ROT_PAGE_DEFAULT    100
-#define ROT_MAX_HATCHES     UINT64_C(1000000000)
-#define ROT_EGG_SECONDS     UINT64_C(2592000)  /* 30 days */
-#define ROT_EGG_MAX_SECONDS UINT64_C(31622400) /* 366 days */
-#define ROT_BUNDLE_MAX      (256u * 1024)      /* PEM of all generations of a CA */
-#define ROT_REPLY_MAX       (8u * 1024 * 1024) /* a page of 500 eggs with 32 host names each */
-#define ROT_FINGERPRINT_LEN (2 * SEAL_HASH_LEN)
-#define ROT_PATH_PARAM_MAX  128
+#define ROT_PAGE_MAX             500
+#define ROT_PAGE_DEFAULT         100
+#define ROT_MAX_HATCHES          UINT64_C(1000000000)
+#define ROT_EGG_SECONDS          UINT64_C(2592000)  /* 30 days */
+#define ROT_EGG_MAX_SECONDS      UINT64_C(31622400) /* 366 days */
+#define ROT_OPERATOR_SECONDS     UINT64_C(7776000)  /* 90 days */
+#define ROT_OPERATOR_MIN_SECONDS 60
+#define ROT_OPERATOR_MAX_SECONDS UINT64_C(31622400) /* 366 days */
+#define ROT_BUNDLE_MAX           (256u * 1024)      /* PEM of all generations of a CA */
+#define ROT_REPLY_MAX            (8u * 1024 * 1024) /* a page of 500 eggs with 32 host names each */
+#define ROT_FINGERPRINT_LEN      (2 * SEAL_HASH_LEN)
+#define ROT_PATH_PARAM_MAX       128
 
 struct rot_call;
 /* A handler fills the reply; its failure's code becomes the status, its sentence the message. */
@@ -100,6 +103,9 @@ struct rot_call {
 	int64_t now;
 };
 
+/* The n-th of all routes; NULL beyond the last. */
+const struct rot_route *rot_api_route(size_t n);
+
 /* ---- batch.c ---- */
 
 /* A worker's batch: tasks on their own, calls in as few transactions as may be. */
@@ -114,6 +120,11 @@ int rot_keys_rotate(struct rot_call *call, struct seal_err *err);
 int rot_keys_retire(struct rot_call *call, struct seal_err *err);
 int rot_seal(struct rot_call *call, struct seal_err *err);
 int rot_unseal(struct rot_call *call, struct seal_err *err);
+int rot_operators_list(struct rot_call *call, struct seal_err *err);
+int rot_operators_add(struct rot_call *call, struct seal_err *err);
+int rot_operators_get(struct rot_call *call, struct seal_err *err);
+int rot_operators_revoke(struct rot_call *call, struct seal_err *err);
+int rot_operators_renew(struct rot_call *call, struct seal_err *err);
 int rot_peers_list(struct rot_call *call, struct seal_err *err);
 int rot_peers_allow(struct rot_call *call, struct seal_err *err);
 int rot_peers_deny(struct rot_call *call, struct seal_err *err);

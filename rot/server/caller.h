@@ -25,19 +25,27 @@ struct rot_caller {
 	struct seal_identity identity;
 	enum rot_right right;
 	char serial[SEAL_SERIAL_LEN + 1]; /* of the client certificate; "" on the local socket */
+	int64_t not_after;                /* of it */
 	uint8_t key_id[SEAL_HASH_LEN];
 	struct seal_certs *chain; /* of a pod, still to be confirmed; NULL for others */
 };
 
+/* SEAL_E_FORMAT for a role that no operator can have. */
+SEAL_CHECKED int rot_operator_role_check(const char *role, struct seal_err *err);
+
 /*
  * Verify a client's certificates: the RoT's own world against system_ca.  SEAL_E_UNAUTH on any doubt.  A pod is
  * only heard: what it is held against is in the store, and rot_caller_confirm does that, for each of its requests.
+ * An operator is held against its record there, likewise.
  * On success *ret_caller belongs to the caller (rot_caller_free).
  */
 SEAL_CHECKED int rot_caller_verify(struct rot_caller **ret_caller,
 				   const struct seal_certs *system_ca, const char *trust_domain,
 				   struct seal_certs *presented, int64_t now, struct seal_err *err);
-/* Hold a pod against its workload's CAs; others have been.  SEAL_E_UNAUTH as above, or the store's failure. */
+/*
+ * Hold a pod against its workload's CAs, and an operator against its record: revoked, it is refused with its next
+ * request.  SEAL_E_UNAUTH as above, SEAL_E_REFUSED, or the store's failure.
+ */
 SEAL_CHECKED int rot_caller_confirm(const struct rot_caller *caller, struct rot_store *store,
 				    const char *trust_domain, int64_t now, struct seal_err *err);
 void rot_caller_free(struct rot_caller *caller);

@@ -29,6 +29,7 @@ struct site {
 	struct rot_signer *signer;
 	struct rot_meta meta;
 	struct rot_ca system_ca;
+	struct rot_operator admin;
 	struct seal_bytes admin_cert;
 	struct seal_secret *admin_key; /* PEM */
 };
@@ -280,6 +281,12 @@ issue_admin(struct site *site, const struct seal_bytes *spki, struct seal_err *e
 	if (r < 0)
 		return r;
 	issue.serial[0] = (uint8_t)((issue.serial[0] & 0x3f) | 0x40); /* positive, 16 bytes */
+	site->admin = (struct rot_operator){ .name = ROT_ADMIN_NAME,
+					     .role = "admin",
+					     .ttl = ROT_ADMIN_SECONDS,
+					     .created_at = now,
+					     .not_after = issue.not_after };
+	seal_hex_encode(site->admin.serial, issue.serial, sizeof(issue.serial));
 	return rot_signer_issue(site->signer, &site->system_ca, &issue, &site->admin_cert, err);
 }
 
@@ -310,7 +317,7 @@ write_store(struct site *site, struct seal_err *err)
 
 	if (n < 0 || (size_t)n >= sizeof(place))
 		return seal_fail(err, SEAL_E_LIMIT, "the path is too long");
-	return rot_store_create(&where, &site->meta, &site->system_ca, err);
+	return rot_store_create(&where, &site->meta, &site->system_ca, &site->admin, err);
 }
 
 static int

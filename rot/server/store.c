@@ -50,6 +50,7 @@ new_store(struct rot_store **ret_store, const struct rot_kv_config *config, bool
 struct fresh {
 	const struct rot_meta *meta;
 	const struct rot_ca *system_ca;
+	const struct rot_operator *admin;
 };
 
 static int
@@ -58,15 +59,20 @@ fill(struct rot_store *store, void *arg, struct seal_err *err)
 	const struct fresh *fresh = arg;
 	int r = rot_store_put_meta(store, fresh->meta, err);
 
-	return r < 0 ? r : rot_store_put_ca(store, fresh->system_ca, fresh->meta->created_at, err);
+	if (r == 0)
+		r = rot_store_put_ca(store, fresh->system_ca, fresh->meta->created_at, err);
+	if (r == 0 && fresh->admin != NULL)
+		r = rot_store_put_operator(store, fresh->admin, err);
+	return r;
 }
 
 int
 rot_store_create(const struct rot_kv_config *config, const struct rot_meta *meta,
-		 const struct rot_ca *system_ca, struct seal_err *err)
+		 const struct rot_ca *system_ca, const struct rot_operator *admin,
+		 struct seal_err *err)
 {
 	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
-	struct fresh fresh = { .meta = meta, .system_ca = system_ca };
+	struct fresh fresh = { .meta = meta, .system_ca = system_ca, .admin = admin };
 	int r = new_store(&store, config, true, err);
 
 	return r < 0 ? r : rot_store_change(store, fill, &fresh, err);

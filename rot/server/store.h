@@ -39,9 +39,11 @@ struct rot_meta {
 };
 void rot_meta_release(struct rot_meta *meta);
 
-/* Create the store, where there must not be one yet. */
+/* Create the store, where there must not be one yet.  admin is the first operator; NULL: none. */
+struct rot_operator;
 SEAL_CHECKED int rot_store_create(const struct rot_kv_config *config, const struct rot_meta *meta,
-				  const struct rot_ca *system_ca, struct seal_err *err);
+				  const struct rot_ca *system_ca, const struct rot_operator *admin,
+				  struct seal_err *err);
 /* Open an existing store, upgrading an older one.  SEAL_E_REFUSED, with the remedy, when a newer version has written it. */
 SEAL_CHECKED int rot_store_open(struct rot_store **ret_store, const struct rot_kv_config *config,
 				struct seal_err *err);
@@ -264,6 +266,46 @@ SEAL_CHECKED int rot_store_each_born(struct rot_store *store, const char *egg, r
 				     void *arg, struct seal_err *err);
 /* Forget certificates that expired before the time given, some of them: 1 when there may be more. */
 SEAL_CHECKED int rot_store_purge(struct rot_store *store, int64_t before, struct seal_err *err);
+
+/* ---- Operators ---- */
+
+struct rot_operator {
+	char name[SEAL_PEER_MAX + 1];
+	char role[SEAL_PEER_MAX + 1];
+	char serial[SEAL_SERIAL_LEN + 1];   /* of its certificate */
+	char previous[SEAL_SERIAL_LEN + 1]; /* that it was renewed with, good as well; "": none */
+	bool is_adopted; /* of a store that did not note which certificate: no serial */
+	uint64_t ttl;    /* seconds a certificate of its lives */
+	int64_t created_at;
+	int64_t not_after;  /* of the newest certificate */
+	int64_t renewed_at; /* 0: never */
+	int64_t revoked_at; /* 0: not revoked */
+};
+/* Is this the serial number of a certificate that counts?  Whether it was revoked is another question. */
+bool rot_operator_holds(const struct rot_operator *holder, const char *serial);
+/* "live", "revoked" or "expired". */
+const char *rot_operator_state(const struct rot_operator *holder, int64_t now);
+
+/* SEAL_E_CONFLICT while somebody live has the name; an earlier holder's certificates stay refused. */
+SEAL_CHECKED int rot_store_add_operator(struct rot_store *store, const struct rot_operator *holder,
+					int64_t now, struct seal_err *err);
+SEAL_CHECKED int rot_store_get_operator(struct rot_store *store, const char *name,
+					struct rot_operator *ret_operator, struct seal_err *err);
+/* Those behind after ("" for the first), by name, limit at most (0: all); fn ends the walk by failing. */
+typedef int (*rot_operator_fn)(void *arg, const struct rot_operator *holder, struct seal_err *err);
+SEAL_CHECKED int rot_store_each_operator(struct rot_store *store, const char *after, uint64_t limit,
+					 rot_operator_fn fn, void *arg, struct seal_err *err);
+/* Revoking again changes nothing. */
+SEAL_CHECKED int rot_store_revoke_operator(struct rot_store *store, const char *name, int64_t now,
+					   struct seal_err *err);
+/*
+ * Another certificate for the holder of old_serial, which stays good until it ends or the next renewal; all others
+ * do not.  SEAL_E_REFUSED when that is not a certificate that counts.
+ */
+SEAL_CHECKED int rot_store_renew_operator(struct rot_store *store, const char *name,
+					  const char *old_serial, const char *serial,
+					  int64_t not_after, int64_t now,
+					  struct rot_operator *ret_operator, struct seal_err *err);
 
 struct rot_totals {
 	uint64_t workloads;

@@ -120,6 +120,9 @@ SEAL_CHECKED int rot_store_put_object(struct rot_store *store, const char *workl
 				      const char *peer, const char *name,
 				      const struct rot_object *object, const struct rot_object *was,
 				      struct seal_err *err);
+/* As it is, over whatever was there. */
+SEAL_CHECKED int rot_store_put_operator(struct rot_store *store, const struct rot_operator *holder,
+					struct seal_err *err);
 /* The oldest generation in use, UINT64_MAX without one. */
 SEAL_CHECKED int rot_store_oldest_root(struct rot_store *store, const char *workload,
 				       uint64_t *ret_generation, struct seal_err *err);

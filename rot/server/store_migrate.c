@@ -6,6 +6,7 @@
  */
 
 #include "rot/kv/db.h"
+#include "rot/server/init.h"
 #include "rot/server/store_internal.h"
 
 #define NAMES_MAX (64u * 1024) /* a joined list of names */
@@ -253,6 +254,29 @@ move_object(struct migration *migration, const struct rot_query *row, struct sea
 				    &object, NULL, err);
 }
 
+/* ---- Operators ---- */
+
+/*
+ * Before there were records of operators the system CA issued to one of them, once, when the root of trust was made:
+ * whoever comes with its certificate and this name is that one.
+ */
+static int
+adopt_admin(struct migration *migration, struct seal_err *err)
+{
+	struct rot_operator admin = { .name = ROT_ADMIN_NAME,
+				      .role = "admin",
+				      .is_adopted = true,
+				      .ttl = ROT_ADMIN_SECONDS };
+	SEAL_SCOPED(rot_meta_release) struct rot_meta meta = { 0 };
+	int r = rot_store_meta(&migration->store, &meta, err);
+
+	if (r < 0)
+		return r;
+	admin.created_at = meta.created_at;
+	admin.not_after = meta.created_at + ROT_ADMIN_SECONDS;
+	return rot_store_put_operator(&migration->store, &admin, err);
+}
+
 /* ---- All of it ---- */
 
 static const struct {
@@ -299,6 +323,8 @@ rot_store_adopt(struct rot_kv *kv, struct rot_db *db, uint64_t version, struct s
 		if (tables[i].since <= version)
 			r = each_row(&migration, tables[i].sql, tables[i].move, err);
 	}
+	if (r == 0)
+		r = adopt_admin(&migration, err);
 	if (r == 0 && version >= 2)
 		r = rot_db_exec(db, drop_2, err);
 	return r < 0 ? r : rot_db_exec(db, drop_1, err);

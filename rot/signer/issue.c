@@ -13,7 +13,7 @@
 #include "rot/wire/wire.h"
 
 /* Roles of operators that exist. */
-static const char *const operator_roles[] = { "admin", "ci" };
+static const char *const operator_roles[] = { "admin", "auditor", "ci" };
 
 /* How long a certificate of each role may live, in seconds, not counting the backdating. */
 static const struct lifetime {

@@ -243,7 +243,7 @@ rig_store(const struct rot_kv_config *config, int64_t now)
 	MUST(seal_strv_add(&meta.urls, "https://10.0.0.1", err));
 	MUST(seal_bytes_append_str(&meta.statement_key, "wrapped statement key", err));
 	rig_fake_ca(&ca, "");
-	MUST(rot_store_create(config, &meta, &ca, err));
+	MUST(rot_store_create(config, &meta, &ca, NULL, err));
 	rot_ca_release(&ca);
 	rot_meta_release(&meta);
 	MUST(rot_store_open(&store, config, err));
@@ -574,37 +574,38 @@ rig_client(struct rig *rig, const struct seal_certs *cert, const struct seal_key
 }
 
 struct rot_client *
-rig_operator(struct rig *rig, const char *role)
+rig_operator_named(struct rig *rig, const char *role, const char *name)
 {
-	struct seal_bytes spki = SEAL_BYTES(4096), pem = SEAL_BYTES(SEAL_CHAIN_MAX_LEN);
-	int64_t now = seal_clock_now();
-	struct rot_issue issue = { .identity = { .role = SEAL_ROLE_OPERATOR,
-						 .trust_domain = RIG_DOMAIN,
-						 .operator_name = "alice" },
-				   .spki = &spki,
-				   .serial = { 0x41 },
-				   .not_before = now - ROT_BACKDATE,
-				   .not_after = now + 3600 };
-	struct rig_signer signer; /* not the server's: that one is busy with it */
-	struct rot_ca ca = { 0 };
+	struct seal_json *body = seal_json_new();
+	struct seal_json *reply = NULL;
 	struct seal_certs *cert = NULL;
 	struct seal_key *key = NULL;
 	struct rot_client *client;
+	char *csr, *pem;
 
-	(void)snprintf(issue.identity.operator_role, sizeof(issue.identity.operator_role), "%s",
-		       role);
-	serve_home_kek(rig, &signer);
 	MUST(seal_key_new(&key, err));
-	MUST(seal_key_spki(key, &spki, err));
-	MUST(rot_store_ca(rig->store, "", &ca, err));
-	MUST(rot_signer_issue(&signer.signer, &ca, &issue, &pem, err));
-	MUST(seal_certs_from_pem(&cert, seal_bytes_str(&pem), pem.len, SEAL_CHAIN_MAX_LEN, err));
+	csr = rig_csr(key);
+	seal_json_set_str(body, "role", role);
+	seal_json_set_str(body, "name", name);
+	seal_json_set_str(body, "csr", csr);
+	cr_assert_eq(rig_call(rig->local, "POST", "/v1/operators", body, &reply), 201, "%s", role);
+	pem = copy_member(reply, "certificate");
+	MUST(seal_certs_from_pem(&cert, pem, strlen(pem), SEAL_CHAIN_MAX_LEN, err));
 	client = rig_client(rig, cert, key);
-	rig_signer_stop(&signer);
-	rot_ca_release(&ca);
+	free(csr);
+	free(pem);
 	seal_certs_free(cert);
 	seal_key_free(key);
-	seal_bytes_release(&spki);
-	seal_bytes_release(&pem);
+	seal_json_free(body);
+	seal_json_free(reply);
 	return client;
+}
+
+struct rot_client *
+rig_operator(struct rig *rig, const char *role)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "alice-%u", ++rig->operators);
+	return rig_operator_named(rig, role, name);
 }

@@ -69,6 +69,7 @@ struct rig {
 	struct rot_client *local; /* admin, over the socket */
 	struct seal_strv urls;
 	struct seal_certs *ca;
+	unsigned operators; /* made so far */
 };
 /* change may alter the configuration before the start; NULL: as it is. */
 void rig_start(struct rig *rig, void (*change)(struct rot_server_config *config));
@@ -104,8 +105,9 @@ void rig_egg_release(struct rig_egg *egg);
 /* A client with a certificate; the caller frees it. */
 struct rot_client *rig_client(struct rig *rig, const struct seal_certs *cert,
 			      const struct seal_key *key);
-/* The same for an operator of any role the signer knows; the caller frees the client. */
+/* The same for a new operator of the role, alice-1, alice-2 …; the caller frees the client. */
 struct rot_client *rig_operator(struct rig *rig, const char *role);
+struct rot_client *rig_operator_named(struct rig *rig, const char *role, const char *name);
 /* The PEM of a request for key.  The caller frees it. */
 char *rig_csr(const struct seal_key *key);
 

@@ -282,6 +282,20 @@ Test(rot_store_migrate, keeps_everything_of_schema_2, .init = setup_2, .fini = t
 }
 
 /* Whatever is wrong in the middle: the old file stays as it was. */
+/* The one certificate that was ever issued to an operator: nobody noted which it was. */
+Test(rot_store_migrate, makes_a_record_of_the_first_admin, .init = setup_2, .fini = teardown)
+{
+	struct rot_operator admin = { 0 };
+
+	open_it();
+	cr_assert_eq(rot_store_get_operator(store, "first", &admin, NULL), 0);
+	cr_expect_str_eq(admin.role, "admin");
+	cr_expect(admin.is_adopted);
+	cr_expect(rot_operator_holds(&admin, "0123456789abcdef0123456789abcdef"));
+	cr_expect_eq(admin.not_after - admin.created_at, 365 * 86400);
+	cr_expect_eq(store_count(store, "operator/"), 1);
+}
+
 Test(rot_store_migrate, that_fails_leaves_what_was, .init = setup_2, .fini = teardown)
 {
 	static const char *const damages[][2] = {

@@ -142,7 +142,7 @@ BOTH(rot_store, is_not_made_twice_over_the_same_place)
 	rot_store_close(store);
 	store = NULL;
 	rig_fake_ca(&ca, "");
-	cr_expect_eq(rot_store_create(&rig.config, &meta, &ca, &err), SEAL_E_CONFLICT);
+	cr_expect_eq(rot_store_create(&rig.config, &meta, &ca, NULL, &err), SEAL_E_CONFLICT);
 	rot_ca_release(&ca);
 	cr_assert_eq(rot_store_open(&store, &rig.config, &err), 0, "%s", err.text);
 	cr_expect_eq(store_count(store, "ca/"), 1);
