@@ -11,7 +11,7 @@ noinst_HEADERS += %D%/wire/wire.h %D%/wire/wire_internal.h %D%/client/client.h %
 	%D%/signer/signer_internal.h \
 	%D%/server/store.h %D%/server/store_internal.h \
 	%D%/server/init.h %D%/server/home.h %D%/server/limits.h %D%/server/caller.h \
-	%D%/server/worker.h %D%/server/api.h %D%/server/api_internal.h %D%/server/server.h %D%/server/options.h
+	%D%/server/worker.h %D%/server/expiry.h %D%/server/api.h %D%/server/api_internal.h %D%/server/server.h %D%/server/options.h
 noinst_HEADERS += %D%/kv/kv.h %D%/kv/kv_internal.h %D%/kv/db.h %D%/kv/pages.h %D%/kv/log.h %D%/kv/etcd_internal.h
 %C%_librotkv_a_SOURCES = %D%/kv/kv.c %D%/kv/db.c %D%/kv/pages.c %D%/kv/log.c %D%/kv/kv_sqlite.c \
 	%D%/kv/kv_etcd.c %D%/kv/etcd_commit.c %D%/kv/etcd_range.c %D%/kv/etcd_journal.c %D%/kv/etcd_call.c %D%/kv/etcd_answer.c %D%/kv/etcd_http.c
@@ -21,11 +21,11 @@ noinst_HEADERS += %D%/kv/kv.h %D%/kv/kv_internal.h %D%/kv/db.h %D%/kv/pages.h %D
 	%D%/signer/signer.c %D%/signer/process.c %D%/signer/ca.c %D%/signer/issue.c %D%/signer/wrap.c %D%/signer/derive.c \
 	%D%/signer/roots.c %D%/signer/heads.c %D%/signer/rekey.c %D%/signer/upkeep.c %D%/signer/confine.c \
 	%D%/server/store.c %D%/server/store_record.c %D%/server/store_workload.c %D%/server/store_egg.c %D%/server/store_cert.c \
-	%D%/server/store_root.c %D%/server/store_object.c %D%/server/store_operator.c %D%/server/store_sweep.c %D%/server/store_migrate.c \
+	%D%/server/store_ca.c %D%/server/store_holder.c %D%/server/store_clock.c %D%/server/store_root.c %D%/server/store_object.c %D%/server/store_operator.c %D%/server/store_sweep.c %D%/server/store_migrate.c \
 	%D%/server/kek.c %D%/server/home.c %D%/server/init.c \
 	%D%/server/limits.c %D%/server/caller.c %D%/server/issue.c %D%/server/request.c \
 	%D%/server/api.c %D%/server/status.c %D%/server/workloads.c %D%/server/peers.c \
-	%D%/server/eggs.c %D%/server/operators.c %D%/server/keys.c %D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c %D%/server/hatch.c %D%/server/worker.c %D%/server/batch.c %D%/server/upkeep.c %D%/server/server.c %D%/server/options.c
+	%D%/server/eggs.c %D%/server/operators.c %D%/server/cas.c %D%/server/keys.c %D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c %D%/server/hatch.c %D%/server/worker.c %D%/server/batch.c %D%/server/upkeep.c %D%/server/clock.c %D%/server/expiry.c %D%/server/server.c %D%/server/options.c
 
 noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h %D%/inject/kata.h %D%/inject/kata_internal.h
 %C%_librotinject_a_SOURCES = %D%/inject/manifest.c %D%/inject/item.c %D%/inject/rules.c %D%/inject/report.c \

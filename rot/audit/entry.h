@@ -32,6 +32,7 @@
 	X(CA_RETIRE, "ca.retire")                                                                  \
 	X(CA_RENEW, "ca.renew")                                                                    \
 	X(KEY_ROTATE, "key.rotate")                                                                \
+	X(KEY_SWITCH, "key.switch")                                                                \
 	X(KEY_RETIRE, "key.retire")                                                                \
 	X(PEER_ALLOW, "peer.allow")                                                                \
 	X(PEER_DENY, "peer.deny")                                                                  \

@@ -51,8 +51,16 @@ static const struct rot_route routes[] = {
 	  AUDIT_OTHER },
 	{ "DELETE", "/v1/workloads/*", ADMIN, SMALL, CHANGES, rot_workloads_delete, NULL, SAY,
 	  "workload_deleted", AUDIT_WORKLOAD_DELETE },
+	{ "POST", "/v1/workloads/*/cas", ADMIN, SMALL, CHANGES, rot_cas_introduce, NULL, SAY,
+	  "ca_introduced", AUDIT_CA_INTRODUCE },
+	{ "POST", "/v1/workloads/*/cas/*/switch", ADMIN, SMALL, CHANGES, rot_cas_switch, NULL, SAY,
+	  "ca_switched", AUDIT_CA_SWITCH },
+	{ "DELETE", "/v1/workloads/*/cas/*", ADMIN, SMALL, CHANGES, rot_cas_retire, NULL, SAY,
+	  "ca_retired", AUDIT_CA_RETIRE },
 	{ "POST", "/v1/workloads/*/keys", ADMIN, SMALL, CHANGES, rot_keys_rotate, NULL, SAY,
-	  "key_rotated", AUDIT_KEY_ROTATE },
+	  "key_introduced", AUDIT_KEY_ROTATE },
+	{ "POST", "/v1/workloads/*/keys/*/switch", ADMIN, SMALL, CHANGES, rot_keys_switch, NULL,
+	  SAY, "key_switched", AUDIT_KEY_SWITCH },
 	{ "DELETE", "/v1/workloads/*/keys/*", ADMIN, SMALL, CHANGES, rot_keys_retire, NULL, SAY,
 	  "key_retired", AUDIT_KEY_RETIRE },
 	{ "GET", "/v1/operators", WATCHERS, SMALL, READS, rot_operators_list, NULL, SAY, NULL,
@@ -164,6 +172,7 @@ rot_api_free(struct rot_api *api)
 	seal_secret_free(api->statement_key);
 	rot_limits_free(api->per_egg);
 	rot_limits_free(api->per_address);
+	free(api->expiries);
 	free(api);
 }
 

@@ -42,9 +42,11 @@ const struct rot_meta *rot_api_meta(const struct rot_api *api);
 SEAL_CHECKED int rot_api_credential(struct rot_api *api, struct seal_tls **ret_tls,
 				    struct seal_err *err);
 /*
- * In the store's thread: make a fresh credential (unless only_purge) and forget what nobody can ask for any more, a
- * step of it.  fn is called in the loop's thread: result 1 when there is more to forget; tls is lent.
+ * In the store's thread: certify CAs again whose end comes near, and make a fresh credential (unless only_purge), and
+ * forget what nobody can ask for any more, a step of it.  fn is called in the loop's thread: result 1 when there is more
+ * to forget, ROT_UPKEEP_AGAIN when there is more of all; tls is lent.
  */
+#define ROT_UPKEEP_AGAIN 2
 typedef void (*rot_upkeep_fn)(void *arg, struct seal_tls *tls, int result,
 			      const struct seal_err *err);
 SEAL_CHECKED int rot_api_upkeep(struct rot_api *api, bool only_purge, rot_upkeep_fn fn, void *arg,

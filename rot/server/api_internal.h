@@ -15,6 +15,7 @@
 #include "rot/audit/entry.h"
 #include "rot/server/api.h"
 #include "rot/server/caller.h"
+#include "rot/server/expiry.h"
 #include "rot/server/limits.h"
 #include "rot/server/worker.h"
 #include "rot/wire/wire.h"
@@ -64,7 +65,12 @@ struct rot_api {
 	struct seal_log_limit unknown;  /* clients that were refused in the handshake */
 	int64_t started_at;
 	/* The worker's: */
-	bool must_sweep; /* a workload was deleted */
+	bool must_sweep;        /* a workload was deleted */
+	int64_t recorded_at;    /* the store's clock as it was read last; 0: not yet */
+	int64_t own_not_before; /* of our own certificate */
+	int64_t own_not_after;
+	struct rot_expiries *expiries; /* of CAs, as they were: */
+	int64_t gathered_at;
 	/* The loop's: */
 	uint64_t
 		asked_ms; /* when the store was last asked whether it answers, monotonic; 0: it is not being asked */
@@ -116,7 +122,11 @@ int rot_workloads_create(struct rot_call *call, struct seal_err *err);
 int rot_workloads_list(struct rot_call *call, struct seal_err *err);
 int rot_workloads_get(struct rot_call *call, struct seal_err *err);
 int rot_workloads_delete(struct rot_call *call, struct seal_err *err);
+int rot_cas_introduce(struct rot_call *call, struct seal_err *err);
+int rot_cas_switch(struct rot_call *call, struct seal_err *err);
+int rot_cas_retire(struct rot_call *call, struct seal_err *err);
 int rot_keys_rotate(struct rot_call *call, struct seal_err *err);
+int rot_keys_switch(struct rot_call *call, struct seal_err *err);
 int rot_keys_retire(struct rot_call *call, struct seal_err *err);
 int rot_seal(struct rot_call *call, struct seal_err *err);
 int rot_unseal(struct rot_call *call, struct seal_err *err);
@@ -169,21 +179,38 @@ SEAL_CHECKED int rot_query_limit(const struct rot_call *call, uint64_t *ret_limi
 /* ---- keys.c ---- */
 
 /*
- * A peer's keys for the purposes (rot/signer/signer.h), of all generations in use or of the newest
- * alone.  A workload made before there were roots gets its first one here.
+ * A peer's keys for the purposes (rot/signer/signer.h), of all generations in use or of the one that
+ * seals alone.  A workload made before there were roots gets its first one here.
  */
 SEAL_CHECKED int rot_ring(struct rot_call *call, const char *workload, const char *peer,
-			  unsigned purposes, bool newest_only, struct verify_ring **ret_ring,
+			  unsigned purposes, bool active_only, struct verify_ring **ret_ring,
 			  struct seal_err *err);
-/* What a pod gets of its workload's keys, into the credentials. */
+/* What a pod gets of its workload's keys, into the credentials; and the newest generation of them. */
 SEAL_CHECKED int rot_fill_keys(struct rot_call *call, struct rot_credentials *credentials,
-			       struct seal_err *err);
+			       uint64_t *ret_newest, struct seal_err *err);
 /* The member keys of a workload. */
 SEAL_CHECKED int rot_set_keys(struct rot_call *call, struct seal_json *object, const char *workload,
 			      struct seal_err *err);
 /* The names of containers in a body, and the tokens for them: the member tokens. */
 SEAL_CHECKED int rot_set_tokens(struct rot_call *call, const char *workload, const char *peer,
 				struct seal_err *err);
+
+/* ---- clock.c ---- */
+
+/* May something be issued at this time?  SEAL_E_SYSTEM, with the remedy, when the clock has jumped. */
+SEAL_CHECKED int rot_clock_check(struct rot_api *api, int64_t now, struct seal_err *err);
+/* The same for whoever issues something now, which is written down, once a minute. */
+SEAL_CHECKED int rot_clock_use(struct rot_api *api, int64_t now, struct seal_err *err);
+
+/* ---- cas.c ---- */
+
+/* The member cas of a workload. */
+SEAL_CHECKED int rot_set_cas(struct rot_call *call, struct seal_json *object, const char *workload,
+			     struct seal_err *err);
+/* How many certificates matter, as the member total; the first of them, as the member list. */
+SEAL_CHECKED int rot_set_holders(struct rot_call *call, struct seal_json *object, const char *total,
+				 const char *list, const char *workload, enum rot_which which,
+				 uint64_t generation, struct seal_err *err);
 
 /* ---- issue.c ---- */
 
@@ -192,6 +219,8 @@ struct rot_issued {
 	char serial[SEAL_SERIAL_LEN + 1];
 	int64_t not_before;
 	int64_t not_after;
+	uint64_t ca;        /* of a pod: the generation that signed it, */
+	uint64_t newest_ca; /* and the newest in the bundle */
 };
 void rot_issued_release(struct rot_issued *issued);
 
@@ -212,13 +241,15 @@ SEAL_CHECKED int rot_issue_cert(struct rot_api *api, const struct rot_wish *wish
 /* An identity of this trust domain. */
 void rot_identity_pod(const struct rot_api *api, const char *workload, const char *peer,
 		      struct seal_identity *ret_identity);
-/* A pod certificate for the workload's newest CA. */
+/* A pod certificate, by the workload's CA that signs. */
 SEAL_CHECKED int rot_issue_pod(struct rot_api *api, const char *workload, const char *peer,
 			       const struct seal_strv *hostnames, const struct seal_key *key,
 			       uint64_t seconds, int64_t now, struct rot_issued *ret_issued,
 			       struct seal_err *err);
-/* SHA-256 and expiry of a CA's certificate. */
-SEAL_CHECKED int rot_ca_describe(const struct rot_ca *ca,
+/* Of a CA's certificate, PEM: from when until when; SHA-256 and expiry. */
+SEAL_CHECKED int rot_ca_times(const char *pem, int64_t *ret_not_before, int64_t *ret_not_after,
+			      struct seal_err *err);
+SEAL_CHECKED int rot_ca_describe(const char *pem,
 				 char ret_fingerprint[static ROT_FINGERPRINT_LEN + 1],
 				 int64_t *ret_not_after, struct seal_err *err);
 

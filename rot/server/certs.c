@@ -64,6 +64,8 @@ rot_certs_issue(struct rot_call *call, struct seal_err *err)
 	(void)snprintf(cert.serial, sizeof(cert.serial), "%s", issued.serial);
 	cert.not_before = issued.not_before;
 	cert.not_after = issued.not_after;
+	cert.ca = issued.ca;
+	cert.newest_ca = issued.newest_ca;
 	r = rot_store_add_cert(store, &cert, err);
 	if (r < 0)
 		return r;

@@ -14,7 +14,7 @@
 
 static int check_rate(struct rot_call *call, const char *egg, struct seal_err *err);
 static int check_key(const struct rot_call *call, const struct seal_key *key, struct seal_err *err);
-static int reply_credentials(struct rot_call *call, const struct rot_cert *cert,
+static int reply_credentials(struct rot_call *call, struct rot_cert *cert,
 			     const struct rot_issued *issued, struct seal_err *err);
 static void note_issued(struct rot_call *call, const char *event, const struct rot_cert *cert);
 
@@ -90,6 +90,8 @@ fill_cert(struct rot_cert *cert, const struct rot_issued *issued, int64_t now)
 	cert->created_at = now;
 	cert->not_before = issued->not_before;
 	cert->not_after = issued->not_after;
+	cert->ca = issued->ca;
+	cert->newest_ca = issued->newest_ca;
 }
 
 /* All checks have passed: make the certificate, then spend and record, then answer. */
@@ -286,7 +288,7 @@ check_key(const struct rot_call *call, const struct seal_key *key, struct seal_e
 
 static int
 encode_credentials(struct rot_call *call, struct rot_credentials *credentials,
-		   const struct rot_cert *cert, struct seal_err *err)
+		   struct rot_cert *cert, struct seal_err *err)
 {
 	int64_t life = cert->not_after - cert->created_at;
 	int r;
@@ -298,16 +300,16 @@ encode_credentials(struct rot_call *call, struct rot_credentials *credentials,
 			     &credentials->clients, &credentials->servers, &credentials->epoch,
 			     err);
 	if (r == 0)
-		r = rot_fill_keys(call, credentials, err);
+		r = rot_fill_keys(call, credentials, &cert->newest_key, err);
 	if (r < 0)
 		return r;
 	return rot_credentials_encode(credentials, &call->raw, err);
 }
 
-/* Written before the record is made, so that what was recorded can always be answered. */
+/* Written before the record is made, so that what was recorded can always be answered; and says what is delivered. */
 static int
-reply_credentials(struct rot_call *call, const struct rot_cert *cert,
-		  const struct rot_issued *issued, struct seal_err *err)
+reply_credentials(struct rot_call *call, struct rot_cert *cert, const struct rot_issued *issued,
+		  struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes bundle = SEAL_BYTES(ROT_BUNDLE_MAX);
 	struct rot_credentials credentials = { 0 };

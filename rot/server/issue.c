@@ -65,9 +65,13 @@ rot_issue_cert(struct rot_api *api, const struct rot_wish *wish, int64_t now,
 		.not_before = issued.not_before,
 		.not_after = issued.not_after,
 	};
+	bool is_own = wish->identity->role == SEAL_ROLE_ROT;
 	int r;
 
-	r = seal_key_spki(wish->key, &spki, err);
+	/* Our own is checked by whoever renews it: without one there would be nobody to ask. */
+	r = is_own ? 0 : rot_clock_use(api, now, err);
+	if (r == 0)
+		r = seal_key_spki(wish->key, &spki, err);
 	if (r == 0)
 		r = draw_serial(issue.serial, now, err);
 	if (r < 0)
@@ -107,32 +111,55 @@ rot_issue_pod(struct rot_api *api, const char *workload, const char *peer,
 		.key = key,
 		.seconds = seconds,
 	};
+	uint64_t newest = 0;
 	int r;
 
-	r = rot_store_ca(api->config.store, workload, &ca, err);
+	r = rot_store_signing_ca(api->config.store, workload, &ca, &newest, err);
 	if (r < 0)
 		return r;
 	rot_identity_pod(api, workload, peer, &identity);
-	return rot_issue_cert(api, &wish, now, ret_issued, err);
+	r = rot_issue_cert(api, &wish, now, ret_issued, err);
+	if (r < 0)
+		return r;
+	ret_issued->ca = ca.generation;
+	ret_issued->newest_ca = newest;
+	return 0;
+}
+
+static int
+parse_ca(const char *pem, struct seal_certs **ret_certs, struct seal_err *err)
+{
+	int r = seal_certs_from_pem(ret_certs, pem, strlen(pem), SEAL_CHAIN_MAX_LEN, err);
+
+	return r < 0 ? seal_fail(err, SEAL_E_SYSTEM, "the store is damaged: a CA's certificate")
+		     : 0;
 }
 
 int
-rot_ca_describe(const struct rot_ca *ca, char ret_fingerprint[static ROT_FINGERPRINT_LEN + 1],
+rot_ca_times(const char *pem, int64_t *ret_not_before, int64_t *ret_not_after, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_certs_freep) struct seal_certs *certs = NULL;
+	int r = parse_ca(pem, &certs, err);
+
+	return r < 0 ? r
+		     : seal_cert_times(seal_certs_at(certs, 0), ret_not_before, ret_not_after, err);
+}
+
+int
+rot_ca_describe(const char *pem, char ret_fingerprint[static ROT_FINGERPRINT_LEN + 1],
 		int64_t *ret_not_after, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *certs = NULL;
 	uint8_t hash[SEAL_HASH_LEN];
 	int64_t not_before = 0;
-	int r;
+	int r = parse_ca(pem, &certs, err);
 
-	r = seal_certs_from_pem(&certs, seal_bytes_str(&ca->cert), ca->cert.len, SEAL_CHAIN_MAX_LEN,
-				err);
 	if (r == 0)
 		r = seal_cert_fingerprint(seal_certs_at(certs, 0), hash, err);
 	if (r == 0)
 		r = seal_cert_times(seal_certs_at(certs, 0), &not_before, ret_not_after, err);
 	if (r < 0)
-		return seal_fail(err, SEAL_E_SYSTEM, "the store is damaged: a CA's certificate");
+		return r;
 	seal_hex_encode(ret_fingerprint, hash, sizeof(hash));
 	return 0;
 }
@@ -208,5 +235,10 @@ rot_api_credential(struct rot_api *api, struct seal_tls **ret_tls, struct seal_e
 		return r;
 	config.chain = chain;
 	config.key = key;
-	return seal_tls_new(ret_tls, &config, err);
+	r = seal_tls_new(ret_tls, &config, err);
+	if (r < 0)
+		return r;
+	api->own_not_before = issued.not_before;
+	api->own_not_after = issued.not_after;
+	return 0;
 }

@@ -66,17 +66,19 @@ find_roots(struct rot_call *call, const char *workload, struct rot_roots *roots,
 
 int
 rot_ring(struct rot_call *call, const char *workload, const char *peer, unsigned purposes,
-	 bool newest_only, struct verify_ring **ret_ring, struct seal_err *err)
+	 bool active_only, struct verify_ring **ret_ring, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_roots_release) struct rot_roots roots = { .count = 0 };
+	size_t first, count;
 	int r;
 
 	r = find_roots(call, workload, &roots, err);
 	if (r < 0)
 		return r;
-	return judge(rot_signer_derive(call->api->config.signer, roots.items,
-				       newest_only ? 1 : roots.count, peer, purposes, ret_ring,
-				       err),
+	first = active_only ? roots.active : 0;
+	count = active_only ? 1 : roots.count;
+	return judge(rot_signer_derive(call->api->config.signer, &roots.items[first], count, peer,
+				       purposes, ret_ring, err),
 		     err);
 }
 
@@ -125,7 +127,8 @@ add_keys(struct rot_credentials *credentials, const struct rot_roots *roots,
 }
 
 int
-rot_fill_keys(struct rot_call *call, struct rot_credentials *credentials, struct seal_err *err)
+rot_fill_keys(struct rot_call *call, struct rot_credentials *credentials, uint64_t *ret_newest,
+	      struct seal_err *err)
 {
 	SEAL_SCOPED(rot_roots_release) struct rot_roots roots = { .count = 0 };
 	SEAL_SCOPED(verify_ring_freep) struct verify_ring *ring = NULL;
@@ -140,6 +143,7 @@ rot_fill_keys(struct rot_call *call, struct rot_credentials *credentials, struct
 		r = add_keys(credentials, &roots, ring, err);
 	if (r < 0)
 		return r;
+	*ret_newest = roots.items[0].generation;
 	return rot_store_floor(call->api->config.store, credentials->workload, credentials->peer,
 			       &credentials->floor, &credentials->floor_count, err);
 }
@@ -199,28 +203,45 @@ rot_set_tokens(struct rot_call *call, const char *workload, const char *peer, st
 
 /* ---- Operators ---- */
 
+struct listing {
+	struct rot_call *call;
+	const char *workload;
+	struct seal_json *array;
+};
+
+/* Who has not got a generation matters until it seals. */
 static int
 add_to_list(void *arg, const struct rot_root_info *root, struct seal_err *err)
 {
-	struct seal_json *entry = seal_json_add_object(arg);
+	const struct listing *listing = arg;
+	struct seal_json *entry = seal_json_add_object(listing->array);
 
-	(void)err; /* failure sticks in the builder */
 	seal_json_set_u64(entry, "generation", root->generation);
+	seal_json_set_str(entry, "phase", rot_phase_name(root->phase));
 	seal_json_set_u64(entry, "created_at", (uint64_t)root->created_at);
 	if (root->retired_at != 0)
 		seal_json_set_u64(entry, "retired_at", (uint64_t)root->retired_at);
 	else
 		seal_json_set_null(entry, "retired_at");
 	seal_json_set_u64(entry, "objects", root->objects);
-	return 0;
+	if (root->phase != ROT_PHASE_INTRODUCED) {
+		seal_json_set_u64(entry, "waiting", 0);
+		return 0;
+	}
+	return rot_set_holders(listing->call, entry, "waiting", "waiting_for", listing->workload,
+			       ROT_WITHOUT_KEY, root->generation, err);
 }
 
 int
 rot_set_keys(struct rot_call *call, struct seal_json *object, const char *workload,
 	     struct seal_err *err)
 {
+	struct listing listing = { .call = call,
+				   .workload = workload,
+				   .array = seal_json_set_array(object, "keys") };
+
 	return rot_store_each_root(call->api->config.store, workload, LISTED_MAX, add_to_list,
-				   seal_json_set_array(object, "keys"), err);
+				   &listing, err);
 }
 
 static int
@@ -230,28 +251,72 @@ reply_keys(struct rot_call *call, struct seal_err *err)
 	return rot_set_keys(call, call->reply, call->param, err);
 }
 
+static void
+note_subject(struct rot_call *call, uint64_t generation, bool force)
+{
+	(void)snprintf(call->workload, sizeof(call->workload), "%.*s", SEAL_WORKLOAD_MAX,
+		       call->param);
+	(void)snprintf(call->subject, sizeof(call->subject), "%s: generation %" PRIu64 "%s",
+		       call->param, generation, force ? ", forced" : "");
+}
+
+static int
+introduce(struct rot_call *call, uint64_t generation, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_root_release) struct rot_root root = { 0 };
+	int r;
+
+	if (generation > VERIFY_MAX_KEY_GENERATION)
+		return seal_fail(err, SEAL_E_LIMIT, "there are no more key generations");
+	r = judge(
+		rot_signer_new_root(call->api->config.signer, call->param, generation, &root, err),
+		err);
+	return r < 0 ? r : rot_store_introduce_root(call->api->config.store, &root, call->now, err);
+}
+
 int
 rot_keys_rotate(struct rot_call *call, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_roots_release) struct rot_roots roots = { .count = 0 };
-	uint64_t next;
 	int r;
 
 	r = seal_workload_check(call->param, err);
 	if (r == 0)
 		r = find_roots(call, call->param, &roots, err);
-	if (r < 0)
-		return r;
-	/* The newest is never retired, so it is among them. */
-	next = roots.items[0].generation + 1;
-	if (next > VERIFY_MAX_KEY_GENERATION)
-		return seal_fail(err, SEAL_E_LIMIT, "there are no more key generations");
-	r = add_root(call, call->param, next, err);
+	if (r == 0)
+		r = introduce(call, roots.newest + 1, err);
 	if (r < 0)
 		return r;
 	call->status = 201;
-	(void)snprintf(call->subject, sizeof(call->subject), "%s: generation %" PRIu64, call->param,
-		       next);
+	note_subject(call, roots.newest + 1, false);
+	return reply_keys(call, err);
+}
+
+/* WORKLOAD, GENERATION and force of a request. */
+static int
+read_target(struct rot_call *call, uint64_t *ret_generation, bool *ret_force, struct seal_err *err)
+{
+	int r = seal_workload_check(call->param, err);
+
+	if (r == 0)
+		r = seal_number_parse(call->param2, 1, VERIFY_MAX_KEY_GENERATION, ret_generation,
+				      err);
+	return r < 0 ? r : rot_query_flag(call, "force", ret_force, err);
+}
+
+int
+rot_keys_switch(struct rot_call *call, struct seal_err *err)
+{
+	uint64_t generation = 0;
+	bool force = false;
+	int r = read_target(call, &generation, &force, err);
+
+	if (r == 0)
+		r = rot_store_switch_root(call->api->config.store, call->param, generation, force,
+					  call->now, err);
+	if (r < 0)
+		return r;
+	note_subject(call, generation, force);
 	return reply_keys(call, err);
 }
 
@@ -260,19 +325,13 @@ rot_keys_retire(struct rot_call *call, struct seal_err *err)
 {
 	uint64_t generation = 0;
 	bool force = false;
-	int r;
+	int r = read_target(call, &generation, &force, err);
 
-	r = seal_workload_check(call->param, err);
-	if (r == 0)
-		r = seal_number_parse(call->param2, 1, VERIFY_MAX_KEY_GENERATION, &generation, err);
-	if (r == 0)
-		r = rot_query_flag(call, "force", &force, err);
 	if (r == 0)
 		r = rot_store_retire_root(call->api->config.store, call->param, generation, force,
 					  call->now, err);
 	if (r < 0)
 		return r;
-	(void)snprintf(call->subject, sizeof(call->subject), "%s: generation %" PRIu64 "%s",
-		       call->param, generation, force ? ", forced" : "");
+	note_subject(call, generation, force);
 	return reply_keys(call, err);
 }

@@ -22,9 +22,14 @@
 #define IDLE_MS         60000
 #define REPLY_MS        30000
 #define DRAIN_MS        30000
-#define DAILY_MS        (UINT64_C(86400) * 1000)
-/* After a failure, sooner: the certificate at hand lives for six more days. */
-#define DAILY_AGAIN_MS (UINT64_C(600) * 1000)
+#define DAY             86400
+/* The first time soon: not every root of trust runs for a day. */
+#define FIRST_MS 1000
+/*
+ * Whether a day has gone by is asked of the clock each minute, not of a timer: a machine that slept, or whose clock was
+ * set, has another idea of it.  After a failure the same: the certificate at hand lives for six more days.
+ */
+#define TICK_MS 60000
 /* What is forgotten is forgotten in steps, with time for requests between them. */
 #define PURGE_AGAIN_MS 200
 
@@ -44,7 +49,9 @@ struct rot_server {
 	uint16_t port;
 	bool draining;
 	bool failed;
-	bool purging; /* the day's other work is done */
+	bool purging;    /* the day's other work is done */
+	int64_t kept_at; /* when it was last; 0: never */
+	int64_t (*clock)(void);
 };
 
 static int start(struct rot_server *server, const struct rot_server_config *config,
@@ -67,6 +74,7 @@ rot_server_new(struct rot_server **ret_server, struct seal_loop *loop,
 		return seal_fail_memory(err);
 	server->loop = loop;
 	server->signer = signer;
+	server->clock = config->clock != NULL ? config->clock : seal_clock_now;
 	r = start(server, config, store, err);
 	if (r < 0)
 		return r;
@@ -137,7 +145,7 @@ make_api(struct rot_server *server, const struct rot_server_config *config, stru
 		.rate_per_egg = config->rate_per_egg,
 		.rate_per_address = config->rate_per_address,
 		.lifetime = config->lifetime,
-		.clock = seal_clock_now,
+		.clock = server->clock,
 	};
 
 	return rot_api_new(&server->api, &api, err);
@@ -237,7 +245,7 @@ watch(struct rot_server *server, struct seal_err *err)
 	if (r < 0)
 		return r;
 	seal_watch_want(server->signer_watch, true, false);
-	seal_timer_arm(server->daily, DAILY_MS);
+	seal_timer_arm(server->daily, FIRST_MS);
 	return 0;
 }
 
@@ -271,9 +279,17 @@ on_upkeep(void *arg, struct seal_tls *tls, int result, const struct seal_err *er
 	if (result < 0)
 		seal_log(SEAL_LOG_ERROR, "daily_renewal_failed", SEAL_STR("reason", err->text));
 	server->purging = result == 1;
-	seal_timer_arm(server->daily, result < 0    ? DAILY_AGAIN_MS
-				      : result == 1 ? PURGE_AGAIN_MS
-						    : DAILY_MS);
+	server->kept_at = result == 0 ? server->clock() : 0;
+	seal_timer_arm(server->daily, result > 0 ? PURGE_AGAIN_MS : TICK_MS);
+}
+
+static bool
+is_due(const struct rot_server *server)
+{
+	int64_t now = server->clock();
+
+	return server->kept_at == 0 || now < server->kept_at - TICK_MS / 1000 ||
+	       now >= server->kept_at + DAY;
 }
 
 static void
@@ -281,8 +297,13 @@ on_daily(void *arg)
 {
 	struct rot_server *server = arg;
 	struct seal_err err = { 0 };
-	int r = rot_api_upkeep(server->api, server->purging, on_upkeep, server, &err);
+	int r;
 
+	if (!is_due(server)) {
+		seal_timer_arm(server->daily, TICK_MS);
+		return;
+	}
+	r = rot_api_upkeep(server->api, server->purging, on_upkeep, server, &err);
 	if (r < 0)
 		on_upkeep(server, NULL, r, &err);
 }

@@ -25,7 +25,8 @@ struct rot_server_config {
 	struct seal_endpoint health;
 	uint32_t rate_per_egg;
 	uint32_t rate_per_address;
-	uint64_t lifetime; /* of hatched certificates, seconds */
+	uint64_t lifetime;      /* of hatched certificates, seconds */
+	int64_t (*clock)(void); /* seconds since the epoch; NULL: the machine's */
 };
 
 /* Starts listening.  Loop, store and signer are borrowed and outlive it. */

@@ -24,7 +24,8 @@ rot_status_get(struct rot_call *call, struct seal_err *err)
 
 	r = rot_store_totals(api->config.store, call->now, &totals, err);
 	if (r == 0)
-		r = rot_ca_describe(&api->system_ca, fingerprint, &not_after, err);
+		r = rot_ca_describe(seal_bytes_str(&api->system_ca.cert), fingerprint, &not_after,
+				    err);
 	if (r < 0)
 		return r;
 	seal_json_set_str(call->reply, "version", SEAL_VERSION);
@@ -39,5 +40,5 @@ rot_status_get(struct rot_call *call, struct seal_err *err)
 	seal_json_set_u64(call->reply, "time", (uint64_t)call->now);
 	seal_json_set_u64(call->reply, "started_at", (uint64_t)api->started_at);
 	set_caller(call);
-	return 0;
+	return rot_expiry_set(api, call->now, call->reply, err);
 }

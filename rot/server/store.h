@@ -80,12 +80,71 @@ SEAL_CHECKED int rot_store_word(struct rot_store *store,
 /* Outputs of the following must be zeroed and are released by the caller after success. */
 SEAL_CHECKED int rot_store_meta(struct rot_store *store, struct rot_meta *ret_meta,
 				struct seal_err *err);
-/* The newest CA of a workload, or the system CA for "". */
+
+/* ---- CAs and their rotation (store_ca.c); workload "" is the system CA ---- */
+
+/* Of a generation of a CA, or of keys. */
+enum rot_phase {
+	ROT_PHASE_INTRODUCED, /* pods get it; it signs, or seals, nothing yet */
+	ROT_PHASE_ACTIVE,     /* signs, or seals */
+	ROT_PHASE_OLD,        /* what it signed, or sealed, is good */
+	ROT_PHASE_RETIRED,
+};
+const char *rot_phase_name(enum rot_phase phase);
+/* Of one in use. */
+enum rot_phase rot_phase_of(uint64_t generation, uint64_t active);
+
+#define ROT_MAX_CAS 16 /* generations in use */
+
+/* The CA that signs; and the newest generation in its bundle. */
 SEAL_CHECKED int rot_store_ca(struct rot_store *store, const char *workload, struct rot_ca *ret_ca,
 			      struct seal_err *err);
-/* Append the certificates of all generations, newest first. */
+SEAL_CHECKED int rot_store_signing_ca(struct rot_store *store, const char *workload,
+				      struct rot_ca *ret_ca, uint64_t *ret_newest,
+				      struct seal_err *err);
+/* Append the certificates of all generations in use, newest first. */
 SEAL_CHECKED int rot_store_ca_bundle(struct rot_store *store, const char *workload,
 				     struct seal_bytes *out, struct seal_err *err);
+
+/* What the next generation's number is.  SEAL_E_CONFLICT while one is introduced. */
+SEAL_CHECKED int rot_store_next_ca(struct rot_store *store, const char *workload,
+				   uint64_t *ret_generation, struct seal_err *err);
+/* Into every pod's bundle, without signing.  SEAL_E_CONFLICT as above, or when the number is another by now. */
+SEAL_CHECKED int rot_store_introduce_ca(struct rot_store *store, const struct rot_ca *ca,
+					int64_t now, struct seal_err *err);
+/*
+ * Let one sign that was introduced; again changes nothing.  SEAL_E_MISSING when it is not in use; SEAL_E_CONFLICT when
+ * it is old, and, unless forced, saying whose, while there are certificates whose holders are not known to have it.
+ */
+SEAL_CHECKED int rot_store_switch_ca(struct rot_store *store, const char *workload,
+				     uint64_t generation, bool force, int64_t now,
+				     struct seal_err *err);
+/*
+ * Out of the bundle, for good; again changes nothing.  SEAL_E_CONFLICT for the one that signs, and, unless forced,
+ * saying whose, while there are certificates of it.  An introduced one may be retired as well.
+ */
+SEAL_CHECKED int rot_store_retire_ca(struct rot_store *store, const char *workload,
+				     uint64_t generation, bool force, int64_t now,
+				     struct seal_err *err);
+/* Another certificate for the same generation and key: ca's.  SEAL_E_MISSING when it is not in use any more. */
+SEAL_CHECKED int rot_store_renew_ca(struct rot_store *store, const struct rot_ca *ca,
+				    struct seal_err *err);
+
+struct rot_ca_info {
+	const char *workload;
+	uint64_t generation;
+	enum rot_phase phase;
+	int64_t created_at;
+	int64_t retired_at;      /* 0: in use */
+	const char *cert;        /* PEM */
+	const struct rot_ca *ca; /* NULL when retired */
+};
+typedef int (*rot_ca_fn)(void *arg, const struct rot_ca_info *ca, struct seal_err *err);
+/* All of a workload, newest first, those in use before the retired; all in use of everyone, the system's included. */
+SEAL_CHECKED int rot_store_each_ca(struct rot_store *store, const char *workload, rot_ca_fn fn,
+				   void *arg, struct seal_err *err);
+SEAL_CHECKED int rot_store_every_ca(struct rot_store *store, rot_ca_fn fn, void *arg,
+				    struct seal_err *err);
 
 struct rot_workload {
 	char name[SEAL_WORKLOAD_MAX + 1];
@@ -139,6 +198,8 @@ SEAL_CHECKED int rot_store_policy(struct rot_store *store, const char *workload,
 struct rot_roots {
 	struct rot_root items[ROT_MAX_ROOTS];
 	size_t count;
+	size_t active;   /* which of them seals */
+	uint64_t newest; /* generation ever given; 0: none */
 };
 void rot_roots_release(struct rot_roots *roots);
 
@@ -146,14 +207,21 @@ void rot_roots_release(struct rot_roots *roots);
 SEAL_CHECKED int rot_store_roots(struct rot_store *store, const char *workload,
 				 struct rot_roots *ret_roots, struct seal_err *err);
 /*
- * Add a root.  SEAL_E_CONFLICT when its generation is not the one after the newest: somebody else has
- * added one.  SEAL_E_LIMIT with ROT_MAX_ROOTS in use.
+ * Add a root that seals from now on.  SEAL_E_CONFLICT when its generation is not the one after the newest: somebody
+ * else has added one.  SEAL_E_LIMIT with ROT_MAX_ROOTS in use.
  */
 SEAL_CHECKED int rot_store_add_root(struct rot_store *store, const struct rot_root *root,
 				    int64_t now, struct seal_err *err);
+/* Add one that pods get and that seals nothing yet.  SEAL_E_CONFLICT also while there is such a one. */
+SEAL_CHECKED int rot_store_introduce_root(struct rot_store *store, const struct rot_root *root,
+					  int64_t now, struct seal_err *err);
+/* As rot_store_switch_ca, of pods that have not got its keys. */
+SEAL_CHECKED int rot_store_switch_root(struct rot_store *store, const char *workload,
+				       uint64_t generation, bool force, int64_t now,
+				       struct seal_err *err);
 /*
- * Retire a root for good; again changes nothing.  SEAL_E_MISSING without it; SEAL_E_CONFLICT for the
- * newest, and, unless forced, saying how many, while objects were sealed with its keys last.
+ * Retire a root for good; again changes nothing.  SEAL_E_MISSING without it; SEAL_E_CONFLICT for the one that
+ * seals, and, unless forced, saying how many, while objects were sealed with its keys last.
  */
 SEAL_CHECKED int rot_store_retire_root(struct rot_store *store, const char *workload,
 				       uint64_t generation, bool force, int64_t now,
@@ -161,6 +229,7 @@ SEAL_CHECKED int rot_store_retire_root(struct rot_store *store, const char *work
 
 struct rot_root_info {
 	uint64_t generation;
+	enum rot_phase phase;
 	int64_t created_at;
 	int64_t retired_at; /* 0: not retired */
 	uint64_t objects;   /* whose latest sealing used its keys */
@@ -237,6 +306,10 @@ struct rot_cert {
 	int64_t not_before;
 	int64_t not_after;
 	int64_t revoked_at; /* 0: not revoked */
+	uint64_t
+		ca; /* generation that signed it; 0: the oldest in use, of before there were others */
+	uint64_t newest_ca;  /* what its holder got with it: the newest CA, and the newest key, */
+	uint64_t newest_key; /* generations; 0: none.  Known to rot_store_each_holder alone */
 };
 void rot_cert_release(struct rot_cert *cert);
 
@@ -266,6 +339,45 @@ SEAL_CHECKED int rot_store_each_born(struct rot_store *store, const char *egg, r
 				     void *arg, struct seal_err *err);
 /* Forget certificates that expired before the time given, some of them: 1 when there may be more. */
 SEAL_CHECKED int rot_store_purge(struct rot_store *store, int64_t before, struct seal_err *err);
+
+/* ---- Who depends on which generation (store_holder.c) ---- */
+
+/*
+ * Certificates that somebody can still use: neither expired, nor revoked, nor replaced by renewing.  Without their
+ * host names and times but not_after.
+ */
+typedef int (*rot_holder_fn)(void *arg, const struct rot_cert *cert, struct seal_err *err);
+SEAL_CHECKED int rot_store_each_holder(struct rot_store *store, const char *workload, int64_t now,
+				       rot_holder_fn fn, void *arg, struct seal_err *err);
+enum rot_which {
+	ROT_SIGNED_BY,   /* certified by this CA */
+	ROT_WITHOUT_CA,  /* not known to have this CA in their bundle */
+	ROT_WITHOUT_KEY, /* of pods that have not got these keys */
+};
+bool rot_holder_matters(const struct rot_cert *cert, enum rot_which which, uint64_t generation,
+			uint64_t oldest_ca);
+#define ROT_HOLDERS_MAX 100
+struct rot_holders {
+	enum rot_which which; /* given */
+	uint64_t generation;
+	uint64_t oldest_ca;
+	uint64_t total;
+	struct rot_cert items[ROT_HOLDERS_MAX]; /* the first of them */
+	size_t count;
+};
+SEAL_CHECKED int rot_store_find_holders(struct rot_store *store, const char *workload, int64_t now,
+					struct rot_holders *holders, struct seal_err *err);
+/*
+ * A pod has applied what the epoch stands for: 1 when that was news worth recording (a CA is being introduced), 0 when
+ * nothing was changed.  *ret_renew: its certificate is of a CA that signs no more.  cert: its record.
+ */
+SEAL_CHECKED int rot_store_hear_pod(struct rot_store *store, const struct rot_cert *cert,
+				    uint64_t epoch, bool *ret_renew, struct seal_err *err);
+
+/* ---- The clock (store_clock.c): when something was last issued, about; 0: that was not written down yet ---- */
+
+SEAL_CHECKED int rot_store_clock(struct rot_store *store, int64_t *ret_time, struct seal_err *err);
+SEAL_CHECKED int rot_store_set_clock(struct rot_store *store, int64_t time, struct seal_err *err);
 
 /* ---- Operators ---- */
 

@@ -45,6 +45,7 @@ write_cert(struct rot_store *store, const struct rot_cert *cert, enum rot_record
 	seal_json_set_i64(record, "not_before", cert->not_before);
 	seal_json_set_i64(record, "not_after", cert->not_after);
 	seal_json_set_i64(record, "revoked_at", cert->revoked_at);
+	seal_json_set_u64(record, "ca", cert->ca);
 	return rot_record_put(store, cert_key(cert->serial).text, record, how, err);
 }
 
@@ -54,7 +55,8 @@ parse_cert(const struct seal_json *record, const char *key, struct rot_cert *cer
 {
 	static const char *const members[] = { "workload",  "egg",        "peer",
 					       "hostnames", "created_at", "not_before",
-					       "not_after", "revoked_at", NULL };
+					       "not_after", "revoked_at", "ca",
+					       NULL };
 	struct rot_fields fields = { .key = key, .record = record };
 
 	rot_field_text(&fields, "workload", cert->workload, sizeof(cert->workload));
@@ -65,6 +67,7 @@ parse_cert(const struct seal_json *record, const char *key, struct rot_cert *cer
 	rot_field_time(&fields, "not_before", &cert->not_before);
 	rot_field_time(&fields, "not_after", &cert->not_after);
 	rot_field_time(&fields, "revoked_at", &cert->revoked_at);
+	rot_field_u64_or(&fields, "ca", &cert->ca);
 	return rot_fields_done(&fields, members, err);
 }
 
@@ -94,8 +97,6 @@ rot_store_put_cert(struct rot_store *store, const struct rot_cert *cert, struct 
 {
 	const uint64_t end = rot_path_time(cert->not_after);
 	const struct rot_path at = rot_path("cert-end/" ROT_TIME "/%s", end, cert->serial);
-	const struct rot_path of =
-		rot_path("cert-of/%s/" ROT_TIME "/%s", cert->workload, end, cert->serial);
 	char owner[SEAL_WORKLOAD_MAX + SEAL_ID_LEN + 2];
 	int r;
 
@@ -106,7 +107,7 @@ rot_store_put_cert(struct rot_store *store, const struct rot_cert *cert, struct 
 		return seal_note(err, r, "certificate %s", cert->serial);
 	r = rot_kv_put(store->kv, at.text, owner, strlen(owner), err);
 	if (r == 0)
-		r = rot_record_flag(store, of.text, err);
+		r = rot_store_put_holder(store, cert, err);
 	if (r == 0 && cert->egg[0] != '\0')
 		r = rot_record_flag(store, rot_path("cert-egg/%s/%s", cert->egg, cert->serial).text,
 				    err);
@@ -183,7 +184,11 @@ renew(struct rot_store *store, void *arg, struct seal_err *err)
 	cert.not_before = issue->cert->not_before;
 	cert.not_after = issue->cert->not_after;
 	cert.revoked_at = 0;
-	return rot_store_put_cert(store, &cert, err);
+	cert.ca = issue->cert->ca;
+	cert.newest_ca = issue->cert->newest_ca;
+	cert.newest_key = issue->cert->newest_key;
+	r = rot_store_put_cert(store, &cert, err);
+	return r < 0 ? r : rot_store_replace_holder(store, &old, err);
 }
 
 int

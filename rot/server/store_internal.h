@@ -24,6 +24,10 @@ SEAL_CHECKED int rot_store_look(struct rot_store *store, rot_change_fn look, voi
 				struct seal_err *err);
 /* Tell the other processes that something is new. */
 SEAL_CHECKED int rot_store_touch(struct rot_store *store, struct seal_err *err);
+/* And the pods of a workload. */
+SEAL_CHECKED int rot_store_news(struct rot_store *store, const char *workload, struct seal_err *err);
+SEAL_CHECKED int rot_store_epoch(struct rot_store *store, const char *workload, uint64_t *ret_epoch,
+				 struct seal_err *err);
 
 /* ---- store_record.c ---- */
 
@@ -65,6 +69,8 @@ struct rot_fields {
 };
 void rot_field_text(struct rot_fields *fields, const char *name, char *out, size_t size);
 void rot_field_u64(struct rot_fields *fields, const char *name, uint64_t *ret_value);
+/* Unchanged where there is no such member. */
+void rot_field_u64_or(struct rot_fields *fields, const char *name, uint64_t *value);
 void rot_field_time(struct rot_fields *fields, const char *name, int64_t *ret_value);
 void rot_field_bool(struct rot_fields *fields, const char *name, bool *ret_value);
 void rot_field_bytes(struct rot_fields *fields, const char *name, struct seal_bytes *out);
@@ -97,10 +103,10 @@ SEAL_CHECKED int rot_store_put_workload(struct rot_store *store, const char *nam
 					int64_t created_at, struct seal_err *err);
 SEAL_CHECKED int rot_store_put_meta(struct rot_store *store, const struct rot_meta *meta,
 				    struct seal_err *err);
-/* The next generation of a CA ("": the system's). */
+/* The next generation of a CA ("": the system's), which signs from now on. */
 SEAL_CHECKED int rot_store_put_ca(struct rot_store *store, const struct rot_ca *ca,
 				  int64_t created_at, struct seal_err *err);
-/* The next root: SEAL_E_CONFLICT when its number is not the next. */
+/* The next root, which seals from now on: SEAL_E_CONFLICT when its number is not the next. */
 SEAL_CHECKED int rot_store_put_root(struct rot_store *store, const struct rot_root *root,
 				    int64_t created_at, struct seal_err *err);
 /* Move a root out of use, unconditionally. */
@@ -126,6 +132,20 @@ SEAL_CHECKED int rot_store_put_operator(struct rot_store *store, const struct ro
 /* The oldest generation in use, UINT64_MAX without one. */
 SEAL_CHECKED int rot_store_oldest_root(struct rot_store *store, const char *workload,
 				       uint64_t *ret_generation, struct seal_err *err);
+SEAL_CHECKED int rot_store_oldest_ca(struct rot_store *store, const char *workload,
+				     uint64_t *ret_generation, struct seal_err *err);
+/* What a certificate's holder has; or that it was renewed. */
+SEAL_CHECKED int rot_store_put_holder(struct rot_store *store, const struct rot_cert *cert,
+				      struct seal_err *err);
+SEAL_CHECKED int rot_store_replace_holder(struct rot_store *store, const struct rot_cert *cert,
+					  struct seal_err *err);
+/* Its holder has taken in a CA: *ret_written when that was not known. */
+SEAL_CHECKED int rot_store_holder_knows(struct rot_store *store, const struct rot_cert *cert,
+					uint64_t generation, bool *ret_written,
+					struct seal_err *err);
+/* "2 certificate(s) WHAT generation 3: REMEDY (web 0123..., ...)" */
+SEAL_CHECKED int rot_store_fail_holders(const struct rot_holders *holders, const char *what,
+					const char *remedy, struct seal_err *err);
 /* Egg and certificate with all their index keys. */
 SEAL_CHECKED int rot_store_put_egg(struct rot_store *store, const struct rot_egg *egg,
 				   struct seal_err *err);

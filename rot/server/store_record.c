@@ -137,6 +137,13 @@ rot_field_u64(struct rot_fields *fields, const char *name, uint64_t *ret_value)
 }
 
 void
+rot_field_u64_or(struct rot_fields *fields, const char *name, uint64_t *value)
+{
+	if (seal_json_has(fields->record, name))
+		rot_field_u64(fields, name, value);
+}
+
+void
 rot_field_time(struct rot_fields *fields, const char *name, int64_t *ret_value)
 {
 	uint64_t value = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Roots of workloads' keys.  Those in use are one record, so that a pod's birth reads one; retired ones lie beside it
- * and are never used again.  No generation is given twice.
+ * and are never used again.  No generation is given twice.  "active" is the one that seals (absent: the newest in use);
+ * a newer one is introduced: pods get its keys, and when all have them it can be switched to.
  */
 
 #include <inttypes.h>
@@ -18,9 +19,10 @@ rot_roots_release(struct rot_roots *roots)
 	roots->count = 0;
 }
 
-/* The record: the newest generation ever, and the roots in use, the newest last. */
+/* The record: the newest generation ever, the one that seals, and the roots in use, the newest last. */
 struct ring {
 	uint64_t newest;
+	uint64_t active;
 	struct rot_roots roots;
 	int64_t created_at[ROT_MAX_ROOTS];
 };
@@ -54,11 +56,22 @@ read_root(const struct seal_json *entry, const char *key, const char *workload, 
 	return rot_fields_done(&fields, members, err);
 }
 
+/* The place among those in use; their number when it is not among them. */
+static size_t
+find_root(const struct ring *ring, uint64_t generation)
+{
+	size_t i = 0;
+
+	while (i < ring->roots.count && ring->roots.items[i].generation != generation)
+		i++;
+	return i;
+}
+
 static int
 parse_ring(const struct seal_json *record, const char *key, const char *workload, struct ring *ring,
 	   struct seal_err *err)
 {
-	static const char *const members[] = { "live", "newest", NULL };
+	static const char *const members[] = { "active", "live", "newest", NULL };
 	struct rot_fields fields = { .key = key, .record = record };
 	const struct seal_json *live = NULL;
 	int r;
@@ -72,6 +85,13 @@ parse_ring(const struct seal_json *record, const char *key, const char *workload
 		return rot_fail_damaged(key, err);
 	for (size_t i = 0; r == 0 && i < seal_json_count(live); i++)
 		r = read_root(seal_json_at(live, i), key, workload, ring, err);
+	if (r < 0 || ring->roots.count == 0)
+		return r;
+	ring->active = ring->roots.items[ring->roots.count - 1].generation;
+	rot_field_u64_or(&fields, "active", &ring->active);
+	r = rot_fields_done(&fields, members, err);
+	if (r == 0 && find_root(ring, ring->active) == ring->roots.count)
+		return rot_fail_damaged(key, err);
 	return r;
 }
 
@@ -108,6 +128,8 @@ write_ring(struct rot_store *store, const char *workload, const struct ring *rin
 	struct seal_json *live = seal_json_set_array(record, "live");
 
 	seal_json_set_u64(record, "newest", fresh != NULL ? fresh->generation : ring->newest);
+	if (ring->active != 0)
+		seal_json_set_u64(record, "active", ring->active);
 	for (size_t i = 0; i < ring->roots.count; i++) {
 		if (ring->roots.items[i].generation != without)
 			set_root(seal_json_add_object(live), &ring->roots.items[i],
@@ -137,6 +159,8 @@ look_at_roots(struct rot_store *store, void *arg, struct seal_err *err)
 	for (size_t i = 0; i < ring.roots.count; i++)
 		look->ret_roots->items[i] = ring.roots.items[ring.roots.count - 1 - i];
 	look->ret_roots->count = ring.roots.count;
+	look->ret_roots->newest = ring.newest;
+	look->ret_roots->active = ring.roots.count - 1 - find_root(&ring, ring.active);
 	ring.roots.count = 0; /* the caller owns them now */
 	return 0;
 }
@@ -165,6 +189,20 @@ rot_store_oldest_root(struct rot_store *store, const char *workload, uint64_t *r
 
 /* ---- Adding ---- */
 
+static int
+check_next(const struct ring *ring, const struct rot_root *root, struct seal_err *err)
+{
+	if (root->generation != ring->newest + 1)
+		return seal_fail(err, SEAL_E_CONFLICT,
+				 "the newest key generation of '%s' is %" PRIu64 " by now",
+				 root->workload, ring->newest);
+	if (ring->roots.count >= ROT_MAX_ROOTS)
+		return seal_fail(err, SEAL_E_LIMIT,
+				 "'%s' has %d key generations: retire old ones first",
+				 root->workload, ROT_MAX_ROOTS);
+	return 0;
+}
+
 int
 rot_store_put_root(struct rot_store *store, const struct rot_root *root, int64_t created_at,
 		   struct seal_err *err)
@@ -172,17 +210,10 @@ rot_store_put_root(struct rot_store *store, const struct rot_root *root, int64_t
 	SEAL_SCOPED(release_ring) struct ring ring = { 0 };
 	int r = read_ring(store, root->workload, &ring, err);
 
-	if (r < 0)
-		return r;
-	if (root->generation != ring.newest + 1)
-		return seal_fail(err, SEAL_E_CONFLICT,
-				 "the newest key generation of '%s' is %" PRIu64 " by now",
-				 root->workload, ring.newest);
-	if (ring.roots.count >= ROT_MAX_ROOTS)
-		return seal_fail(err, SEAL_E_LIMIT,
-				 "'%s' has %d key generations: retire old ones first",
-				 root->workload, ROT_MAX_ROOTS);
-	return write_ring(store, root->workload, &ring, 0, root, created_at, err);
+	if (r == 0)
+		r = check_next(&ring, root, err);
+	ring.active = root->generation;
+	return r < 0 ? r : write_ring(store, root->workload, &ring, 0, root, created_at, err);
 }
 
 struct addition {
@@ -208,6 +239,99 @@ rot_store_add_root(struct rot_store *store, const struct rot_root *root, int64_t
 	return rot_store_change(store, add_root, &addition, err);
 }
 
+static int
+introduce_root(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	const struct addition *addition = arg;
+	const struct rot_root *root = addition->root;
+	SEAL_SCOPED(release_ring) struct ring ring = { 0 };
+	uint64_t last;
+	int r = read_ring(store, root->workload, &ring, err);
+
+	if (r < 0)
+		return r;
+	last = ring.roots.count > 0 ? ring.roots.items[ring.roots.count - 1].generation : 0;
+	if (last > ring.active)
+		return seal_fail(err, SEAL_E_CONFLICT,
+				 "key generation %" PRIu64
+				 " of '%s' is introduced already: switch to it, or retire it",
+				 last, root->workload);
+	r = check_next(&ring, root, err);
+	if (r == 0)
+		r = write_ring(store, root->workload, &ring, 0, root, addition->now, err);
+	return r < 0 ? r : rot_store_news(store, root->workload, err);
+}
+
+int
+rot_store_introduce_root(struct rot_store *store, const struct rot_root *root, int64_t now,
+			 struct seal_err *err)
+{
+	struct addition addition = { .root = root, .now = now };
+
+	return rot_store_change(store, introduce_root, &addition, err);
+}
+
+/* ---- Switching ---- */
+
+struct retirement {
+	const char *workload;
+	uint64_t generation;
+	bool force;
+	int64_t now;
+};
+
+static int
+check_delivered(struct rot_store *store, const struct retirement *asked, struct seal_err *err)
+{
+	struct rot_holders waiting = { .which = ROT_WITHOUT_KEY, .generation = asked->generation };
+	int r;
+
+	if (asked->force)
+		return 0;
+	r = rot_store_find_holders(store, asked->workload, asked->now, &waiting, err);
+	if (r < 0 || waiting.total == 0)
+		return r;
+	return rot_store_fail_holders(&waiting, "are of pods that have not got key",
+				      "wait, revoke them, or force it", err);
+}
+
+static int
+switch_root(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	const struct retirement *asked = arg;
+	SEAL_SCOPED(release_ring) struct ring ring = { 0 };
+	int r = read_ring(store, asked->workload, &ring, err);
+
+	if (r < 0)
+		return r;
+	if (find_root(&ring, asked->generation) == ring.roots.count)
+		return seal_fail(err, SEAL_E_MISSING,
+				 "workload '%s' has no key generation %" PRIu64 " in use",
+				 asked->workload, asked->generation);
+	if (asked->generation == ring.active)
+		return 0;
+	if (asked->generation < ring.active)
+		return seal_fail(err, SEAL_E_CONFLICT,
+				 "key generation %" PRIu64 " is old: introduce a new one",
+				 asked->generation);
+	r = check_delivered(store, asked, err);
+	ring.active = asked->generation;
+	if (r == 0)
+		r = write_ring(store, asked->workload, &ring, 0, NULL, 0, err);
+	return r < 0 ? r : rot_store_news(store, asked->workload, err);
+}
+
+int
+rot_store_switch_root(struct rot_store *store, const char *workload, uint64_t generation,
+		      bool force, int64_t now, struct seal_err *err)
+{
+	struct retirement asked = {
+		.workload = workload, .generation = generation, .force = force, .now = now
+	};
+
+	return rot_store_change(store, switch_root, &asked, err);
+}
+
 /* ---- Retiring ---- */
 
 static struct rot_path
@@ -231,17 +355,6 @@ retire(struct rot_store *store, const char *workload, const struct ring *ring, s
 	return r < 0 ? r : write_ring(store, workload, ring, root->generation, NULL, 0, err);
 }
 
-/* The place among those in use; their number when it is not among them. */
-static size_t
-find_root(const struct ring *ring, uint64_t generation)
-{
-	size_t i = 0;
-
-	while (i < ring->roots.count && ring->roots.items[i].generation != generation)
-		i++;
-	return i;
-}
-
 int
 rot_store_drop_root(struct rot_store *store, const char *workload, uint64_t generation, int64_t now,
 		    struct seal_err *err)
@@ -255,13 +368,6 @@ rot_store_drop_root(struct rot_store *store, const char *workload, uint64_t gene
 	which = find_root(&ring, generation);
 	return which == ring.roots.count ? 0 : retire(store, workload, &ring, which, now, err);
 }
-
-struct retirement {
-	const char *workload;
-	uint64_t generation;
-	bool force;
-	int64_t now;
-};
 
 static int
 check_idle(struct rot_store *store, const struct retirement *asked, struct seal_err *err)
@@ -297,17 +403,19 @@ retire_root(struct rot_store *store, void *arg, struct seal_err *err)
 		return seal_fail(err, SEAL_E_MISSING,
 				 "workload '%s' has no key generation %" PRIu64, asked->workload,
 				 asked->generation);
-	if (asked->generation == ring.newest)
+	if (asked->generation == ring.active)
 		return seal_fail(err, SEAL_E_CONFLICT,
-				 "key generation %" PRIu64 " is the newest: rotate the key first",
-				 ring.newest);
+				 "key generation %" PRIu64
+				 " is the one that seals: introduce a new one and switch to it "
+				 "first",
+				 ring.active);
 	which = find_root(&ring, asked->generation);
 	if (which == ring.roots.count)
 		return 0; /* it is retired */
 	r = check_idle(store, asked, err);
 	if (r == 0)
 		r = retire(store, asked->workload, &ring, which, asked->now, err);
-	return r < 0 ? r : rot_store_touch(store, err);
+	return r < 0 ? r : rot_store_news(store, asked->workload, err);
 }
 
 int
@@ -358,6 +466,8 @@ list_live(struct listing *listing, uint64_t down_to, struct seal_err *err)
 		size_t i = listing->left - 1;
 		struct rot_root_info info = {
 			.generation = listing->ring.roots.items[i].generation,
+			.phase = rot_phase_of(listing->ring.roots.items[i].generation,
+					      listing->ring.active),
 			.created_at = listing->ring.created_at[i],
 		};
 
@@ -377,7 +487,7 @@ list_retired(void *arg, const char *key, const void *value, size_t len, struct s
 	struct listing *listing = arg;
 	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
 	struct rot_fields fields = { .key = key };
-	struct rot_root_info info = { 0 };
+	struct rot_root_info info = { .phase = ROT_PHASE_RETIRED };
 	int r = rot_record_parse(key, value, len, &record, err);
 
 	if (r < 0)

@@ -220,7 +220,7 @@ sweep_eggs(struct step *step, struct seal_err *err)
 static int
 sweep_ranges(struct step *step, struct seal_err *err)
 {
-	static const char *const ranges[] = { "object", "sealed", "root", "revoked" };
+	static const char *const ranges[] = { "object", "sealed", "root", "revoked", "ca-retired" };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && !step->full && i < SEAL_COUNT(ranges); i++)

@@ -279,6 +279,31 @@ rot_store_put_pairs(struct rot_store *store, const char *workload, const struct 
 			      err);
 }
 
+int
+rot_store_news(struct rot_store *store, const char *workload, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_pairs_release) struct rot_pairs pairs = { 0 };
+	int r = rot_store_get_pairs(store, workload, &pairs, err);
+
+	if (r < 0)
+		return r;
+	pairs.epoch++;
+	r = rot_store_put_pairs(store, workload, &pairs, err);
+	return r < 0 ? r : rot_store_touch(store, err);
+}
+
+int
+rot_store_epoch(struct rot_store *store, const char *workload, uint64_t *ret_epoch,
+		struct seal_err *err)
+{
+	SEAL_SCOPED(rot_pairs_release) struct rot_pairs pairs = { 0 };
+	int r = rot_store_get_pairs(store, workload, &pairs, err);
+
+	if (r == 0)
+		*ret_epoch = pairs.epoch;
+	return r;
+}
+
 /* "web db" into its two names. */
 static int
 split_pair(const char *pair, char client[static SEAL_PEER_MAX + 1],

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the store's thread does besides calls: say whether the store answers, make the RoT's own credential,
- * forget what is over.
+ * What the store's thread does besides calls: say whether the store answers, make the RoT's own credential, certify
+ * CAs again, forget what is over.
  */
 
 #include "rot/server/api_internal.h"
 
-#define STALE_MS 5000 /* who has not answered for so long is not ready */
+#define STALE_MS    5000 /* who has not answered for so long is not ready */
+#define RENEWED_MAX 32   /* CAs, of a step */
+#define WRAPPED_MAX (64u * 1024)
 
 /* ---- Does it answer? ---- */
 
@@ -21,7 +23,8 @@ run_ping(struct rot_task *task)
 {
 	struct ping *ping = (struct ping *)task;
 
-	ping->is_well = rot_store_ping(ping->api->config.store, NULL) == 0;
+	ping->is_well = rot_store_ping(ping->api->config.store, NULL) == 0 &&
+			rot_clock_check(ping->api, ping->api->config.clock(), NULL) == 0;
 }
 
 static void
@@ -69,12 +72,107 @@ rot_api_is_ready(void *arg)
 
 /* ---- Once a day ---- */
 
+/* CAs that are to be certified again. */
+struct aged {
+	int64_t now;
+	struct rot_ca items[RENEWED_MAX];
+	size_t count;
+};
+
+static void
+release_aged(struct aged *aged)
+{
+	for (size_t i = 0; i < aged->count; i++)
+		rot_ca_release(&aged->items[i]);
+}
+
+static int
+copy_ca(struct rot_ca *copy, const struct rot_ca *ca, struct seal_err *err)
+{
+	int r;
+
+	*copy = (struct rot_ca){ .generation = ca->generation };
+	(void)snprintf(copy->workload, sizeof(copy->workload), "%s", ca->workload);
+	seal_bytes_init(&copy->cert, SEAL_CHAIN_MAX_LEN);
+	seal_bytes_init(&copy->wrapped, WRAPPED_MAX);
+	r = seal_bytes_append(&copy->cert, ca->cert.data, ca->cert.len, err);
+	return r < 0 ? r
+		     : seal_bytes_append(&copy->wrapped, ca->wrapped.data, ca->wrapped.len, err);
+}
+
+/* Long before it ends: those who keep its certificate, in eggs and in files, are to have met the new one by then. */
+static int
+note_aged(void *arg, const struct rot_ca_info *ca, struct seal_err *err)
+{
+	struct aged *aged = arg;
+	int64_t not_before = 0, not_after = 0;
+	int r = rot_ca_times(ca->cert, &not_before, &not_after, err);
+
+	if (r < 0 || aged->count == RENEWED_MAX ||
+	    aged->now < not_after - (not_after - not_before) / 3)
+		return r;
+	return copy_ca(&aged->items[aged->count++], ca->ca, err);
+}
+
+/* The same generation and the same key: what it has certified is good under either certificate. */
+static int
+renew_ca(struct rot_api *api, struct rot_ca *ca, int64_t now, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes cert = SEAL_BYTES(SEAL_CHAIN_MAX_LEN);
+	int r = rot_signer_renew_ca(api->config.signer, ca, now, &cert, err);
+
+	if (r < 0)
+		return r;
+	seal_bytes_reset(&ca->cert);
+	r = seal_bytes_append(&ca->cert, cert.data, cert.len, err);
+	if (r == 0)
+		r = rot_store_renew_ca(api->config.store, ca, err);
+	if (r == SEAL_E_MISSING)
+		return 0; /* retired, or its workload deleted, just now */
+	if (r == 0)
+		seal_log(SEAL_LOG_NOTICE, "ca_renewed", SEAL_STR("workload", ca->workload),
+			 SEAL_U64("generation", ca->generation));
+	return r;
+}
+
+/* Some of those that are due: 1 when there may be more. */
+static int
+renew_cas(struct rot_api *api, int64_t now, struct seal_err *err)
+{
+	SEAL_SCOPED(release_aged) struct aged aged = { .now = now };
+	int r = rot_store_every_ca(api->config.store, note_aged, &aged, err);
+
+	for (size_t i = 0; r == 0 && i < aged.count; i++)
+		r = renew_ca(api, &aged.items[i], now, err);
+	if (aged.count > 0)
+		api->gathered_at = INT64_MIN; /* what is told of their ends */
+	return r < 0 ? r : aged.count == RENEWED_MAX;
+}
+
+/* Another process may have renewed it: the new one signs and is told; both are one to whoever verifies. */
+static int
+read_system_ca(struct rot_api *api, struct seal_certs **ret_certs, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_ca_release) struct rot_ca ca = { 0 };
+	int r = rot_store_ca(api->config.store, "", &ca, err);
+
+	if (r == 0)
+		r = seal_certs_from_pem(ret_certs, seal_bytes_str(&ca.cert), ca.cert.len,
+					SEAL_CHAIN_MAX_LEN, err);
+	if (r < 0)
+		return r;
+	rot_ca_release(&api->system_ca);
+	api->system_ca = ca;
+	memset(&ca, 0, sizeof(ca)); /* it is the API's now */
+	return 0;
+}
+
 /* What nobody can ask for any more, a step of it: 1 when there is more. */
 static int
-purge(struct rot_api *api, struct seal_err *err)
+purge(struct rot_api *api, int64_t now, struct seal_err *err)
 {
 	/* A month on, for whoever wants to look back. */
-	int r = rot_store_purge(api->config.store, api->config.clock() - 30 * 86400, err);
+	int r = rot_store_purge(api->config.store, now - 30 * 86400, err);
 
 	return r != 0 ? r : rot_store_sweep(api->config.store, err);
 }
@@ -86,19 +184,36 @@ struct upkeep {
 	rot_upkeep_fn fn;
 	void *arg;
 	struct seal_tls *tls;
+	struct seal_certs *system_certs;
 	int result;
 	struct seal_err err;
 };
+
+/* With a clock that cannot be right everything stays as it is: nothing renews, and nothing is forgotten. */
+static int
+keep_up(struct upkeep *upkeep, int64_t now, struct seal_err *err)
+{
+	struct rot_api *api = upkeep->api;
+	int more = 0;
+	int r = rot_clock_use(api, now, err);
+
+	if (r == 0 && !upkeep->only_purge)
+		r = more = renew_cas(api, now, err);
+	if (r >= 0 && !upkeep->only_purge)
+		r = read_system_ca(api, &upkeep->system_certs, err);
+	if (r == 0 && !upkeep->only_purge)
+		r = rot_api_credential(api, &upkeep->tls, err);
+	if (r == 0)
+		r = purge(api, now, err);
+	return r < 0 ? r : more == 1 ? ROT_UPKEEP_AGAIN : r;
+}
 
 static void
 run_upkeep(struct rot_task *task)
 {
 	struct upkeep *upkeep = (struct upkeep *)task;
 
-	if (!upkeep->only_purge)
-		upkeep->result = rot_api_credential(upkeep->api, &upkeep->tls, &upkeep->err);
-	if (upkeep->result == 0)
-		upkeep->result = purge(upkeep->api, &upkeep->err);
+	upkeep->result = keep_up(upkeep, upkeep->api->config.clock(), &upkeep->err);
 }
 
 static void
@@ -107,6 +222,7 @@ drop_upkeep(struct rot_task *task)
 	struct upkeep *upkeep = (struct upkeep *)task;
 
 	seal_tls_unref(upkeep->tls);
+	seal_certs_free(upkeep->system_certs);
 	free(upkeep);
 }
 
@@ -115,6 +231,10 @@ end_upkeep(struct rot_task *task)
 {
 	struct upkeep *upkeep = (struct upkeep *)task;
 
+	if (upkeep->system_certs != NULL) {
+		seal_certs_free(upkeep->api->system_certs);
+		upkeep->api->system_certs = SEAL_TAKE(upkeep->system_certs);
+	}
 	upkeep->fn(upkeep->arg, upkeep->tls, upkeep->result, &upkeep->err);
 	drop_upkeep(task);
 }

@@ -14,7 +14,7 @@ set_workload(const struct rot_call *call, struct seal_json *object,
 
 	r = rot_store_ca(call->api->config.store, workload->name, &ca, err);
 	if (r == 0)
-		r = rot_ca_describe(&ca, fingerprint, &not_after, err);
+		r = rot_ca_describe(seal_bytes_str(&ca.cert), fingerprint, &not_after, err);
 	if (r < 0)
 		return r;
 	seal_json_set_str(object, "name", workload->name);
@@ -71,6 +71,8 @@ rot_workloads_create(struct rot_call *call, struct seal_err *err)
 		r = rot_body_flag(call, "open", &open, err);
 	if (r == 0)
 		r = check_free(call, name, err);
+	if (r == 0)
+		r = rot_clock_use(api, call->now, err);
 	if (r == 0)
 		r = rot_signer_new_ca(api->config.signer, name, 1, call->now, &ca, err);
 	if (r == 0)
@@ -132,6 +134,8 @@ rot_workloads_get(struct rot_call *call, struct seal_err *err)
 	r = seal_workload_check(call->param, err);
 	if (r == 0)
 		r = reply_workload(call, call->param, err);
+	if (r == 0)
+		r = rot_set_cas(call, call->reply, call->param, err);
 	if (r == 0)
 		r = rot_set_keys(call, call->reply, call->param, err);
 	if (r == 0)

@@ -109,19 +109,27 @@ for change in 'del(.seal)' 'del(.kid)' 'del(.seal.key)' 'del(.seal.gen)' 'del(.s
 	[ ! -s "$WORK/out" ] || fail "$change: something was printed"
 done
 
-say "a new generation seals, the old one opens until it is retired"
+say "a new generation is introduced, and seals when it is switched to; the old one opens until it is retired"
 expect_exit 0 "$CLI" workload rotate-key shop "${D[@]}"
+seal_value "$WORK/text" >"$WORK/new.sealed"
+seal workload show shop >"$WORK/shown"
+expect_line "$WORK/shown" '^2 +introduced +0 .* -$'
+expect_exit 1 "$CLI" workload rotate-key shop "${D[@]}"
+expect_line "$WORK/err" 'introduced already'
+expect_exit 1 "$CLI" workload rotate-key shop --switch "${D[@]}"
+expect_line "$WORK/err" 'certificate\(s\) are of pods that have not got key generation 2: .*force'
+expect_exit 0 "$CLI" workload rotate-key shop --switch --force "${D[@]}"
 seal_value "$WORK/text" >"$WORK/new.sealed"
 expect_plain "$WORK/new.sealed" "$WORK/text"
 expect_plain "$WORK/bytes.sealed" "$WORK/bytes"
 seal workload show shop >"$WORK/shown"
-expect_line "$WORK/shown" '^KEY GENERATION +OBJECTS +CREATED +RETIRED$'
-expect_line "$WORK/shown" '^2 +1 .* -$'
-expect_line "$WORK/shown" '^1 +0 .* -$'
+expect_line "$WORK/shown" '^KEY GENERATION +PHASE +OBJECTS +WAITING +CREATED +RETIRED$'
+expect_line "$WORK/shown" '^2 +active +1 .* -$'
+expect_line "$WORK/shown" '^1 +old +0 .* -$'
 expect_exit 1 "$CLI" workload retire-key shop 1 "${D[@]}"
 expect_line "$WORK/err" '--yes'
 expect_exit 1 "$CLI" workload retire-key shop 2 --yes "${D[@]}"
-expect_line "$WORK/err" 'newest'
+expect_line "$WORK/err" 'the one that seals'
 expect_exit 0 "$CLI" workload retire-key shop 1 --yes "${D[@]}"
 expect_exit 1 "$CLI" unseal "$WORK/bytes.sealed" "${D[@]}"
 expect_line "$WORK/err" 'generation 1 .* not in use'
@@ -132,6 +140,7 @@ expect_hatched "after retirement" "$WORK/web.egg"
 expect_exit 0 "$CLI" workload rotate-key shop -o json "${D[@]}"
 [ "$(jq -c '[.keys[] | [.generation, .objects, .retired_at == null]]' "$WORK/out")" = '[[3,0,true],[2,1,true],[1,0,false]]' ] ||
 	fail "$(cat "$WORK/out")"
+expect_exit 0 "$CLI" workload rotate-key shop --switch --force "${D[@]}"
 expect_exit 1 "$CLI" workload retire-key shop 2 --yes "${D[@]}"
 expect_line "$WORK/err" '1 object'
 expect_exit 0 "$CLI" workload retire-key shop 2 --force --yes "${D[@]}"

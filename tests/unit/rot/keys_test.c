@@ -584,37 +584,80 @@ expect_keys(const char *path, const char *want)
 	seal_json_free(shown);
 }
 
-Test(rot_keys, are_rotated_and_older_ones_open_until_they_are_retired)
+static void
+expect_phases(const char *want)
+{
+	struct seal_json *shown = call_json("/v1/workloads/shop", NULL, 200);
+	const struct seal_json *keys = array_of(shown, "keys");
+	char text[256] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < seal_json_count(keys); i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s ",
+					text_of(seal_json_at(keys, i), "phase"));
+	cr_expect_str_eq(text, want);
+	seal_json_free(shown);
+}
+
+Test(rot_keys, are_introduced_switched_to_and_older_ones_open_until_they_are_retired)
 {
 	char *old = seal_text("shop", "web", "b", "old"), *new;
 
 	expect_keys("/v1/workloads/shop", "1:1 ");
 	expect(201, "POST", "/v1/workloads/shop/keys", NULL);
 	expect_keys("/v1/workloads/shop", "2:0 1:1 ");
+	expect_phases("introduced active ");
 	expect_keys("/v1/workloads/bank", "1:0 ");
 	expect_opens(old, "old");
+	free(seal_text("shop", "web", "a", "still with the first"));
+	expect_keys("/v1/workloads/shop", "2:0 1:2 ");
+	expect(200, "POST", "/v1/workloads/shop/keys/2/switch", NULL);
+	expect(200, "POST", "/v1/workloads/shop/keys/2/switch", NULL);
+	expect_phases("active old ");
 	new = seal_text("shop", "web", "b", "new");
+	free(seal_text("shop", "web", "a", "with the second"));
 	expect_opens(new, "new");
-	expect_keys("/v1/workloads/shop", "2:1 1:0 ");
+	expect_keys("/v1/workloads/shop", "2:2 1:0 ");
 	expect(200, "DELETE", "/v1/workloads/shop/keys/1", NULL);
-	expect_keys("/v1/workloads/shop", "2:1 1:0r ");
+	expect_keys("/v1/workloads/shop", "2:2 1:0r ");
+	expect_phases("active retired ");
 	cr_expect_eq(unseal(old, NULL), 409);
 	expect_opens(new, "new");
 	expect(200, "DELETE", "/v1/workloads/shop/keys/1", NULL);
 	expect(201, "POST", "/v1/workloads/shop/keys", NULL);
-	expect_keys("/v1/workloads/shop", "3:0 2:1 1:0r ");
+	expect_keys("/v1/workloads/shop", "3:0 2:2 1:0r ");
 	free(old);
 	free(new);
+}
+
+Test(rot_keys, are_introduced_one_at_a_time_and_may_be_given_up)
+{
+	expect(201, "POST", "/v1/workloads/shop/keys", NULL);
+	expect_error(409, "conflict", "generation 2 of 'shop' is introduced already", "POST",
+		     "/v1/workloads/shop/keys", NULL);
+	expect(200, "DELETE", "/v1/workloads/shop/keys/2", NULL);
+	expect_error(404, "missing", "2", "POST", "/v1/workloads/shop/keys/2/switch", NULL);
+	expect_phases("retired active ");
+	expect(201, "POST", "/v1/workloads/shop/keys", NULL);
+	expect_keys("/v1/workloads/shop", "3:0 2:0r 1:0 ");
+	expect(200, "POST", "/v1/workloads/shop/keys/3/switch", NULL);
+	expect_error(409, "conflict", "generation 1 is old", "POST",
+		     "/v1/workloads/shop/keys/1/switch", NULL);
+	expect_phases("active retired old ");
 }
 
 Test(rot_keys, are_retired_with_care)
 {
 	char *sealed = seal_text("shop", "web", "b", "x");
 
-	expect_error(409, "conflict", "newest", "DELETE", "/v1/workloads/shop/keys/1", NULL);
-	expect_error(409, "conflict", "newest", "DELETE", "/v1/workloads/shop/keys/1?force=1",
+	expect_error(409, "conflict", "the one that seals", "DELETE", "/v1/workloads/shop/keys/1",
 		     NULL);
+	expect_error(409, "conflict", "the one that seals", "DELETE",
+		     "/v1/workloads/shop/keys/1?force=1", NULL);
 	expect(201, "POST", "/v1/workloads/shop/keys", NULL);
+	expect_error(409, "conflict", "the one that seals", "DELETE", "/v1/workloads/shop/keys/1",
+		     NULL);
+	expect(200, "POST", "/v1/workloads/shop/keys/2/switch", NULL);
 	expect_error(409, "conflict", "1 object", "DELETE", "/v1/workloads/shop/keys/1", NULL);
 	expect_error(409, "conflict", "1 object", "DELETE", "/v1/workloads/shop/keys/1?force=0",
 		     NULL);
@@ -643,6 +686,11 @@ Test(rot_keys, that_are_not_there_are_said_to_be_missing)
 		{ 400, "invalid", "DELETE", "/v1/workloads/shop/keys/x" },
 		{ 400, "invalid", "DELETE", "/v1/workloads/shop/keys/1000001" },
 		{ 404, "missing", "DELETE", "/v1/workloads/shop/keys/1/2" },
+		{ 404, "missing", "POST", "/v1/workloads/shop/keys/2/switch" },
+		{ 404, "missing", "POST", "/v1/workloads/none/keys/1/switch" },
+		{ 400, "invalid", "POST", "/v1/workloads/shop/keys/x/switch" },
+		{ 400, "invalid", "POST", "/v1/workloads/shop/keys/1/switch?force=2" },
+		{ 405, "method", "GET", "/v1/workloads/shop/keys/1/switch" },
 	};
 
 	for (size_t i = 0; i < SEAL_COUNT(bad); i++)
@@ -695,6 +743,7 @@ Test(rot_keys, ci_seals_and_does_nothing_else_with_them)
 	expect_from(ci, 200, "POST", "/v1/seal", ORDER(OBJECT("b", GOOD)));
 	expect_from(ci, 403, "POST", "/v1/unseal", body);
 	expect_from(ci, 403, "POST", "/v1/workloads/shop/keys", NULL);
+	expect_from(ci, 403, "POST", "/v1/workloads/shop/keys/1/switch", NULL);
 	expect_from(ci, 403, "DELETE", "/v1/workloads/shop/keys/1", NULL);
 	expect_from(ci, 403, "DELETE", "/v1/workloads/shop/keys/1?force=1", NULL);
 	expect_keys("/v1/workloads/shop", "1:2 ");
@@ -876,17 +925,20 @@ Test(rot_keys, pods_get_the_floor_of_their_own_objects)
 	pod_release(&pod);
 }
 
-Test(rot_keys, pods_get_new_generations_and_lose_retired_ones_at_renewal)
+Test(rot_keys, pods_get_generations_before_these_seal_and_lose_retired_ones)
 {
 	char *old = seal_text("shop", "web", "b", "x"), *new;
 	struct pod pod;
 
 	pod_hatch(&pod, "shop", "web");
 	expect(201, "POST", "/v1/workloads/shop/keys", NULL);
-	new = seal_text("shop", "web", "b", "x");
-	cr_expect_eq(pod_opens(&pod, new), SEAL_E_UNAUTH, "before it renews");
+	expect_error(409, "conflict",
+		     "1 certificate(s) are of pods that have not got key generation 2", "POST",
+		     "/v1/workloads/shop/keys/2/switch", NULL);
 	pod_renew(&pod);
 	cr_expect_eq(pod.got.key_count, 2 * VERIFY_N_PURPOSES);
+	expect(200, "POST", "/v1/workloads/shop/keys/2/switch", NULL);
+	new = seal_text("shop", "web", "b", "x");
 	cr_expect_eq(pod_opens(&pod, new), 0);
 	cr_expect_eq(pod_opens(&pod, old), 0);
 	expect(200, "DELETE", "/v1/workloads/shop/keys/1", NULL);
@@ -908,6 +960,24 @@ Test(rot_keys, pods_of_an_older_workload_get_keys_all_the_same)
 	cr_expect_eq(pod.got.key_count, VERIFY_N_PURPOSES);
 	pod_release(&pod);
 	expect_keys("/v1/workloads/shop", "1:0 ");
+}
+
+Test(rot_keys, are_switched_to_by_force_before_all_pods_have_them)
+{
+	char *new;
+	struct pod pod;
+
+	pod_hatch(&pod, "shop", "web");
+	expect(201, "POST", "/v1/workloads/shop/keys", NULL);
+	expect_error(409, "conflict", "(web ", "POST", "/v1/workloads/shop/keys/2/switch?force=0",
+		     NULL);
+	expect(200, "POST", "/v1/workloads/shop/keys/2/switch?force=1", NULL);
+	new = seal_text("shop", "web", "b", "x");
+	cr_expect_eq(pod_opens(&pod, new), SEAL_E_UNAUTH, "before it renews");
+	pod_renew(&pod);
+	cr_expect_eq(pod_opens(&pod, new), 0);
+	pod_release(&pod);
+	free(new);
 }
 
 Test(rot_keys, pods_and_eggs_may_not_do_what_operators_may)
@@ -968,6 +1038,9 @@ Test(rot_keys, tokens_are_those_that_the_pod_knows)
 	struct pod pod;
 
 	expect(201, "POST", "/v1/workloads/shop/keys", NULL);
+	expect(200, "POST", "/v1/workloads/shop/keys/2/switch", NULL);
+	expect(201, "POST", "/v1/workloads/shop/keys",
+	       NULL); /* what seals nothing yet makes no tokens */
 	reply = mint("{'workload':'shop','peer':'web','containers':['app','log-2']}", 201);
 	cr_assert_eq(seal_json_get_object(reply, "tokens", &tokens, NULL), 0);
 	pod_hatch(&pod, "shop", "web");

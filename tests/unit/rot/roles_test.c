@@ -34,7 +34,11 @@ static const struct line {
 	{ "GET", "/v1/workloads/*", "acu--l", NULL, "shop" },
 	{ "DELETE", "/v1/workloads/*", "a----l", NULL, "gone" },
 	{ "POST", "/v1/workloads/*/keys", "a----l", NULL, "shop" },
+	{ "POST", "/v1/workloads/*/keys/*/switch", "a----l", NULL, "shop" },
 	{ "DELETE", "/v1/workloads/*/keys/*", "a----l", NULL, "shop" },
+	{ "POST", "/v1/workloads/*/cas", "a----l", NULL, "shop" },
+	{ "POST", "/v1/workloads/*/cas/*/switch", "a----l", NULL, "shop" },
+	{ "DELETE", "/v1/workloads/*/cas/*", "a----l", NULL, "shop" },
 	{ "GET", "/v1/operators", "a-u--l", NULL, NULL },
 	{ "POST", "/v1/operators", "a----l", NULL, NULL },
 	{ "POST", "/v1/operators/self/renew", "acu--l", NULL, NULL },
@@ -152,14 +156,19 @@ teardown(void)
 static void
 fill_path(const struct line *line, char *out, size_t size)
 {
-	const char *star = strchr(line->path, '*');
+	size_t len = 0;
+	bool first = true;
 
-	if (star == NULL)
-		(void)snprintf(out, size, "%s", line->path);
-	else
-		(void)snprintf(out, size, "%.*s%s%s%s", (int)(star - line->path), line->path,
-			       line->id, strcmp(star, "*/keys/*") == 0 ? "/keys/" : star + 1,
-			       strcmp(star, "*/keys/*") == 0 ? "1" : "");
+	/* A second star is a generation. */
+	for (const char *at = line->path; *at != '\0' && len + 1 < size; at++) {
+		if (*at != '*') {
+			out[len++] = *at;
+			continue;
+		}
+		len += (size_t)snprintf(out + len, size - len, "%s", first ? line->id : "1");
+		first = false;
+	}
+	out[len < size ? len : size - 1] = '\0';
 }
 
 /* The message of a 403, or "" with any other status, which is left in *ret_status. */
