@@ -90,6 +90,14 @@ static const struct rot_route routes[] = {
 	  AUDIT_SEAL },
 	{ "POST", "/v1/unseal", ADMIN, BIG, READS, rot_unseal, unseal_members, SAY, "unsealed",
 	  AUDIT_UNSEAL },
+	{ "GET", "/v1/audit", WATCHERS, SMALL, READS, rot_audit_list, NULL, SAY, NULL,
+	  AUDIT_OTHER },
+	{ "GET", "/v1/audit/head", WATCHERS, SMALL, READS, rot_audit_get_head, NULL, SAY, NULL,
+	  AUDIT_OTHER },
+	{ "GET", "/v1/audit/heads", WATCHERS, SMALL, READS, rot_audit_get_heads, NULL, SAY, NULL,
+	  AUDIT_OTHER },
+	{ "GET", "/v1/audit/log", WATCHERS, SMALL, READS, rot_audit_get_log, NULL, SAY, NULL,
+	  AUDIT_OTHER },
 	{ "POST", "/v1/hatch", ROT_MAY_HATCH, SMALL, CHANGES, rot_hatch, NULL, "hatch refused",
 	  "hatch_refused", AUDIT_HATCH },
 	{ "POST", "/v1/renew", ROT_MAY_RENEW, SMALL, CHANGES, rot_renew, NULL, "renewal refused",
@@ -138,7 +146,10 @@ start_worker(struct rot_api *api, struct seal_err *err)
 void
 rot_api_stop(struct rot_api *api)
 {
+	if (api->worker == NULL)
+		return;
 	rot_worker_free(SEAL_TAKE(api->worker));
+	rot_audit_stop(api); /* the store is this thread's again */
 }
 
 int
@@ -154,6 +165,8 @@ rot_api_new(struct rot_api **ret_api, const struct rot_api_config *config, struc
 	r = prepare(api, err);
 	if (r == 0)
 		r = start_worker(api, err);
+	if (r == 0)
+		r = rot_audit_start(api, err);
 	if (r < 0)
 		return r;
 	*ret_api = SEAL_TAKE(api);
@@ -166,6 +179,7 @@ rot_api_free(struct rot_api *api)
 	if (api == NULL)
 		return;
 	rot_api_stop(api);
+	rot_audit_release(api);
 	rot_meta_release(&api->meta);
 	rot_ca_release(&api->system_ca);
 	seal_certs_free(api->system_certs);
@@ -211,6 +225,7 @@ rot_api_verify(void *arg, struct seal_certs *presented, void **ret_client, struc
 			      api->config.clock(), err);
 	if (r < 0) {
 		log_unknown_client(api, err);
+		rot_audit_stranger(api, NULL, r);
 		return r;
 	}
 	*ret_client = caller;
@@ -254,9 +269,11 @@ dispatch(struct rot_call *call)
 	struct rot_api *api = call->api;
 	struct seal_err err = { 0 };
 	bool path_known = false;
+	int r = find_caller(call, &api->local, &err);
 
-	if (find_caller(call, &api->local, &err) < 0) {
+	if (r < 0) {
 		log_failure(call, NULL, 403, &err);
+		rot_audit_stranger(api, call->request, r);
 		answer_error(call, (struct verdict){ 403, "forbidden" }, "not for this caller");
 		return false;
 	}
@@ -336,7 +353,7 @@ prepare(struct rot_api *api, struct seal_err *err)
 	if (r < 0)
 		return r;
 	rot_caller_local(&api->local, api->meta.trust_domain);
-	return 0;
+	return rot_audit_open(api, err);
 }
 
 /* On the local socket the kernel says who it is; elsewhere the handshake did. */
@@ -476,8 +493,9 @@ answer(struct rot_task *task)
 		if (call->issued_event != NULL)
 			log_issued(call);
 		log_change(call, call->route);
-		seal_http_reply(call->request, call->status, "application/json", call->raw.data,
-				call->raw.len, 0);
+		seal_http_reply(call->request, call->status,
+				call->type != NULL ? call->type : "application/json",
+				call->raw.data, call->raw.len, 0);
 	}
 	free_call(call);
 }

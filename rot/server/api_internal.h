@@ -13,6 +13,7 @@
 #include "base/secret/secret.h"
 #include "base/x509/x509.h"
 #include "rot/audit/entry.h"
+#include "rot/audit/head.h"
 #include "rot/server/api.h"
 #include "rot/server/caller.h"
 #include "rot/server/expiry.h"
@@ -51,6 +52,22 @@ struct rot_route {
 		kind; /* in the audit log, of what changes or hands out something; AUDIT_OTHER: refusals alone */
 };
 
+/* Refusals of one kind, the worker's. */
+struct rot_refusals {
+	uint64_t since_ms; /* when their minute began, monotonic; 0: never */
+	unsigned told;     /* of that minute, each with an entry of its own */
+	uint64_t count;    /* of the others, that no entry tells of yet */
+};
+
+struct rot_audit {
+	struct rot_audit_log log;
+	struct seal_timer *timer; /* the loop's */
+	/* The worker's: */
+	struct rot_refusals refusals[AUDIT_KIND_COUNT];
+	uint64_t signed_at; /* rot_store_audit_written, when a head was last kept */
+	bool must_sign;     /* whatever that says */
+};
+
 struct rot_api {
 	struct rot_api_config config;
 	struct rot_worker *worker;
@@ -61,6 +78,7 @@ struct rot_api {
 	struct rot_limits *per_egg;
 	struct rot_limits *per_address;
 	struct rot_caller local;
+	struct rot_audit audit;
 	struct seal_log_limit refusals; /* of requests */
 	struct seal_log_limit unknown;  /* clients that were refused in the handshake */
 	int64_t started_at;
@@ -86,6 +104,9 @@ struct rot_task {
 	void (*drop)(struct rot_task *task); /* or there, when the end came first */
 };
 
+/* What the audit log gets of a refusal; decided once, however often the call is run. */
+enum rot_refusal { ROT_REFUSAL_NEW, ROT_REFUSAL_TOLD, ROT_REFUSAL_COUNTED };
+
 /* One request on its way through a handler. */
 struct rot_call {
 	struct rot_task task;
@@ -102,10 +123,12 @@ struct rot_call {
 	struct seal_json *body;               /* the request's, where the route wants one */
 	struct seal_json *reply;              /* the answer's members */
 	struct seal_bytes raw;                /* or the answer as text */
-	char subject[256];                    /* of a change, for the log: what was changed */
+	char subject[AUDIT_SUBJECT_MAX];      /* for the logs: what was changed or handed out */
 	char workload[SEAL_WORKLOAD_MAX + 1]; /* that it is about, for the audit log; "" for none */
-	unsigned status;                      /* of success */
-	unsigned retry_after;                 /* > 0: too many requests */
+	enum rot_refusal refusal;
+	const char *type;     /* of the answer; NULL: JSON */
+	unsigned status;      /* of success */
+	unsigned retry_after; /* > 0: too many requests */
 	int64_t now;
 };
 
@@ -117,6 +140,39 @@ const struct rot_route *rot_api_route(size_t n);
 /* A worker's batch: tasks on their own, calls in as few transactions as may be. */
 void rot_batch_run(void *arg, struct rot_job *first);
 
+/* ---- audit_note.c: all in the store's thread, but for _open, _start, _stop and _stranger ---- */
+
+/* Find the log, or begin it. */
+SEAL_CHECKED int rot_audit_open(struct rot_api *api, struct seal_err *err);
+SEAL_CHECKED int rot_audit_start(struct rot_api *api, struct seal_err *err);
+/* The worker has ended: write what was counted, sign a last head. */
+void rot_audit_stop(struct rot_api *api);
+void rot_audit_release(struct rot_api *api);
+/* The entry for what the call has done; for one that was refused (nothing when it was not).  Within its transaction. */
+SEAL_CHECKED int rot_audit_done(struct rot_call *call, struct seal_err *err);
+SEAL_CHECKED int rot_audit_refused(struct rot_call *call, struct seal_err *err);
+/* The call's transaction was committed. */
+void rot_audit_settle(struct rot_call *call);
+/* The entry for what the root of trust has done by itself; workload "" for none. */
+SEAL_CHECKED int rot_audit_own(struct rot_api *api, enum audit_kind kind, const char *workload,
+			       const char *subject, struct seal_err *err);
+/* In the loop's thread: somebody who was refused before there was a call; request may be NULL. */
+void rot_audit_stranger(struct rot_api *api, const struct seal_http_request *request, int code);
+/* A head for all that is committed. */
+SEAL_CHECKED int rot_audit_sign(struct rot_api *api, struct seal_bytes *out, uint64_t *ret_size,
+				struct seal_err *err);
+
+/* The workload that a call is about, once its name was checked. */
+void rot_call_about(struct rot_call *call, const char *workload);
+/* Append a name to the subject; or, without room for it, how many are left, and false: that was the last. */
+bool rot_call_name(struct rot_call *call, const char *separator, const char *name, size_t left);
+/* Its subject is a pod certificate that was issued. */
+void rot_call_issued(struct rot_call *call, const struct rot_cert *cert);
+
+int rot_audit_list(struct rot_call *call, struct seal_err *err);
+int rot_audit_get_head(struct rot_call *call, struct seal_err *err);
+int rot_audit_get_heads(struct rot_call *call, struct seal_err *err);
+int rot_audit_get_log(struct rot_call *call, struct seal_err *err);
 int rot_status_get(struct rot_call *call, struct seal_err *err);
 int rot_workloads_create(struct rot_call *call, struct seal_err *err);
 int rot_workloads_list(struct rot_call *call, struct seal_err *err);
@@ -169,6 +225,9 @@ SEAL_CHECKED int rot_body_key(const struct rot_call *call, struct seal_key **ret
 /* A query parameter that passes check; fallback as above. */
 SEAL_CHECKED int rot_query_name(const struct rot_call *call, const char *name, const char *fallback,
 				rot_check_fn check, const char **ret_text, struct seal_err *err);
+/* A number within 0..max; fallback when absent. */
+SEAL_CHECKED int rot_query_number(const struct rot_call *call, const char *name, uint64_t fallback,
+				  uint64_t max, uint64_t *ret_value, struct seal_err *err);
 /* "0" or "1"; false when absent. */
 SEAL_CHECKED int rot_query_flag(const struct rot_call *call, const char *name, bool *ret_value,
 				struct seal_err *err);

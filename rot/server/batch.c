@@ -7,6 +7,7 @@
  *                                                   │
  *                            overtaken by another process: each again, alone
  *
+ * Every call that changes, hands out or is refused gets its entry in the audit log (audit_note.c), in the same transaction.
  * No answer leaves before the commit.  Answers are written before it: what was committed can always be answered.
  */
 
@@ -32,6 +33,7 @@ reset(struct rot_call *call)
 	call->subject[0] = '\0';
 	call->workload[0] = '\0';
 	call->issued_event = NULL;
+	call->type = NULL;
 	call->status = 200;
 	call->retry_after = 0;
 	call->err = (struct seal_err){ 0 };
@@ -71,30 +73,10 @@ run_handler(struct rot_call *call, struct seal_err *err)
 		return seal_fail(err, SEAL_E_SYSTEM, "the clock of this machine is not set");
 	call->reply = seal_json_new();
 	r = call->route->run(call, err);
-	if (r == 0 && call->raw.len == 0)
+	if (r == 0 && call->raw.len == 0 && call->type == NULL)
 		r = seal_json_dump(call->reply, false, &call->raw, err);
 	return r;
 }
-
-static void
-run_call(struct rot_call *call)
-{
-	struct rot_store *store = call->api->config.store;
-	uint64_t mark = 0;
-	int r;
-
-	reset(call);
-	call->result = rot_store_mark(store, &mark, &call->err);
-	if (call->result < 0)
-		return;
-	call->result = run_handler(call, &call->err);
-	if (call->result == 0 && call->route->changes)
-		call->result = rot_store_keep(store, mark, &call->err);
-	else if ((r = rot_store_undo(store, mark, NULL)) < 0 && call->result == 0)
-		call->result = seal_fail(&call->err, r, "the store failed");
-}
-
-/* ---- Transactions ---- */
 
 static void
 fail(struct rot_call *call, int code, const struct seal_err *err)
@@ -102,6 +84,49 @@ fail(struct rot_call *call, int code, const struct seal_err *err)
 	call->result = code;
 	call->err = *err;
 }
+
+/* What is kept has its entry, or is not kept. */
+static int
+keep(struct rot_call *call, uint64_t mark, struct seal_err *err)
+{
+	struct rot_store *store = call->api->config.store;
+	int r = rot_audit_done(call, err);
+
+	if (r == 0)
+		return rot_store_keep(store, mark, err);
+	return rot_store_undo(store, mark, NULL) < 0 ? SEAL_E_SYSTEM : r;
+}
+
+/* What was refused, or only read, leaves nothing but its entry. */
+static int
+undo(struct rot_call *call, uint64_t mark, struct seal_err *err)
+{
+	int r = rot_store_undo(call->api->config.store, mark, NULL);
+
+	if (r < 0)
+		return seal_fail(err, r, "the store failed");
+	return call->result == 0 ? rot_audit_done(call, err) : rot_audit_refused(call, err);
+}
+
+static void
+run_call(struct rot_call *call)
+{
+	struct seal_err err = { 0 };
+	uint64_t mark = 0;
+	int r;
+
+	reset(call);
+	call->result = rot_store_mark(call->api->config.store, &mark, &call->err);
+	if (call->result < 0)
+		return;
+	call->result = run_handler(call, &call->err);
+	r = call->result == 0 && call->route->changes ? keep(call, mark, &err)
+						      : undo(call, mark, &err);
+	if (r < 0)
+		fail(call, r, &err);
+}
+
+/* ---- Transactions ---- */
 
 /* In a transaction of its own. */
 static void
@@ -122,6 +147,8 @@ run_alone(struct rot_call *call)
 		r = seal_fail(&err, SEAL_E_TIMEOUT, "others change the store all the time");
 	if (r < 0)
 		fail(call, r, &err);
+	else
+		rot_audit_settle(call);
 }
 
 static void
@@ -149,11 +176,16 @@ run_together(struct rot_api *api, struct rot_job *first)
 		end = end->next;
 	} while (end != NULL && is_call(end) && rot_store_room(store) >= ROT_STORE_HATCH_ROOM);
 	r = rot_store_commit(store, &err);
-	if (r == SEAL_E_CONFLICT || (r == SEAL_E_LIMIT && first->next != end))
+	if (r == SEAL_E_CONFLICT || (r == SEAL_E_LIMIT && first->next != end)) {
 		run_each_alone(first, end);
-	else
-		for (struct rot_job *at = first; r < 0 && at != end; at = at->next)
+		return end;
+	}
+	for (struct rot_job *at = first; at != end; at = at->next) {
+		if (r < 0)
 			fail((struct rot_call *)at, r, &err);
+		else
+			rot_audit_settle((struct rot_call *)at);
+	}
 	return end;
 }
 

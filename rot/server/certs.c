@@ -4,13 +4,14 @@
 #include "rot/server/api_internal.h"
 
 static int
-read_order(const struct rot_call *call, struct rot_cert *cert, uint64_t *ret_ttl,
-	   struct seal_err *err)
+read_order(struct rot_call *call, struct rot_cert *cert, uint64_t *ret_ttl, struct seal_err *err)
 {
 	const char *workload = NULL, *peer = NULL;
 	int r;
 
 	r = rot_body_name(call, "workload", NULL, seal_workload_check, &workload, err);
+	if (r == 0)
+		rot_call_about(call, workload);
 	if (r == 0)
 		r = rot_body_name(call, "peer", SEAL_PEER_ANY, seal_peer_check, &peer, err);
 	if (r == 0)
@@ -70,8 +71,7 @@ rot_certs_issue(struct rot_call *call, struct seal_err *err)
 	if (r < 0)
 		return r;
 	call->status = 201;
-	(void)snprintf(call->subject, sizeof(call->subject), "%s for %s/%s", cert.serial,
-		       cert.workload, cert.peer);
+	rot_call_issued(call, &cert);
 	set_cert(call, &cert, &issued, &bundle);
 	return 0;
 }

@@ -42,13 +42,14 @@ set_egg(struct seal_json *object, const struct rot_egg *egg, int64_t now)
 
 /* What the operator asked for; ttl is not part of an egg. */
 static int
-read_order(const struct rot_call *call, struct rot_egg *egg, uint64_t *ret_ttl,
-	   struct seal_err *err)
+read_order(struct rot_call *call, struct rot_egg *egg, uint64_t *ret_ttl, struct seal_err *err)
 {
 	const char *workload = NULL, *peer = NULL;
 	int r;
 
 	r = rot_body_name(call, "workload", NULL, seal_workload_check, &workload, err);
+	if (r == 0)
+		rot_call_about(call, workload);
 	if (r == 0)
 		r = rot_body_name(call, "peer", SEAL_PEER_ANY, seal_peer_check, &peer, err);
 	if (r == 0)
@@ -228,6 +229,7 @@ rot_eggs_get(struct rot_call *call, struct seal_err *err)
 		r = rot_store_get_egg(call->api->config.store, call->param, &egg, err);
 	if (r < 0)
 		return r;
+	rot_call_about(call, egg.workload);
 	set_egg(call->reply, &egg, call->now);
 	return 0;
 }

@@ -145,6 +145,8 @@ rot_hatch(struct rot_call *call, struct seal_err *err)
 				 seal_code_name(r));
 	r = open_statement(call, asked.statement, &statement, err);
 	if (r == 0)
+		rot_call_about(call, statement.workload);
+	if (r == 0)
 		r = check_egg(call, &statement, err);
 	if (r == 0)
 		r = check_hostnames(&statement, &asked.hostnames, err);
@@ -215,6 +217,7 @@ rot_renew(struct rot_call *call, struct seal_err *err)
 	size_t len = 0;
 	int r;
 
+	rot_call_about(call, call->caller->identity.workload);
 	r = check_rate(call, NULL, err);
 	if (r == 0)
 		r = find_renewable(call, &cert, err);
@@ -332,6 +335,8 @@ reply_credentials(struct rot_call *call, struct rot_cert *cert, const struct rot
 static void
 note_issued(struct rot_call *call, const char *event, const struct rot_cert *cert)
 {
+	rot_call_about(call, cert->workload);
+	rot_call_issued(call, cert);
 	call->issued = *cert;
 	call->issued.hostnames = (struct seal_strv){ 0 }; /* stay where they are */
 	call->issued_event = event;

@@ -308,16 +308,35 @@ make_admin(struct site *site, struct seal_err *err)
 	return r;
 }
 
+/* Entry 0 of the audit log: what was made, and for whom. */
+static int
+begin_audit(struct site *site, const struct rot_kv_config *where, struct seal_err *err)
+{
+	SEAL_SCOPED(rot_audit_log_release) struct rot_audit_log log = { 0 };
+	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
+	char subject[AUDIT_SUBJECT_MAX];
+	int r;
+
+	(void)snprintf(subject, sizeof(subject), "%s: %s for operator/admin/%s",
+		       site->meta.trust_domain, site->admin.serial, ROT_ADMIN_NAME);
+	r = rot_audit_log_new(site->signer, &log, err);
+	if (r == 0)
+		r = rot_store_open(&store, where, err);
+	return r < 0 ? r : rot_store_audit_begin(store, &log, subject, site->options->now, err);
+}
+
 static int
 write_store(struct site *site, struct seal_err *err)
 {
 	char place[PATH_MAX + 8];
 	const struct rot_kv_config where = { .where = place };
 	int n = snprintf(place, sizeof(place), "sqlite:%s/%s", site->path, ROT_DB_NAME);
+	int r;
 
 	if (n < 0 || (size_t)n >= sizeof(place))
 		return seal_fail(err, SEAL_E_LIMIT, "the path is too long");
-	return rot_store_create(&where, &site->meta, &site->system_ca, &site->admin, err);
+	r = rot_store_create(&where, &site->meta, &site->system_ca, &site->admin, err);
+	return r < 0 ? r : begin_audit(site, &where, err);
 }
 
 static int

@@ -135,6 +135,18 @@ parse_ca(const char *pem, struct seal_certs **ret_certs, struct seal_err *err)
 		     : 0;
 }
 
+void
+rot_call_issued(struct rot_call *call, const struct rot_cert *cert)
+{
+	(void)snprintf(call->subject, sizeof(call->subject), "%s for %s/%s", cert->serial,
+		       cert->workload, cert->peer);
+	for (size_t i = 0; i < cert->hostnames.count; i++) {
+		if (!rot_call_name(call, i == 0 ? ": " : ", ", cert->hostnames.items[i],
+				   cert->hostnames.count - i))
+			break;
+	}
+}
+
 int
 rot_ca_times(const char *pem, int64_t *ret_not_before, int64_t *ret_not_after, struct seal_err *err)
 {
@@ -198,6 +210,7 @@ own_cert(struct rot_api *api, const struct seal_key *key, struct rot_issued *iss
 	SEAL_SCOPED(seal_strv_release) struct seal_strv dns = { 0 };
 	SEAL_SCOPED(seal_strv_release) struct seal_strv ips = { 0 };
 	struct seal_identity identity = { .role = SEAL_ROLE_ROT };
+	char subject[AUDIT_SUBJECT_MAX];
 	struct rot_wish wish = {
 		.ca = &api->system_ca,
 		.identity = &identity,
@@ -213,7 +226,11 @@ own_cert(struct rot_api *api, const struct seal_key *key, struct rot_issued *iss
 		return r;
 	(void)snprintf(identity.trust_domain, sizeof(identity.trust_domain), "%s",
 		       api->meta.trust_domain);
-	return rot_issue_cert(api, &wish, api->config.clock(), issued, err);
+	r = rot_issue_cert(api, &wish, api->config.clock(), issued, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(subject, sizeof(subject), "%s for the root of trust itself", issued->serial);
+	return rot_audit_own(api, AUDIT_CERT_ISSUE, "", subject, err);
 }
 
 int

@@ -282,6 +282,8 @@ rot_keys_rotate(struct rot_call *call, struct seal_err *err)
 
 	r = seal_workload_check(call->param, err);
 	if (r == 0)
+		rot_call_about(call, call->param);
+	if (r == 0)
 		r = find_roots(call, call->param, &roots, err);
 	if (r == 0)
 		r = introduce(call, roots.newest + 1, err);
@@ -298,6 +300,8 @@ read_target(struct rot_call *call, uint64_t *ret_generation, bool *ret_force, st
 {
 	int r = seal_workload_check(call->param, err);
 
+	if (r == 0)
+		rot_call_about(call, call->param);
 	if (r == 0)
 		r = seal_number_parse(call->param2, 1, VERIFY_MAX_KEY_GENERATION, ret_generation,
 				      err);

@@ -54,6 +54,8 @@ rot_peers_allow(struct rot_call *call, struct seal_err *err)
 
 	r = rot_body_name(call, "workload", NULL, seal_workload_check, &workload, err);
 	if (r == 0)
+		rot_call_about(call, workload);
+	if (r == 0)
 		r = rot_body_name(call, "client", NULL, seal_peer_or_every_check, &client, err);
 	if (r == 0)
 		r = rot_body_name(call, "server", NULL, seal_peer_or_every_check, &server, err);
@@ -75,6 +77,8 @@ rot_peers_deny(struct rot_call *call, struct seal_err *err)
 	int r;
 
 	r = rot_query_name(call, "workload", NULL, seal_workload_check, &workload, err);
+	if (r == 0)
+		rot_call_about(call, workload);
 	if (r == 0)
 		r = rot_query_name(call, "client", NULL, seal_peer_or_every_check, &client, err);
 	if (r == 0)

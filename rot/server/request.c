@@ -144,6 +144,41 @@ rot_query_name(const struct rot_call *call, const char *name, const char *fallba
 }
 
 int
+rot_query_number(const struct rot_call *call, const char *name, uint64_t fallback, uint64_t max,
+		 uint64_t *ret_value, struct seal_err *err)
+{
+	const char *text = seal_http_query(call->request, name);
+	int r;
+
+	if (text == NULL) {
+		*ret_value = fallback;
+		return 0;
+	}
+	r = seal_number_parse(text, 0, max, ret_value, err);
+	return r < 0 ? seal_note(err, r, "%s", name) : 0;
+}
+
+void
+rot_call_about(struct rot_call *call, const char *workload)
+{
+	(void)snprintf(call->workload, sizeof(call->workload), "%s", workload);
+}
+
+bool
+rot_call_name(struct rot_call *call, const char *separator, const char *name, size_t left)
+{
+	size_t size = sizeof(call->subject);
+	size_t len = strlen(call->subject);
+
+	if (len + strlen(separator) + strlen(name) + sizeof(", and 99999 more") > size) {
+		(void)snprintf(call->subject + len, size - len, ", and %zu more", left);
+		return false;
+	}
+	(void)snprintf(call->subject + len, size - len, "%s%s", separator, name);
+	return true;
+}
+
+int
 rot_query_limit(const struct rot_call *call, uint64_t *ret_limit, struct seal_err *err)
 {
 	const char *text = seal_http_query(call->request, "limit");

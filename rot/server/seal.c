@@ -275,12 +275,14 @@ list_ids(const struct order *order, const char ***ret_ids, struct seal_err *err)
 static int
 read_order(struct order *order, struct seal_err *err)
 {
-	const struct rot_call *call = order->call;
+	struct rot_call *call = order->call;
 	const struct seal_json *objects = NULL;
 	size_t count;
 	int r;
 
 	r = rot_body_name(call, "workload", NULL, seal_workload_check, &order->workload, err);
+	if (r == 0)
+		rot_call_about(call, order->workload);
 	if (r == 0)
 		r = rot_body_name(call, "peer", SEAL_PEER_ANY, seal_peer_check, &order->peer, err);
 	if (r < 0)
@@ -422,5 +424,10 @@ rot_seal(struct rot_call *call, struct seal_err *err)
 		return r;
 	(void)snprintf(call->subject, sizeof(call->subject), "%s/%s: %zu objects, %zu values",
 		       order.workload, order.peer, order.count, order.values);
+	for (size_t i = 0; i < order.count; i++) {
+		if (!rot_call_name(call, i == 0 ? ": " : ", ", order.objects[i].id,
+				   order.count - i))
+			break;
+	}
 	return 0;
 }

@@ -100,6 +100,7 @@ rot_store_close(struct rot_store *store)
 	if (store == NULL)
 		return;
 	rot_kv_close(store->kv);
+	free(store->pending.items);
 	free(store);
 }
 
@@ -127,43 +128,74 @@ rot_store_id(const struct rot_store *store)
 int
 rot_store_begin(struct rot_store *store, struct seal_err *err)
 {
+	store->pending.count = 0;
 	return rot_kv_begin(store->kv, err);
 }
 
+/* What cannot be told in the audit log is not done. */
 int
 rot_store_commit(struct rot_store *store, struct seal_err *err)
 {
-	return rot_kv_commit(store->kv, err);
+	size_t count = store->pending.count;
+	int r = rot_pending_write(store, err);
+
+	if (r == 0)
+		r = rot_kv_commit(store->kv, err);
+	if (r == 0)
+		store->written += count;
+	else
+		rot_kv_rollback(store->kv);
+	store->pending.count = 0;
+	return r;
 }
 
 void
 rot_store_rollback(struct rot_store *store)
 {
+	store->pending.count = 0;
 	rot_kv_rollback(store->kv);
 }
 
 int
 rot_store_mark(struct rot_store *store, uint64_t *ret_mark, struct seal_err *err)
 {
-	return rot_kv_mark(store->kv, ret_mark, err);
+	int r = rot_kv_mark(store->kv, ret_mark, err);
+
+	if (r == 0)
+		store->pending.at_mark[*ret_mark] = store->pending.count;
+	return r;
 }
 
+/* Of a mark that could not be ended nobody knows what is left of it: nothing of the batch may be. */
 int
 rot_store_keep(struct rot_store *store, uint64_t mark, struct seal_err *err)
 {
-	return rot_kv_keep(store->kv, mark, err);
+	int r = rot_kv_keep(store->kv, mark, err);
+
+	if (r < 0)
+		rot_store_rollback(store);
+	return r;
 }
 
 int
 rot_store_undo(struct rot_store *store, uint64_t mark, struct seal_err *err)
 {
-	return rot_kv_undo(store->kv, mark, err);
+	int r = rot_kv_undo(store->kv, mark, err);
+
+	if (r < 0)
+		rot_store_rollback(store);
+	else
+		store->pending.count = store->pending.at_mark[mark];
+	return r;
 }
 
 uint64_t
 rot_store_room(const struct rot_store *store)
 {
-	return rot_kv_room(store->kv);
+	uint64_t room = rot_kv_room(store->kv);
+	size_t taken = rot_pending_room(store);
+
+	return room > taken ? room - taken : 0;
 }
 
 /* Within a batch: a change that fails leaves nothing of itself in it. */
@@ -171,15 +203,14 @@ static int
 change_within(struct rot_store *store, rot_change_fn change, void *arg, struct seal_err *err)
 {
 	uint64_t mark = 0;
-	int r = rot_kv_mark(store->kv, &mark, err);
+	int r = rot_store_mark(store, &mark, err);
 
 	if (r < 0)
 		return r;
 	r = change(store, arg, err);
 	if (r == 0)
-		return rot_kv_keep(store->kv, mark, err);
-	if (rot_kv_undo(store->kv, mark, NULL) < 0)
-		rot_kv_rollback(store->kv); /* then the batch fails when it is committed */
+		return rot_store_keep(store, mark, err);
+	(void)!rot_store_undo(store, mark, NULL); /* or the batch fails when it is committed */
 	return r;
 }
 
@@ -203,14 +234,14 @@ rot_store_change(struct rot_store *store, rot_change_fn change, void *arg, struc
 	if (rot_kv_is_open(store->kv))
 		return change_within(store, change, arg, err);
 	for (unsigned turn = 0; turn < MAX_TURNS; turn++) {
-		r = rot_kv_begin(store->kv, err);
+		r = rot_store_begin(store, err);
 		if (r == 0)
 			r = change(store, arg, err);
 		if (r < 0) {
-			rot_kv_rollback(store->kv);
+			rot_store_rollback(store);
 			return r;
 		}
-		r = rot_kv_commit(store->kv, err);
+		r = rot_store_commit(store, err);
 		if (r != SEAL_E_CONFLICT)
 			return r;
 		pause_a_little(turn);

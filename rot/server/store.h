@@ -21,6 +21,8 @@
 #include "base/crypto/crypto.h"
 #include "base/err/err.h"
 #include "base/names/names.h"
+#include "rot/audit/entry.h"
+#include "rot/audit/tree.h"
 #include "rot/kv/kv.h"
 #include "rot/signer/signer.h"
 #include "rot/wire/wire.h"
@@ -60,7 +62,7 @@ const char *rot_store_id(const struct rot_store *store);
  * faster: run all of it again.  SEAL_E_LIMIT: etcd takes less at once; keep an eye on _room, which a hatch takes
  * ROT_STORE_HATCH_ROOM of.  After a failed _commit, or _rollback, nothing of the batch has happened.
  */
-#define ROT_STORE_HATCH_ROOM 8
+#define ROT_STORE_HATCH_ROOM 9
 SEAL_CHECKED int rot_store_begin(struct rot_store *store, struct seal_err *err);
 SEAL_CHECKED int rot_store_commit(struct rot_store *store, struct seal_err *err);
 void rot_store_rollback(struct rot_store *store);
@@ -418,6 +420,50 @@ SEAL_CHECKED int rot_store_renew_operator(struct rot_store *store, const char *n
 					  const char *old_serial, const char *serial,
 					  int64_t not_after, int64_t now,
 					  struct rot_operator *ret_operator, struct seal_err *err);
+/* ---- The audit log (docs/AUDIT.md) ---- */
+
+struct rot_audit_log {
+	char id[SEAL_ID_LEN + 1];
+	struct seal_bytes key; /* wrapped by the signer */
+};
+void rot_audit_log_release(struct rot_audit_log *log);
+/* An id and a key for a log that is to begin. */
+SEAL_CHECKED int rot_audit_log_new(struct rot_signer *signer, struct rot_audit_log *ret_log,
+				   struct seal_err *err);
+
+/* SEAL_E_MISSING: the store was made by an earlier version, and has no log yet. */
+SEAL_CHECKED int rot_store_audit_log(struct rot_store *store, struct rot_audit_log *ret_log,
+				     struct seal_err *err);
+/* Begin the log with its entry 0, of kind init.  SEAL_E_CONFLICT when there is one already. */
+SEAL_CHECKED int rot_store_audit_begin(struct rot_store *store, const struct rot_audit_log *log,
+				       const char *subject, int64_t now, struct seal_err *err);
+/* The same log with its key wrapped otherwise. */
+SEAL_CHECKED int rot_store_audit_rewrap(struct rot_store *store, const struct seal_bytes *key,
+					struct seal_err *err);
+/*
+ * Add an entry, whose n is not looked at: it gets its number when the transaction is committed, of which it is a
+ * part: taken back with the mark it was added in.  SEAL_E_BUG for an entry that cannot be.
+ */
+SEAL_CHECKED int rot_store_audit_add(struct rot_store *store, const struct audit_entry *entry,
+				     struct seal_err *err);
+/* Entries that this process has committed so far. */
+uint64_t rot_store_audit_written(const struct rot_store *store);
+/* The log's tree as it is committed, within a batch, too. */
+SEAL_CHECKED int rot_store_audit_tree(struct rot_store *store, struct audit_tree *ret_tree,
+				      struct seal_err *err);
+/* Keep a signed head of that size. */
+SEAL_CHECKED int rot_store_audit_add_head(struct rot_store *store, uint64_t size, const char *text,
+					  size_t len, struct seal_err *err);
+/*
+ * Entries as the bytes they were written as, in order, the first numbered from or later, limit at most (0: all); heads
+ * by size.  fn ends the walk by failing.  Nothing is judged here but the store's checksums.
+ */
+typedef int (*rot_audit_fn)(void *arg, uint64_t n, const void *text, size_t len,
+			    struct seal_err *err);
+SEAL_CHECKED int rot_store_each_entry(struct rot_store *store, uint64_t from, uint64_t limit,
+				      rot_audit_fn fn, void *arg, struct seal_err *err);
+SEAL_CHECKED int rot_store_each_head(struct rot_store *store, uint64_t from, uint64_t limit,
+				     rot_audit_fn fn, void *arg, struct seal_err *err);
 
 struct rot_totals {
 	uint64_t workloads;

@@ -10,6 +10,15 @@
 
 struct rot_store {
 	struct rot_kv *kv;
+	/* Entries of the transaction that is open, to be numbered and written when it is committed. */
+	struct rot_pending {
+		struct audit_entry *items;
+		size_t count;
+		size_t room;
+		size_t at_mark[ROT_KV_MARKS_MAX +
+			       1]; /* how many there were when the mark was set */
+	} pending;
+	uint64_t written; /* entries, in all transactions that were committed */
 };
 
 /*
@@ -166,6 +175,13 @@ SEAL_CHECKED int rot_store_get_pairs(struct rot_store *store, const char *worklo
 				     struct rot_pairs *ret_pairs, struct seal_err *err);
 SEAL_CHECKED int rot_store_put_pairs(struct rot_store *store, const char *workload,
 				     const struct rot_pairs *pairs, struct seal_err *err);
+
+/* ---- store_audit.c ---- */
+
+/* Operations that the entries of this transaction will take. */
+size_t rot_pending_room(const struct rot_store *store);
+/* Number the pending entries from the log's end on and write them, within the transaction. */
+SEAL_CHECKED int rot_pending_write(struct rot_store *store, struct seal_err *err);
 
 /* The tables of schemas 1 and 2 (store_migrate.c). */
 struct rot_db;

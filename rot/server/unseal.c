@@ -39,6 +39,7 @@ find_ring(struct opener *opener, const struct verify_key_id *id,
 	}
 	if (opener->count == RINGS_MAX)
 		return seal_fail(err, SEAL_E_LIMIT, "values of more than %d peers", RINGS_MAX);
+	rot_call_about(opener->call, id->workload); /* the last one, of several */
 	r = rot_ring(opener->call, id->workload, id->peer, ROT_PURPOSE(VERIFY_CONFIG), false,
 		     &opener->rings[opener->count], err);
 	if (r == 0)

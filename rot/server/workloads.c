@@ -68,6 +68,8 @@ rot_workloads_create(struct rot_call *call, struct seal_err *err)
 
 	r = rot_body_name(call, "name", NULL, seal_workload_check, &name, err);
 	if (r == 0)
+		rot_call_about(call, name);
+	if (r == 0)
 		r = rot_body_flag(call, "open", &open, err);
 	if (r == 0)
 		r = check_free(call, name, err);
@@ -152,6 +154,8 @@ rot_workloads_delete(struct rot_call *call, struct seal_err *err)
 	int r;
 
 	r = seal_workload_check(call->param, err);
+	if (r == 0)
+		rot_call_about(call, call->param);
 	if (r == 0)
 		r = reply_workload(call, call->param, err);
 	if (r < 0)

@@ -54,6 +54,10 @@ static const struct line {
 	{ "POST", "/v1/certs", "a----l", NULL, NULL },
 	{ "POST", "/v1/seal", "ac---l", NULL, NULL },
 	{ "POST", "/v1/unseal", "a----l", NULL, NULL },
+	{ "GET", "/v1/audit", "a-u--l", NULL, NULL },
+	{ "GET", "/v1/audit/head", "a-u--l", NULL, NULL },
+	{ "GET", "/v1/audit/heads", "a-u--l", NULL, NULL },
+	{ "GET", "/v1/audit/log", "a-u--l", NULL, NULL },
 	{ "POST", "/v1/hatch", "---e--", "hatch refused", NULL },
 	{ "POST", "/v1/renew", "----p-", "renewal refused", NULL },
 };
@@ -186,7 +190,7 @@ ask(struct rot_client *client, const struct line *line, unsigned *ret_status, ch
 	*ret_status = rig_call(client, line->method, path, body, &reply);
 	message[0] = '\0';
 	if (*ret_status == 403) {
-		cr_assert_not_null(reply);
+		cr_assert_not_null(reply, "%s", path);
 		cr_assert_eq(seal_json_get_object(reply, "error", &error, NULL), 0);
 		cr_assert_eq(seal_json_get_str(error, "code", &code, NULL), 0);
 		cr_assert_eq(seal_json_get_str(error, "message", &text, NULL), 0);
@@ -242,11 +246,14 @@ Test(rot_roles, give_the_auditor_no_secret, .init = setup, .fini = teardown)
 		struct seal_json *reply = NULL;
 		char path[256];
 
-		if (line->may[AUDITOR] == '-' || strcmp(line->method, "GET") != 0)
+		/* These are texts, and hold what the list holds. */
+		if (line->may[AUDITOR] == '-' || strcmp(line->method, "GET") != 0 ||
+		    strcmp(line->path, "/v1/audit/log") == 0 ||
+		    strcmp(line->path, "/v1/audit/heads") == 0)
 			continue;
 		fill_path(line, path, sizeof(path));
 		(void)rig_call(clients[AUDITOR], line->method, path, NULL, &reply);
-		cr_assert_not_null(reply);
+		cr_assert_not_null(reply, "%s", path);
 		cr_assert_eq(seal_json_dump(reply, false, &text, NULL), 0);
 		cr_expect_null(strstr(seal_bytes_str(&text), "PRIVATE KEY"), "%s", path);
 		cr_expect_null(strstr(seal_bytes_str(&text), "\"statement\""), "%s", path);
