@@ -10,6 +10,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -234,13 +235,75 @@ seal_key_to_pem(const struct seal_key *key, struct seal_secret **ret_pem, struct
 	return r;
 }
 
+/* ---- Public keys, encoded ---- */
+
+/*
+ * How the encoding of a P-256 key begins (RFC 5480), before the point, uncompressed.  The library searches through
+ * all of its decoders for who could read it, and through its encoders for who could write it, which takes five times
+ * as long as everything else; whatever looks otherwise goes that way.
+ */
+static const uint8_t p256_head[] = {
+	0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+	0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+};
+#define POINT_LEN    65
+#define P256_LEN     (sizeof(p256_head) + POINT_LEN)
+#define UNCOMPRESSED 0x04
+
+static bool
+write_p256(EVP_PKEY *key, uint8_t der[static P256_LEN])
+{
+	uint8_t *point = der + sizeof(p256_head);
+	size_t len = 0;
+	bool done;
+
+	done = check_p256(key, NULL) == 0 &&
+	       EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, POINT_LEN,
+					       &len) == 1 &&
+	       len == POINT_LEN && point[0] == UNCOMPRESSED;
+	ERR_clear_error();
+	memcpy(der, p256_head, sizeof(p256_head));
+	return done;
+}
+
+/* NULL when it is none, or does not lie on its curve. */
+static EVP_PKEY *
+read_p256(const uint8_t *der, size_t der_len)
+{
+	char curve[] = SN_X9_62_prime256v1;
+	uint8_t point[POINT_LEN];
+	OSSL_PARAM parts[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, curve, 0),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)),
+		OSSL_PARAM_END,
+	};
+	EVP_PKEY *key = NULL;
+	EVP_PKEY_CTX *ctx;
+
+	if (der_len != P256_LEN || memcmp(der, p256_head, sizeof(p256_head)) != 0 ||
+	    der[sizeof(p256_head)] != UNCOMPRESSED)
+		return NULL;
+	memcpy(point, der + sizeof(p256_head), sizeof(point));
+	ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, parts) != 1)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	ERR_clear_error();
+	return key;
+}
+
 int
 seal_key_spki(const struct seal_key *key, struct seal_bytes *out, struct seal_err *err)
 {
+	uint8_t known[P256_LEN];
 	uint8_t *der = NULL;
-	int len = i2d_PUBKEY(seal_key_native(key), &der);
+	int len;
 	int r;
 
+	if (write_p256(seal_key_native(key), known))
+		return seal_bytes_append(out, known, sizeof(known), err);
+	len = i2d_PUBKEY(seal_key_native(key), &der);
 	if (len <= 0)
 		return seal_fail_ssl(err, "cannot encode the public key");
 	r = seal_bytes_append(out, der, (size_t)len, err);
@@ -248,17 +311,15 @@ seal_key_spki(const struct seal_key *key, struct seal_bytes *out, struct seal_er
 	return r;
 }
 
-int
-seal_key_from_spki(struct seal_key **ret_key, const void *der, size_t der_len, struct seal_err *err)
+static int
+read_any(struct seal_key **ret_key, const uint8_t *der, size_t der_len, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
 	const uint8_t *at = der;
 	int r;
 
-	if (der_len == 0 || der_len > 1024)
-		return seal_fail(err, SEAL_E_FORMAT, "not a public key");
 	key = seal_key_wrap(d2i_PUBKEY(NULL, &at, (long)der_len));
-	if (key == NULL || at != (const uint8_t *)der + der_len) {
+	if (key == NULL || at != der + der_len) {
 		ERR_clear_error();
 		return seal_fail(err, SEAL_E_FORMAT, "not a public key");
 	}
@@ -266,6 +327,20 @@ seal_key_from_spki(struct seal_key **ret_key, const void *der, size_t der_len, s
 	if (r < 0)
 		return r;
 	*ret_key = SEAL_TAKE(key);
+	return 0;
+}
+
+int
+seal_key_from_spki(struct seal_key **ret_key, const void *der, size_t der_len, struct seal_err *err)
+{
+	EVP_PKEY *known;
+
+	if (der_len == 0 || der_len > 1024)
+		return seal_fail(err, SEAL_E_FORMAT, "not a public key");
+	known = read_p256(der, der_len);
+	if (known == NULL)
+		return read_any(ret_key, der, der_len, err);
+	*ret_key = seal_key_wrap(known);
 	return 0;
 }
 

@@ -13,6 +13,9 @@
 #include "base/x509/x509_internal.h"
 
 #define SERIAL_BYTES 16
+/* A P-256 key's encoding, and its point at the end of it (RFC 5480). */
+#define P256_SPKI_LEN  91
+#define P256_POINT_LEN 65
 
 static const struct {
 	const char *constraints;
@@ -167,10 +170,43 @@ set_validity(X509 *cert, const struct seal_cert_spec *spec, struct seal_err *err
 	return 0;
 }
 
-int
-seal_cert_issue(struct seal_cert **ret_cert, const struct seal_cert_spec *spec,
-		const struct seal_key *public_key, const struct seal_cert *issuer,
-		const struct seal_key *issuer_key, struct seal_err *err)
+/*
+ * What X509_set_pubkey does by writing the key and reading it again, without the reading, which takes most of the time
+ * that a certificate does.  The certificate is then good for being written only: nobody can ask it for its key.
+ */
+static bool
+put_key(X509 *cert, const struct seal_key *key)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes spki = SEAL_BYTES(1024);
+	X509_PUBKEY *place = X509_get_X509_PUBKEY(cert);
+	const uint8_t *at;
+	uint8_t *point;
+
+	if (seal_key_spki(key, &spki, NULL) < 0 || spki.len != P256_SPKI_LEN)
+		return false;
+	at = spki.data + spki.len - P256_POINT_LEN;
+	point = OPENSSL_memdup(at, P256_POINT_LEN);
+	if (point != NULL &&
+	    X509_PUBKEY_set0_param(place, OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
+				   OBJ_nid2obj(NID_X9_62_prime256v1), point, P256_POINT_LEN) == 1)
+		return true;
+	OPENSSL_free(point);
+	return false;
+}
+
+static int
+set_key(X509 *cert, const struct seal_key *key, bool to_write, struct seal_err *err)
+{
+	if ((to_write && put_key(cert, key)) || X509_set_pubkey(cert, seal_key_native(key)) == 1)
+		return 0;
+	return seal_fail_ssl(err, "cannot prepare a certificate");
+}
+
+/* to_write: it is written and then forgotten. */
+static int
+issue(struct seal_cert **ret_cert, const struct seal_cert_spec *spec,
+      const struct seal_key *public_key, const struct seal_cert *issuer,
+      const struct seal_key *issuer_key, bool to_write, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_cert_freep) struct seal_cert *cert = (struct seal_cert *)X509_new();
 	X509 *raw = native_cert(cert);
@@ -179,10 +215,11 @@ seal_cert_issue(struct seal_cert **ret_cert, const struct seal_cert_spec *spec,
 
 	if (raw == NULL)
 		return seal_fail_memory(err);
-	if (X509_set_version(raw, X509_VERSION_3) != 1 ||
-	    X509_set_pubkey(raw, seal_key_native(public_key)) != 1)
+	if (X509_set_version(raw, X509_VERSION_3) != 1)
 		return seal_fail_ssl(err, "cannot prepare a certificate");
-	r = set_serial(raw, spec->serial, err);
+	r = set_key(raw, public_key, to_write, err);
+	if (r == 0)
+		r = set_serial(raw, spec->serial, err);
 	if (r == 0)
 		r = set_subject(raw, spec->common_name, err);
 	if (r == 0)
@@ -198,4 +235,23 @@ seal_cert_issue(struct seal_cert **ret_cert, const struct seal_cert_spec *spec,
 		return seal_fail_ssl(err, "cannot sign a certificate");
 	*ret_cert = SEAL_TAKE(cert);
 	return 0;
+}
+
+int
+seal_cert_issue(struct seal_cert **ret_cert, const struct seal_cert_spec *spec,
+		const struct seal_key *public_key, const struct seal_cert *issuer,
+		const struct seal_key *issuer_key, struct seal_err *err)
+{
+	return issue(ret_cert, spec, public_key, issuer, issuer_key, false, err);
+}
+
+int
+seal_cert_issue_pem(struct seal_bytes *out, const struct seal_cert_spec *spec,
+		    const struct seal_key *public_key, const struct seal_cert *issuer,
+		    const struct seal_key *issuer_key, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_cert_freep) struct seal_cert *cert = NULL;
+	int r = issue(&cert, spec, public_key, issuer, issuer_key, true, err);
+
+	return r < 0 ? r : seal_cert_to_pem(cert, out, err);
 }

@@ -103,6 +103,11 @@ struct seal_cert_spec {
 SEAL_CHECKED int seal_cert_issue(struct seal_cert **ret_cert, const struct seal_cert_spec *spec,
 				 const struct seal_key *public_key, const struct seal_cert *issuer,
 				 const struct seal_key *issuer_key, struct seal_err *err);
+/* The same, appended as PEM. */
+SEAL_CHECKED int seal_cert_issue_pem(struct seal_bytes *out, const struct seal_cert_spec *spec,
+				     const struct seal_key *public_key,
+				     const struct seal_cert *issuer,
+				     const struct seal_key *issuer_key, struct seal_err *err);
 
 /* PKCS#12 (RFC 7292) with AES-256 and the password, for key stores outside.  Appends DER. */
 SEAL_CHECKED int seal_pkcs12(struct seal_bytes *out, const struct seal_key *key,

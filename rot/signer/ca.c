@@ -61,21 +61,14 @@ open_ca_key(const struct rot_signer_state *state, struct rot_signer_ca *ca, cons
 	return seal_key_from_pem(&ca->key, pem, err);
 }
 
-int
-rot_signer_get_ca(const struct rot_signer_state *state, struct seal_reader *in,
-		  struct rot_signer_ca *ca, struct seal_err *err)
+/* Open it, and see that it is one. */
+static int
+open_ca(const struct rot_signer_state *state, struct rot_signer_ca *ca, const uint8_t *pem,
+	size_t pem_len, const uint8_t *wrapped, size_t wrapped_len, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_key_freep) struct seal_key *public_key = NULL;
-	const uint8_t *pem, *wrapped;
-	size_t pem_len = 0, wrapped_len = 0;
 	int r;
 
-	seal_get_str(in, ca->workload, sizeof(ca->workload));
-	ca->generation = seal_get_u64(in);
-	pem = seal_get_block(in, &pem_len);
-	wrapped = seal_get_block(in, &wrapped_len);
-	if (in->failed)
-		return seal_fail(err, SEAL_E_FORMAT, "a message cut short");
 	r = open_ca_key(state, ca, wrapped, wrapped_len, err);
 	if (r < 0)
 		return r;
@@ -89,6 +82,100 @@ rot_signer_get_ca(const struct rot_signer_state *state, struct seal_reader *in,
 		return seal_fail(err, SEAL_E_REFUSED,
 				 "CA certificate and key do not belong together");
 	return 0;
+}
+
+/* ---- CAs that were opened before ---- */
+
+/*
+ * To open a CA takes several times as long as to sign with it, and most requests are for a few.  Those used last are
+ * kept, each under the digest of everything it was opened from: what comes in differently is opened, and checked, anew.
+ */
+static struct rot_signer_kept *
+find_kept(struct rot_signer_memory *memory, const uint8_t id[static SEAL_HASH_LEN])
+{
+	for (size_t i = 0; i < ROT_SIGNER_MAX_KEPT; i++) {
+		struct rot_signer_kept *kept = &memory->kept[i];
+
+		if (kept->key != NULL && memcmp(kept->id, id, SEAL_HASH_LEN) == 0) {
+			kept->used = ++memory->clock;
+			return kept;
+		}
+	}
+	return NULL;
+}
+
+static void
+forget(struct rot_signer_kept *kept)
+{
+	seal_certs_free(kept->certs);
+	seal_key_free(kept->key);
+	memset(kept, 0, sizeof(*kept));
+}
+
+void
+rot_signer_memory_free(struct rot_signer_memory *memory)
+{
+	for (size_t i = 0; memory != NULL && i < ROT_SIGNER_MAX_KEPT; i++)
+		forget(&memory->kept[i]);
+	free(memory);
+}
+
+static int
+share(struct seal_certs **ret_certs, struct seal_key **ret_key, const struct seal_certs *certs,
+      const struct seal_key *key, struct seal_err *err)
+{
+	int r = seal_certs_copy(ret_certs, certs, err);
+
+	return r < 0 ? r : seal_key_copy(ret_key, key, err);
+}
+
+/* In the place of the one that was not used for the longest time.  Without memory for it, it is not kept. */
+static void
+keep(struct rot_signer_memory *memory, const uint8_t id[static SEAL_HASH_LEN],
+     const struct rot_signer_ca *ca)
+{
+	struct rot_signer_kept *oldest = &memory->kept[0];
+
+	for (size_t i = 1; i < ROT_SIGNER_MAX_KEPT; i++) {
+		if (memory->kept[i].used < oldest->used)
+			oldest = &memory->kept[i];
+	}
+	forget(oldest);
+	if (share(&oldest->certs, &oldest->key, ca->certs, ca->key, NULL) < 0) {
+		forget(oldest);
+		return;
+	}
+	memcpy(oldest->id, id, SEAL_HASH_LEN);
+	oldest->used = ++memory->clock;
+}
+
+int
+rot_signer_get_ca(const struct rot_signer_state *state, struct seal_reader *in,
+		  struct rot_signer_ca *ca, struct seal_err *err)
+{
+	const uint8_t *from = in->at;
+	const struct rot_signer_kept *kept;
+	const uint8_t *pem, *wrapped;
+	size_t pem_len = 0, wrapped_len = 0;
+	uint8_t id[SEAL_HASH_LEN];
+	int r;
+
+	seal_get_str(in, ca->workload, sizeof(ca->workload));
+	ca->generation = seal_get_u64(in);
+	pem = seal_get_block(in, &pem_len);
+	wrapped = seal_get_block(in, &wrapped_len);
+	if (in->failed)
+		return seal_fail(err, SEAL_E_FORMAT, "a message cut short");
+	r = seal_sha256(id, from, (size_t)(in->at - from), err);
+	if (r < 0)
+		return r;
+	kept = find_kept(state->memory, id);
+	if (kept != NULL)
+		return share(&ca->certs, &ca->key, kept->certs, kept->key, err);
+	r = open_ca(state, ca, pem, pem_len, wrapped, wrapped_len, err);
+	if (r == 0)
+		keep(state->memory, id, ca);
+	return r;
 }
 
 /* The common name of a CA.  Whoever verifies finds a CA by it, so it never changes. */

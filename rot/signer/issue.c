@@ -309,14 +309,10 @@ write_cert(const struct wish *wish, struct seal_writer *out, struct seal_err *er
 		.not_after = wish->not_after,
 	};
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(SEAL_CHAIN_MAX_LEN);
-	SEAL_SCOPED(seal_cert_freep) struct seal_cert *cert = NULL;
 	int r;
 
-	r = seal_cert_issue(&cert, &spec, wish->key, seal_certs_at(wish->ca.certs, 0), wish->ca.key,
-			    err);
-	if (r < 0)
-		return r;
-	r = seal_cert_to_pem(cert, &pem, err);
+	r = seal_cert_issue_pem(&pem, &spec, wish->key, seal_certs_at(wish->ca.certs, 0),
+				wish->ca.key, err);
 	if (r < 0)
 		return r;
 	seal_put_block(out, pem.data, pem.len);

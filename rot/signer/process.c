@@ -62,7 +62,7 @@ rot_signer_state_release(struct rot_signer_state *state)
 {
 	rot_signer_wraps_release(&state->wraps);
 	rot_signer_wraps_release(&state->next);
-	free(state->memory);
+	rot_signer_memory_free(state->memory);
 	memset(state, 0, sizeof(*state));
 }
 

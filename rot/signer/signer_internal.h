@@ -20,8 +20,9 @@
 
 /* An issue request with 32 host names is under 16 KiB; a socket pair takes 64 KiB in one packet. */
 #define ROT_SIGNER_PACKET_MAX (32u * 1024)
-#define ROT_SIGNER_MAX_NAMES  64 /* host names or addresses in one certificate */
-#define ROT_SIGNER_MAX_LOGS   4  /* whose heads one process signs: a root of trust has one log */
+#define ROT_SIGNER_MAX_NAMES  64  /* host names or addresses in one certificate */
+#define ROT_SIGNER_MAX_LOGS   4   /* whose heads one process signs: a root of trust has one log */
+#define ROT_SIGNER_MAX_KEPT   256 /* CAs that stay open, some 8 KiB each */
 #define ROT_SIGNER_PURPOSE    "statement"
 
 /* Years a CA lives, in seconds: it is rotated long before. */
@@ -66,11 +67,22 @@ struct rot_signer_head {
 	uint8_t root[SEAL_HASH_LEN];
 };
 
+/* A CA that was opened before; key NULL: none. */
+struct rot_signer_kept {
+	uint8_t id[SEAL_HASH_LEN]; /* of all that it was opened from */
+	uint64_t used;
+	struct seal_certs *certs;
+	struct seal_key *key;
+};
+
 /* What it remembers from one request to the next. */
 struct rot_signer_memory {
 	struct rot_signer_head heads[ROT_SIGNER_MAX_LOGS];
 	size_t head_count;
+	struct rot_signer_kept kept[ROT_SIGNER_MAX_KEPT];
+	uint64_t clock; /* counts their uses */
 };
+void rot_signer_memory_free(struct rot_signer_memory *memory);
 
 /* All the signer ever knows. */
 struct rot_signer_state {

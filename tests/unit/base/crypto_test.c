@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base/crypto: derivation, AES-256-GCM, key pairs and signing requests. */
 #include <criterion/criterion.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #include "base/crypto/crypto.h"
@@ -298,6 +301,68 @@ Test(crypto_key, spki_is_read_whole_or_not_at_all)
 			cr_expect_eq(seal_key_from_spki(&back, copy, len, NULL), SEAL_E_FORMAT,
 				     "%zu bytes", len);
 	}
+}
+
+static void
+expect_as_the_library_has_it(const struct seal_key *key)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes spki = SEAL_BYTES(1024);
+	uint8_t *der = NULL;
+	int len = i2d_PUBKEY(seal_key_native(key), &der);
+
+	cr_assert_eq(seal_key_spki(key, &spki, NULL), 0);
+	cr_expect_eq((int)spki.len, len);
+	cr_expect_eq(memcmp(spki.data, der, spki.len), 0);
+	OPENSSL_free(der);
+}
+
+Test(crypto_key, spki_is_what_the_library_writes_whatever_the_form_of_the_point)
+{
+	static const char *const forms[] = { "uncompressed", "compressed", "hybrid" };
+
+	for (size_t i = 0; i < SEAL_COUNT(forms); i++) {
+		SEAL_SCOPED(seal_bytes_release) struct seal_bytes spki = SEAL_BYTES(1024);
+		FREE_KEY key = NULL;
+		FREE_KEY back = NULL;
+
+		cr_assert_eq(seal_key_new(&key, NULL), 0);
+		cr_assert_eq(EVP_PKEY_set_utf8_string_param(
+				     seal_key_native(key),
+				     OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, forms[i]),
+			     1);
+		expect_as_the_library_has_it(key);
+		cr_assert_eq(seal_key_spki(key, &spki, NULL), 0);
+		cr_assert_eq(seal_key_from_spki(&back, spki.data, spki.len, NULL), 0, "%s",
+			     forms[i]);
+		cr_expect(seal_key_same_public(key, back));
+		expect_as_the_library_has_it(back);
+	}
+}
+
+Test(crypto_key, spki_with_a_bit_changed_is_taken_only_if_the_library_does)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes spki = SEAL_BYTES(1024);
+	FREE_KEY key = NULL;
+	unsigned taken = 0;
+
+	cr_assert_eq(seal_key_new(&key, NULL), 0);
+	cr_assert_eq(seal_key_spki(key, &spki, NULL), 0);
+	for (size_t bit = 0; bit < 8 * spki.len; bit++) {
+		const uint8_t *at = spki.data;
+		FREE_KEY back = NULL;
+		EVP_PKEY *theirs;
+
+		spki.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		theirs = d2i_PUBKEY(NULL, &at, (long)spki.len);
+		if (seal_key_from_spki(&back, spki.data, spki.len, NULL) == 0) {
+			taken++;
+			cr_expect_eq(EVP_PKEY_eq(theirs, seal_key_native(back)), 1, "bit %zu", bit);
+		}
+		EVP_PKEY_free(theirs);
+		spki.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	/* The same point in its hybrid form; the same string with a bit that is not used. */
+	cr_expect_leq(taken, 2);
 }
 
 Test(crypto_csr, gives_back_the_key_it_was_made_for)

@@ -196,6 +196,8 @@ Test(rot_signer, does_not_open_a_ca_under_another_name)
 	struct rot_issue issue = for_role(SEAL_ROLE_POD);
 	struct rot_ca forged = bank_ca;
 
+	/* Whether or not the right one is open already. */
+	seal_certs_free(expect_issued(&shop_ca, &issue));
 	(void)snprintf(forged.workload, sizeof(forged.workload), "shop");
 	expect_refusal(&forged, &issue, "bank's CA called shop");
 	forged = system_ca;
@@ -216,6 +218,7 @@ Test(rot_signer, refuses_a_wrapped_key_with_any_bit_changed_or_cut)
 	struct rot_issue issue = for_role(SEAL_ROLE_POD);
 	struct rot_ca forged = shop_ca;
 
+	seal_certs_free(expect_issued(&shop_ca, &issue));
 	for (size_t i = 0; i < shop_ca.wrapped.len; i++) {
 		shop_ca.wrapped.data[i] ^= (uint8_t)(1u << (i % 8));
 		expect_refusal(&shop_ca, &issue, "an altered wrapped key");
@@ -226,6 +229,28 @@ Test(rot_signer, refuses_a_wrapped_key_with_any_bit_changed_or_cut)
 		expect_refusal(&forged, &issue, "a wrapped key cut short");
 	}
 	seal_certs_free(expect_issued(&shop_ca, &issue));
+}
+
+Test(rot_signer, issues_for_more_cas_than_it_keeps_open)
+{
+	static struct rot_ca cas[ROT_SIGNER_MAX_KEPT + 10];
+	struct rot_issue issue = for_role(SEAL_ROLE_POD);
+
+	(void)alarm(120);
+	for (size_t i = 0; i < 2 * SEAL_COUNT(cas); i++) {
+		struct rot_ca *ca = &cas[i % SEAL_COUNT(cas)];
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "workload-%zu", i % SEAL_COUNT(cas));
+		if (i < SEAL_COUNT(cas))
+			make_ca(name, ca);
+		(void)snprintf(issue.identity.workload, sizeof(issue.identity.workload), "%s",
+			       name);
+		seal_certs_free(expect_issued(ca, &issue));
+		expect_refusal(&shop_ca, &issue, "another workload's CA");
+	}
+	for (size_t i = 0; i < SEAL_COUNT(cas); i++)
+		rot_ca_release(&cas[i]);
 }
 
 Test(rot_signer, wraps_keys_so_that_they_cannot_be_read)
