@@ -10,7 +10,7 @@ ROT_SERVER_LIBS = %D%/librotserver.a %D%/audit/librotaudit.a $(ROT_CLIENT_LIBS) 
 noinst_HEADERS += \
 	%D%/wire/wire.h %D%/wire/wire_internal.h %D%/client/client.h %D%/client/client_internal.h %D%/signer/signer.h \
 	%D%/signer/signer_internal.h %D%/server/store.h %D%/server/store_internal.h %D%/server/init.h %D%/server/home.h \
-	%D%/server/limits.h %D%/server/caller.h %D%/server/worker.h %D%/server/expiry.h %D%/server/api.h \
+	%D%/server/limits.h %D%/server/caller.h %D%/server/news.h %D%/server/worker.h %D%/server/expiry.h %D%/server/api.h \
 	%D%/server/api_internal.h %D%/server/server.h %D%/server/options.h
 noinst_HEADERS += %D%/kv/kv.h %D%/kv/kv_internal.h %D%/kv/db.h %D%/kv/pages.h %D%/kv/log.h %D%/kv/etcd_internal.h
 %C%_librotkv_a_SOURCES = \
@@ -23,12 +23,12 @@ noinst_HEADERS += %D%/kv/kv.h %D%/kv/kv_internal.h %D%/kv/db.h %D%/kv/pages.h %D
 	%D%/signer/signer.c %D%/signer/process.c %D%/signer/ca.c %D%/signer/issue.c %D%/signer/wrap.c %D%/signer/derive.c \
 	%D%/signer/roots.c %D%/signer/heads.c %D%/signer/rekey.c %D%/signer/upkeep.c %D%/signer/confine.c %D%/server/store.c \
 	%D%/server/store_record.c %D%/server/store_workload.c %D%/server/store_egg.c %D%/server/store_cert.c \
-	%D%/server/store_ca.c %D%/server/store_holder.c %D%/server/store_clock.c %D%/server/store_root.c \
+	%D%/server/store_ca.c %D%/server/store_holder.c %D%/server/store_clock.c %D%/server/store_news.c %D%/server/store_root.c \
 	%D%/server/store_object.c %D%/server/store_operator.c %D%/server/store_sweep.c %D%/server/store_audit.c \
 	%D%/server/store_migrate.c %D%/server/kek.c %D%/server/home.c %D%/server/init.c %D%/server/limits.c \
 	%D%/server/caller.c %D%/server/issue.c %D%/server/request.c %D%/server/api.c %D%/server/status.c \
 	%D%/server/workloads.c %D%/server/peers.c %D%/server/eggs.c %D%/server/operators.c %D%/server/cas.c %D%/server/keys.c \
-	%D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c %D%/server/hatch.c %D%/server/worker.c %D%/server/batch.c \
+	%D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c %D%/server/hatch.c %D%/server/sync.c %D%/server/news.c %D%/server/worker.c %D%/server/batch.c \
 	%D%/server/audit.c %D%/server/audit_note.c %D%/server/upkeep.c %D%/server/clock.c %D%/server/expiry.c \
 	%D%/server/server.c %D%/server/options.c
 

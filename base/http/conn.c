@@ -17,7 +17,8 @@
  * Requests are served one at a time.  Nothing is read while one is being answered, so a peer that
  * pipelines fills its own socket, not our memory; and a peer that leaves is noticed when the reply is
  * sent, so a request outlives its peer and a handler may answer as late as it likes.  HANDLER is
- * therefore the one state without a deadline: it waits for ourselves.
+ * therefore the one state without a deadline: it waits for ourselves.  A handler that wants to know
+ * whether anybody still waits asks to be told (eof, failed: from HANDLER to CLOSED).
  *
  * Callbacks turn what happened into an event and take a turn (drive.c).
  */
@@ -45,6 +46,7 @@ struct http_rule {
 static void forget_request(struct http_conn *conn);
 static void forget_ahead(struct http_conn *conn);
 static void run_handler(struct http_conn *conn);
+static void tell_gone(struct http_conn *conn);
 static void refuse_request(struct http_conn *conn);
 static void refuse_slow_request(struct http_conn *conn);
 static void say_goodbye(struct http_conn *conn);
@@ -84,7 +86,8 @@ static const struct http_rule rules[HTTP_N_STATES][HTTP_N_EVENTS] = {
 	},
 	[HTTP_HANDLER] = {
 		[HTTP_EV_REPLY]    = { HTTP_REPLY, forget_request },
-		[HTTP_EV_FAIL]     = { HTTP_CLOSED, NULL },
+		[HTTP_EV_EOF]      = { HTTP_CLOSED, tell_gone },
+		[HTTP_EV_FAIL]     = { HTTP_CLOSED, tell_gone },
 		[HTTP_EV_DRAIN]    = { HTTP_HANDLER, NULL },
 	},
 	[HTTP_REPLY] = {
@@ -190,6 +193,16 @@ run_handler(struct http_conn *conn)
 
 	conn->keep_alive = !conn->request->parse.wants_close;
 	config->handler(config->arg, conn->request);
+}
+
+static void
+tell_gone(struct http_conn *conn)
+{
+	seal_http_gone_fn gone = conn->request->gone;
+
+	conn->request->gone = NULL;
+	if (gone != NULL)
+		gone(conn->request->gone_arg);
 }
 
 static void

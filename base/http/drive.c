@@ -36,6 +36,7 @@ drive_handshake(struct http_conn *conn)
 	if (io != SEAL_IO_DONE)
 		return wait_or_fail(conn, io);
 	conn->may_read = true; /* the first request may have come with the last flight */
+	seal_stream_settle(conn->stream);
 	http_conn_step(conn, HTTP_EV_UP);
 	return true;
 }
@@ -150,11 +151,31 @@ drive_request(struct http_conn *conn)
 	return true;
 }
 
+/* It calls us; all there is to do is to see whether the peer is still there, if that matters. */
 static bool
 drive_handler(struct http_conn *conn)
 {
-	(void)conn; /* it calls us */
-	return false;
+	uint8_t *plain = seal_staging_plain(conn->http->config.staging);
+	enum seal_io io;
+	size_t len = 0;
+
+	if (conn->request->gone == NULL || conn->ahead.len > 0)
+		return false;
+	if (!conn->may_read && !seal_stream_pending(conn->stream))
+		return wait_or_fail(conn, SEAL_IO_READ);
+	conn->may_read = false;
+	io = seal_stream_read(conn->stream, plain, HTTP_READ_LEN, &len, NULL);
+	if (io == SEAL_IO_EOF) {
+		http_conn_step(conn, HTTP_EV_EOF);
+		return true;
+	}
+	if (io != SEAL_IO_DONE)
+		return wait_or_fail(conn, io);
+	conn->may_read = len == HTTP_READ_LEN;
+	if (seal_bytes_append(&conn->ahead, plain, len, NULL) < 0)
+		http_conn_step(conn, HTTP_EV_FAIL);
+	seal_wipe(plain, len);
+	return conn->state != HTTP_HANDLER;
 }
 
 static bool

@@ -25,8 +25,8 @@ struct seal_http;         /* a server */
 struct seal_http_request; /* borrowed by the handler until it replies */
 
 /*
- * Must call seal_http_reply exactly once, now or later.  A request outlives a peer that has gone: the
- * reply then only releases it.
+ * Must call seal_http_reply exactly once, now or later.  A request outlives a peer that has gone, unless
+ * seal_http_await_gone is asked to tell: the reply then only releases it.
  */
 typedef void (*seal_http_fn)(void *arg, struct seal_http_request *request);
 /*
@@ -84,6 +84,14 @@ SEAL_CHECKED int seal_http_peer_uid(const struct seal_http_request *request, uid
 /* What verify left for this connection; NULL on plain listeners. */
 void *seal_http_client(const struct seal_http_request *request);
 void *seal_http_arg(const struct seal_http_request *request);
+
+/*
+ * Be told when the peer of a request that is to be answered late has gone: fn is called once, from the loop, and the
+ * request is gone with it: do not reply.  Meanwhile the connection is read; who sends more than its request is not
+ * watched any further.  NULL: do not be told any more, and the request outlives its peer as before.
+ */
+typedef void (*seal_http_gone_fn)(void *arg);
+void seal_http_await_gone(struct seal_http_request *request, seal_http_gone_fn fn, void *arg);
 
 /* Answer and release the request.  retry_after seconds > 0 adds that header. */
 void seal_http_reply(struct seal_http_request *request, unsigned status, const char *content_type,

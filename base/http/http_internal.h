@@ -211,6 +211,8 @@ struct http_conn;
 struct seal_http_request {
 	struct http_conn *conn;
 	struct http_parse parse;
+	seal_http_gone_fn gone; /* NULL, or: the peer is watched while the handler takes its time */
+	void *gone_arg;
 };
 
 /* One read: the least that stream.h asks for, and all that is ever read ahead. */

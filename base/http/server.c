@@ -306,6 +306,20 @@ seal_http_arg(const struct seal_http_request *request)
 }
 
 void
+seal_http_await_gone(struct seal_http_request *request, seal_http_gone_fn fn, void *arg)
+{
+	struct http_conn *conn = request->conn;
+	bool at_hand = fn != NULL && seal_stream_pending(conn->stream);
+
+	assert(conn->state == HTTP_HANDLER && conn->request == request);
+	request->gone = fn;
+	request->gone_arg = arg;
+	/* What no readable event will announce is looked at in the next turn, which being writable brings. */
+	if (!conn->in_turn)
+		seal_watch_want(conn->watch, fn != NULL && conn->ahead.len == 0, at_hand);
+}
+
+void
 seal_http_reply(struct seal_http_request *request, unsigned status, const char *content_type,
 		const void *body, size_t body_len, unsigned retry_after)
 {
@@ -321,6 +335,7 @@ seal_http_reply(struct seal_http_request *request, unsigned status, const char *
 	};
 
 	assert(conn->state == HTTP_HANDLER && conn->request == request);
+	request->gone = NULL;
 	if (http->draining)
 		conn->keep_alive = false;
 	answer.keep_alive = conn->keep_alive;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "rot/server/api_internal.h"
+#include "rot/server/news.h"
 
 #define OPERATORS (ROT_MAY_ADMIN | ROT_MAY_CI)
 #define READERS   (OPERATORS | ROT_MAY_AUDIT)
@@ -102,6 +103,8 @@ static const struct rot_route routes[] = {
 	  "hatch_refused", AUDIT_HATCH },
 	{ "POST", "/v1/renew", ROT_MAY_RENEW, SMALL, CHANGES, rot_renew, NULL, "renewal refused",
 	  "renew_refused", AUDIT_RENEW },
+	{ "GET", "/v1/sync", ROT_MAY_RENEW, SMALL, CHANGES, rot_sync, NULL, "sync refused",
+	  "sync_refused", AUDIT_OTHER },
 };
 
 const struct rot_route *
@@ -164,6 +167,8 @@ rot_api_new(struct rot_api **ret_api, const struct rot_api_config *config, struc
 	api->started_at = config->clock();
 	r = prepare(api, err);
 	if (r == 0)
+		r = rot_news_new(&api->news, api, err);
+	if (r == 0)
 		r = start_worker(api, err);
 	if (r == 0)
 		r = rot_audit_start(api, err);
@@ -174,11 +179,24 @@ rot_api_new(struct rot_api **ret_api, const struct rot_api_config *config, struc
 }
 
 void
+rot_api_drain(struct rot_api *api)
+{
+	rot_news_drain(api->news);
+}
+
+size_t
+rot_api_waiting(const struct rot_api *api)
+{
+	return rot_news_count(api->news);
+}
+
+void
 rot_api_free(struct rot_api *api)
 {
 	if (api == NULL)
 		return;
 	rot_api_stop(api);
+	rot_news_free(api->news);
 	rot_audit_release(api);
 	rot_meta_release(&api->meta);
 	rot_ca_release(&api->system_ca);
@@ -460,6 +478,14 @@ judge(int r)
 	}
 }
 
+/* A question for news that is malformed says so: to refuse it would be to end who asks. */
+static bool
+is_opaque(const struct rot_route *route, unsigned status)
+{
+	return route->refusal != NULL && status < 500 && status != 429 &&
+	       !(route->run == rot_sync && status == 400);
+}
+
 static void
 answer_failure(struct rot_call *call)
 {
@@ -470,7 +496,7 @@ answer_failure(struct rot_call *call)
 	if (call->retry_after > 0)
 		verdict = (struct verdict){ 429, "rate" };
 	log_failure(call, route, verdict.status, &call->err);
-	if (route->refusal != NULL && verdict.status < 500 && verdict.status != 429) {
+	if (is_opaque(route, verdict.status)) {
 		verdict = (struct verdict){ 403, "refused" };
 		message = route->refusal;
 	} else if (route->refusal != NULL) {
@@ -481,6 +507,13 @@ answer_failure(struct rot_call *call)
 	answer_error(call, verdict, message);
 }
 
+static void
+park(struct rot_call *call)
+{
+	if (!rot_news_park(call->api->news, call))
+		answer_error(call, (struct verdict){ 503, "unavailable" }, "not now");
+}
+
 /* What it was is known, and in the store. */
 static void
 answer(struct rot_task *task)
@@ -489,6 +522,8 @@ answer(struct rot_task *task)
 
 	if (call->result < 0) {
 		answer_failure(call);
+	} else if (call->waits) {
+		park(call);
 	} else {
 		if (call->issued_event != NULL)
 			log_issued(call);
@@ -496,6 +531,9 @@ answer(struct rot_task *task)
 		seal_http_reply(call->request, call->status,
 				call->type != NULL ? call->type : "application/json",
 				call->raw.data, call->raw.len, 0);
+		/* What pods do is news to nobody. */
+		if (call->route->changes && call->caller->identity.role == SEAL_ROLE_OPERATOR)
+			rot_news_look(call->api->news);
 	}
 	free_call(call);
 }

@@ -34,6 +34,10 @@ SEAL_CHECKED int rot_api_new(struct rot_api **ret_api, const struct rot_api_conf
 			     struct seal_err *err);
 /* Ends the store's thread; requests that are not answered yet will not be.  Before their server is freed. */
 void rot_api_stop(struct rot_api *api);
+/* Whoever waits for news is let go at once, and nobody waits any more: the server is to end. */
+void rot_api_drain(struct rot_api *api);
+/* Calls that wait for news; for any thread. */
+size_t rot_api_waiting(const struct rot_api *api);
 void rot_api_free(struct rot_api *api);
 void rot_api_freep(struct rot_api **api);
 

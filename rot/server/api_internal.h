@@ -34,6 +34,18 @@
 #define ROT_FINGERPRINT_LEN      (2 * SEAL_HASH_LEN)
 #define ROT_PATH_PARAM_MAX       128
 
+/* What has to be known of a pod to say later whether it still counts. */
+struct rot_standing {
+	char peer[SEAL_PEER_MAX + 1];
+	char serial[SEAL_SERIAL_LEN + 1];
+	char egg[SEAL_ID_LEN + 1];     /* "" when not born of one */
+	uint8_t anchor[SEAL_HASH_LEN]; /* the CA that certified it (base/x509/verify.h) */
+	int64_t not_before;
+	int64_t not_after;
+	uint64_t ca; /* generation, as in struct rot_cert */
+};
+
+struct rot_news;
 struct rot_call;
 /* A handler fills the reply; its failure's code becomes the status, its sentence the message. */
 typedef int (*rot_handler_fn)(struct rot_call *call, struct seal_err *err);
@@ -71,6 +83,7 @@ struct rot_audit {
 struct rot_api {
 	struct rot_api_config config;
 	struct rot_worker *worker;
+	struct rot_news *news; /* the loop's */
 	struct rot_meta meta;
 	struct rot_ca system_ca;
 	struct seal_certs *system_certs;
@@ -125,6 +138,12 @@ struct rot_call {
 	struct seal_bytes raw;                /* or the answer as text */
 	char subject[AUDIT_SUBJECT_MAX];      /* for the logs: what was changed or handed out */
 	char workload[SEAL_WORKLOAD_MAX + 1]; /* that it is about, for the audit log; "" for none */
+	struct seal_peer peer;                /* a pod, once it is confirmed */
+	struct rot_standing standing;         /* of a pod that asks for news: */
+	bool unchanged;                       /* it could have changed something, and has not */
+	bool waits;                           /* there are none, */
+	uint64_t epoch;                       /* since this one, */
+	char word[ROT_STORE_WORD_LEN + 1];    /* which was found under this word */
 	enum rot_refusal refusal;
 	const char *type;     /* of the answer; NULL: JSON */
 	unsigned status;      /* of success */
@@ -201,6 +220,7 @@ int rot_eggs_revoke(struct rot_call *call, struct seal_err *err);
 int rot_certs_issue(struct rot_call *call, struct seal_err *err);
 int rot_hatch(struct rot_call *call, struct seal_err *err);
 int rot_renew(struct rot_call *call, struct seal_err *err);
+int rot_sync(struct rot_call *call, struct seal_err *err);
 
 /* ---- request.c: members of the body and of the query; faults are SEAL_E_FORMAT or _LIMIT ---- */
 

@@ -33,6 +33,8 @@ reset(struct rot_call *call)
 	call->subject[0] = '\0';
 	call->workload[0] = '\0';
 	call->issued_event = NULL;
+	call->waits = false;
+	call->unchanged = false;
 	call->type = NULL;
 	call->status = 200;
 	call->retry_after = 0;
@@ -56,6 +58,22 @@ parse_body(struct rot_call *call, struct seal_err *err)
 	return r;
 }
 
+/*
+ * Who asks for news takes a refusal for its end.  So none is given because of a clock, of which the wrong one may be
+ * ours.
+ */
+static int
+confirm(struct rot_call *call, struct seal_err *err)
+{
+	int r = rot_caller_confirm(call->caller, call->api->config.store,
+				   call->api->meta.trust_domain, call->now, &call->peer, err);
+
+	if (r == SEAL_E_UNAUTH && call->route->run == rot_sync &&
+	    !rot_caller_is_timely(call->caller, call->now))
+		return seal_note(err, SEAL_E_TIMEOUT, "not by this machine's clock");
+	return r;
+}
+
 static int
 run_handler(struct rot_call *call, struct seal_err *err)
 {
@@ -63,8 +81,7 @@ run_handler(struct rot_call *call, struct seal_err *err)
 
 	if ((call->route->rights & call->caller->right) == 0)
 		return seal_fail(err, SEAL_E_REFUSED, "this role may not do that");
-	r = rot_caller_confirm(call->caller, call->api->config.store, call->api->meta.trust_domain,
-			       call->now, err);
+	r = confirm(call, err);
 	if (r == 0)
 		r = parse_body(call, err);
 	if (r < 0)
@@ -120,8 +137,10 @@ run_call(struct rot_call *call)
 	if (call->result < 0)
 		return;
 	call->result = run_handler(call, &call->err);
-	r = call->result == 0 && call->route->changes ? keep(call, mark, &err)
-						      : undo(call, mark, &err);
+	if (call->result == 0 && call->route->changes && !call->unchanged)
+		r = keep(call, mark, &err);
+	else
+		r = undo(call, mark, &err);
 	if (r < 0)
 		fail(call, r, &err);
 }

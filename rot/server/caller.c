@@ -157,7 +157,8 @@ confirm_operator(const struct rot_caller *caller, struct rot_store *store, int64
 
 int
 rot_caller_confirm(const struct rot_caller *caller, struct rot_store *store,
-		   const char *trust_domain, int64_t now, struct seal_err *err)
+		   const char *trust_domain, int64_t now, struct seal_peer *ret_peer,
+		   struct seal_err *err)
 {
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *anchors = NULL;
 	SEAL_SCOPED(seal_strv_release) struct seal_strv every = { 0 };
@@ -181,9 +182,23 @@ rot_caller_confirm(const struct rot_caller *caller, struct rot_store *store,
 	if (r < 0)
 		return r;
 	seal_identity_format(&caller->identity, uri);
-	return strcmp(peer.uri, uri) == 0
-		       ? 0
-		       : seal_fail(err, SEAL_E_UNAUTH, "the certificate says two things");
+	if (strcmp(peer.uri, uri) != 0)
+		return seal_fail(err, SEAL_E_UNAUTH, "the certificate says two things");
+	*ret_peer = peer;
+	return 0;
+}
+
+bool
+rot_caller_is_timely(const struct rot_caller *caller, int64_t now)
+{
+	const struct seal_cert *leaf =
+		caller->chain != NULL ? seal_certs_at(caller->chain, 0) : NULL;
+	int64_t not_before = 0, not_after = 0;
+
+	if (leaf == NULL)
+		return true;
+	return seal_cert_times(leaf, &not_before, &not_after, NULL) == 0 && not_before <= now &&
+	       now < not_after;
 }
 
 static const struct {

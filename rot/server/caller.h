@@ -44,10 +44,14 @@ SEAL_CHECKED int rot_caller_verify(struct rot_caller **ret_caller,
 				   struct seal_certs *presented, int64_t now, struct seal_err *err);
 /*
  * Hold a pod against its workload's CAs, and an operator against its record: revoked, it is refused with its next
- * request.  SEAL_E_UNAUTH as above, SEAL_E_REFUSED, or the store's failure.
+ * request.  SEAL_E_UNAUTH as above, SEAL_E_REFUSED, or the store's failure.  *ret_peer is a pod's as verified, and
+ * untouched for others.
  */
 SEAL_CHECKED int rot_caller_confirm(const struct rot_caller *caller, struct rot_store *store,
-				    const char *trust_domain, int64_t now, struct seal_err *err);
+				    const char *trust_domain, int64_t now,
+				    struct seal_peer *ret_peer, struct seal_err *err);
+/* Is now within the validity that its certificate claims?  True for who has shown none. */
+bool rot_caller_is_timely(const struct rot_caller *caller, int64_t now);
 void rot_caller_free(struct rot_caller *caller);
 void rot_caller_freep(struct rot_caller **caller);
 

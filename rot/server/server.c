@@ -16,7 +16,7 @@
 #include "rot/server/api.h"
 #include "rot/wire/wire.h"
 
-#define MAX_CONNECTIONS 4096
+#define MAX_CONNECTIONS 16384 /* one for each pod that waits for news, and some */
 #define HANDSHAKE_MS    10000
 #define REQUEST_MS      15000 /* 64 KiB in a quarter of a minute: slower is no client of ours */
 #define IDLE_MS         60000
@@ -119,7 +119,14 @@ rot_server_drain(struct rot_server *server)
 	}
 	server->draining = true;
 	seal_timer_arm(server->deadline, DRAIN_MS);
+	rot_api_drain(server->api);
 	seal_http_drain(server->http, on_drained, server);
+}
+
+size_t
+rot_server_waiting(const struct rot_server *server)
+{
+	return rot_api_waiting(server->api);
 }
 
 uint16_t

@@ -39,6 +39,8 @@ void rot_server_freep(struct rot_server **server);
 /* Stop listening, finish what is under way, then stop the loop; a second call stops it at once. */
 void rot_server_drain(struct rot_server *server);
 /* The port of the HTTPS listener, also when 0 was asked for. */
+/* Calls that wait for news; for any thread. */
+size_t rot_server_waiting(const struct rot_server *server);
 uint16_t rot_server_port(const struct rot_server *server);
 /* True when the end was not asked for: the signer has died. */
 bool rot_server_failed(const struct rot_server *server);

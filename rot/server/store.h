@@ -79,6 +79,17 @@ uint64_t rot_store_room(const struct rot_store *store);
 SEAL_CHECKED int rot_store_word(struct rot_store *store,
 				char ret_word[static ROT_STORE_WORD_LEN + 1], struct seal_err *err);
 
+/*
+ * The epoch of what a workload's pods are told: another one after every change of that, and never one that stood for
+ * something else before; below 2^53.  SEAL_E_MISSING without the workload.
+ */
+SEAL_CHECKED int rot_store_epoch(struct rot_store *store, const char *workload, uint64_t *ret_epoch,
+				 struct seal_err *err);
+/* All of them, by name, but those of workloads that nothing has changed since before there were epochs of their own. */
+typedef int (*rot_epoch_fn)(void *arg, const char *workload, uint64_t epoch, struct seal_err *err);
+SEAL_CHECKED int rot_store_each_epoch(struct rot_store *store, rot_epoch_fn fn, void *arg,
+				      struct seal_err *err);
+
 /* Outputs of the following must be zeroed and are released by the caller after success. */
 SEAL_CHECKED int rot_store_meta(struct rot_store *store, struct rot_meta *ret_meta,
 				struct seal_err *err);

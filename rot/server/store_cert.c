@@ -261,7 +261,7 @@ revoke_cert(struct rot_store *store, void *arg, struct seal_err *err)
 	r = write_cert(store, &cert, ROT_RECORD_PUT, err);
 	if (r == 0)
 		r = rot_record_flag(store, revoked_key(&cert).text, err);
-	return r < 0 ? r : rot_store_touch(store, err);
+	return r < 0 ? r : rot_store_news(store, cert.workload, err);
 }
 
 int

@@ -345,7 +345,7 @@ revoke_egg(struct rot_store *store, void *arg, struct seal_err *err)
 	r = write_egg(store, &egg, ROT_RECORD_PUT, err);
 	if (r == 0)
 		r = set_live(store, &egg, false, err);
-	return r < 0 ? r : rot_store_touch(store, err);
+	return r < 0 ? r : rot_store_news(store, egg.workload, err);
 }
 
 int

@@ -33,10 +33,18 @@ SEAL_CHECKED int rot_store_look(struct rot_store *store, rot_change_fn look, voi
 				struct seal_err *err);
 /* Tell the other processes that something is new. */
 SEAL_CHECKED int rot_store_touch(struct rot_store *store, struct seal_err *err);
-/* And the pods of a workload. */
-SEAL_CHECKED int rot_store_news(struct rot_store *store, const char *workload, struct seal_err *err);
-SEAL_CHECKED int rot_store_epoch(struct rot_store *store, const char *workload, uint64_t *ret_epoch,
-				 struct seal_err *err);
+
+/* ---- store_news.c ---- */
+
+/*
+ * Something that a workload's pods are told has changed: policy, CAs, roots, floors, revocations.  To be called in the
+ * change itself; gives the workload another epoch, and touches.
+ */
+SEAL_CHECKED int rot_store_news(struct rot_store *store, const char *workload,
+				struct seal_err *err);
+/* The same with what the epoch was, and without touching. */
+SEAL_CHECKED int rot_store_set_epoch(struct rot_store *store, const char *workload, uint64_t before,
+				     uint64_t *ret_epoch, struct seal_err *err);
 
 /* ---- store_record.c ---- */
 

@@ -341,7 +341,7 @@ seal_all(struct rot_store *store, void *arg, struct seal_err *err)
 	if (r == 0)
 		r = write_uses(store, asked->workload, asked->peer, &sealing->uses, err);
 	if (r == 0)
-		r = rot_store_touch(store, err);
+		r = rot_store_news(store, asked->workload, err);
 	return r < 0 ? r : sealing->fn(sealing->arg, sealing->gens, err);
 }
 

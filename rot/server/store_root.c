@@ -227,7 +227,7 @@ add_root(struct rot_store *store, void *arg, struct seal_err *err)
 	const struct addition *addition = arg;
 	int r = rot_store_put_root(store, addition->root, addition->now, err);
 
-	return r < 0 ? r : rot_store_touch(store, err);
+	return r < 0 ? r : rot_store_news(store, addition->root->workload, err);
 }
 
 int

@@ -232,7 +232,7 @@ sweep_ranges(struct step *step, struct seal_err *err)
 static int
 sweep_records(struct step *step, struct seal_err *err)
 {
-	static const char *const records[] = { "ca", "roots", "policy", "gone" };
+	static const char *const records[] = { "ca", "roots", "policy", "epoch", "gone" };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < SEAL_COUNT(records); i++)
@@ -293,6 +293,8 @@ mark_gone(struct rot_store *store, void *arg, struct seal_err *err)
 
 	if (r == 0)
 		r = delete_key(store, rot_path("workload/%s", name), err);
+	if (r == 0)
+		r = delete_key(store, rot_path("epoch/%s", name), err);
 	if (r == 0)
 		r = rot_record_flag(store, rot_path("gone/%s", name).text, err);
 	return r < 0 ? r : rot_store_touch(store, err);

@@ -90,13 +90,15 @@ struct new_workload {
 static int
 put_first_pair(struct rot_store *store, const struct new_workload *fresh, struct seal_err *err)
 {
-	SEAL_SCOPED(rot_pairs_release) struct rot_pairs pairs = { .epoch = 1 };
+	SEAL_SCOPED(rot_pairs_release) struct rot_pairs pairs = { 0 };
 	const char *who = fresh->open ? SEAL_PEER_EVERY : SEAL_PEER_ANY;
 	char pair[PAIR_MAX];
 	int r;
 
 	(void)snprintf(pair, sizeof(pair), "%s %s", who, who);
-	r = seal_strv_add(&pairs.items, pair, err);
+	r = rot_store_set_epoch(store, fresh->ca->workload, 0, &pairs.epoch, err);
+	if (r == 0)
+		r = seal_strv_add(&pairs.items, pair, err);
 	return r < 0 ? r : rot_store_put_pairs(store, fresh->ca->workload, &pairs, err);
 }
 
@@ -165,6 +167,8 @@ read_workload(struct rot_store *store, const char *name, int64_t now,
 	if (r == 0)
 		r = rot_store_get_pairs(store, name, &pairs, err);
 	if (r == 0)
+		r = rot_store_epoch(store, name, &workload.epoch, err);
+	if (r == 0)
 		r = rot_kv_count(store->kv, from.text, to.text, &workload.eggs, err);
 	if (r == 0)
 		r = count_live(store, "egg-live-of", name, now, &workload.eggs_live, err);
@@ -174,7 +178,6 @@ read_workload(struct rot_store *store, const char *name, int64_t now,
 		r = count_live(store, "revoked", name, now, &revoked, err);
 	if (r < 0)
 		return r;
-	workload.epoch = pairs.epoch;
 	workload.pairs = pairs.items.count;
 	workload.certificates -= revoked < workload.certificates ? revoked : workload.certificates;
 	*ret_workload = workload;
@@ -277,31 +280,6 @@ rot_store_put_pairs(struct rot_store *store, const char *workload, const struct 
 	seal_json_set_strv(record, "pairs", &pairs->items);
 	return rot_record_put(store, rot_path("policy/%s", workload).text, record, ROT_RECORD_PUT,
 			      err);
-}
-
-int
-rot_store_news(struct rot_store *store, const char *workload, struct seal_err *err)
-{
-	SEAL_SCOPED(rot_pairs_release) struct rot_pairs pairs = { 0 };
-	int r = rot_store_get_pairs(store, workload, &pairs, err);
-
-	if (r < 0)
-		return r;
-	pairs.epoch++;
-	r = rot_store_put_pairs(store, workload, &pairs, err);
-	return r < 0 ? r : rot_store_touch(store, err);
-}
-
-int
-rot_store_epoch(struct rot_store *store, const char *workload, uint64_t *ret_epoch,
-		struct seal_err *err)
-{
-	SEAL_SCOPED(rot_pairs_release) struct rot_pairs pairs = { 0 };
-	int r = rot_store_get_pairs(store, workload, &pairs, err);
-
-	if (r == 0)
-		*ret_epoch = pairs.epoch;
-	return r;
 }
 
 /* "web db" into its two names. */
@@ -422,7 +400,8 @@ look_at_policy(struct rot_store *store, void *arg, struct seal_err *err)
 	SEAL_SCOPED(rot_pairs_release) struct rot_pairs pairs = { 0 };
 	int r = rot_store_get_pairs(store, look->workload, &pairs, err);
 
-	look->epoch = pairs.epoch;
+	if (r == 0)
+		r = rot_store_epoch(store, look->workload, &look->epoch, err);
 	return r < 0 ? r : derive(look, &pairs, err);
 }
 
@@ -463,9 +442,11 @@ put_changed(struct rot_store *store, struct pair_change *change, struct rot_pair
 	if (pairs->items.count > 1)
 		qsort(pairs->items.items, pairs->items.count, sizeof(*pairs->items.items),
 		      compare_names);
-	change->epoch = ++pairs->epoch;
-	r = rot_store_put_pairs(store, change->workload, pairs, err);
-	return r < 0 ? r : rot_store_touch(store, err);
+	r = rot_store_news(store, change->workload, err);
+	if (r == 0)
+		r = rot_store_epoch(store, change->workload, &change->epoch, err);
+	pairs->epoch = change->epoch;
+	return r < 0 ? r : rot_store_put_pairs(store, change->workload, pairs, err);
 }
 
 static int

@@ -782,6 +782,86 @@ Test(http, a_request_outlives_its_peer)
 	teardown(&rig);
 }
 
+static void
+on_gone(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+Test(http, tells_of_a_peer_that_leaves_while_it_waits)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+	unsigned gone = 0;
+	struct rig rig;
+
+	setup(&rig);
+	for (int how = 0; how < 3; how++) {
+		int fd = dial(&rig);
+
+		say(&rig, fd, GET("/park"));
+		PUMP_UNTIL(&rig, rig.parked_count == 1);
+		seal_http_await_gone(rig.parked[--rig.parked_count], on_gone, &gone);
+		pump_for(&rig, 20);
+		cr_expect_eq(gone, (unsigned)how, "nobody has gone yet");
+		if (how == 1)
+			(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+		if (how == 2)
+			(void)shutdown(fd, SHUT_WR);
+		else
+			close(fd);
+		PUMP_UNTIL(&rig, rig.http->conn_count == 0);
+		cr_expect_eq(gone, (unsigned)how + 1);
+		if (how == 2)
+			close(fd);
+	}
+	teardown(&rig);
+}
+
+Test(http, answers_a_peer_that_is_watched_and_serves_what_it_sent_meanwhile)
+{
+	unsigned gone = 0;
+	struct rig rig;
+	int fd;
+
+	setup(&rig);
+	fd = dial(&rig);
+	say(&rig, fd, GET("/park"));
+	PUMP_UNTIL(&rig, rig.parked_count == 1);
+	seal_http_await_gone(rig.parked[0], on_gone, &gone);
+	say(&rig, fd, GET("/method"));
+	pump_for(&rig, 50);
+	cr_expect_eq(rig.handled, 1);
+	reply_text(rig.parked[--rig.parked_count], 200, "released");
+	cr_expect_eq(hear(&rig, fd, "released"), 200);
+	cr_expect_eq(hear(&rig, fd, "GET"), 200);
+	cr_expect_eq(gone, 0);
+	close(fd);
+	teardown(&rig);
+}
+
+Test(http, a_request_that_is_not_watched_any_more_outlives_its_peer)
+{
+	unsigned gone = 0;
+	struct rig rig;
+	int fd;
+
+	setup(&rig);
+	fd = dial(&rig);
+	say(&rig, fd, GET("/park"));
+	PUMP_UNTIL(&rig, rig.parked_count == 1);
+	seal_http_await_gone(rig.parked[0], on_gone, &gone);
+	pump_for(&rig, 20);
+	seal_http_await_gone(rig.parked[0], NULL, NULL);
+	close(fd);
+	pump_for(&rig, 50);
+	cr_expect_eq(rig.http->conn_count, 1);
+	cr_expect_str_eq(seal_http_path(rig.parked[0]), "/park");
+	reply_text(rig.parked[--rig.parked_count], 200, "nobody hears this");
+	PUMP_UNTIL(&rig, rig.http->conn_count == 0);
+	cr_expect_eq(gone, 0);
+	teardown(&rig);
+}
+
 Test(http, forgets_a_peer_that_leaves_in_the_middle_of_a_request)
 {
 	static const char *const rows[] = { "G", "GET / HTTP/1.1\r\nHost",

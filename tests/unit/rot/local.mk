@@ -7,7 +7,7 @@ tests_unit_rot_tests_LDADD = $(SUPPORT_LIBS) $(ROT_SERVER_LIBS) $(UNIT_LIBS)
 tests_unit_rot_tests_SOURCES = \
 	%D%/rig.c %D%/rig.h \
 	%D%/api_test.c %D%/hatch_test.c %D%/init_test.c %D%/limits_test.c %D%/options_test.c %D%/signer_test.c \
-	%D%/signer_key_test.c %D%/signer_upkeep_test.c %D%/keys_test.c %D%/operators_test.c %D%/roles_test.c %D%/sealed_doc_test.c %D%/worker_test.c
+	%D%/signer_key_test.c %D%/signer_upkeep_test.c %D%/news_test.c %D%/keys_test.c %D%/operators_test.c %D%/roles_test.c %D%/sealed_doc_test.c %D%/worker_test.c
 
 check_PROGRAMS += tests/unit/rot_client_tests
 TESTS += tests/unit/rot_client_tests

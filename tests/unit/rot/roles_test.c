@@ -60,6 +60,7 @@ static const struct line {
 	{ "GET", "/v1/audit/log", "a-u--l", NULL, NULL },
 	{ "POST", "/v1/hatch", "---e--", "hatch refused", NULL },
 	{ "POST", "/v1/renew", "----p-", "renewal refused", NULL },
+	{ "GET", "/v1/sync", "----p-", "sync refused", NULL },
 };
 
 static const enum rot_right rights[] = {

@@ -250,7 +250,7 @@ BOTH(rot_store, adds_a_workload_once_with_one_pair)
 		     err.text);
 	cr_expect_str_eq(workload.name, "shop");
 	cr_expect_eq(workload.created_at, NOW);
-	cr_expect_eq(workload.epoch, 1);
+	cr_expect_gt(workload.epoch, 0);
 	cr_expect_eq(workload.pairs, 1);
 	cr_expect_eq(workload.eggs, 0);
 	expect_pairs("any>any ");
@@ -315,20 +315,23 @@ BOTH(rot_store, deletes_a_workload_with_all_that_is_its_own_and_nothing_else)
 BOTH(rot_store, changes_pairs_and_the_epoch_together)
 {
 	struct seal_err err = { 0 };
-	uint64_t epoch = 0;
+	uint64_t epoch = 0, first = 0, second;
 
 	rig_add_workload(store, "shop", false, NOW);
+	cr_assert_eq(rot_store_epoch(store, "shop", &first, &err), 0);
 	cr_assert_eq(rot_store_add_pair(store, "shop", "web", "db", &epoch, &err), 0, "%s",
 		     err.text);
-	cr_expect_eq(epoch, 2);
+	cr_expect_gt(epoch, first);
+	second = epoch;
 	cr_expect_eq(rot_store_add_pair(store, "shop", "web", "db", &epoch, &err), SEAL_E_CONFLICT);
-	cr_expect_eq(epoch, 2);
+	cr_expect_eq(epoch, second);
 	cr_expect_eq(rot_store_add_pair(store, "none", "web", "db", &epoch, &err), SEAL_E_MISSING);
 	cr_expect_eq(rot_store_delete_pair(store, "shop", "db", "web", &epoch, &err),
 		     SEAL_E_MISSING, "pairs have a direction");
-	cr_expect_eq(store_sum(store, "policy/", "epoch"), 2, "a failure moved the epoch");
+	cr_assert_eq(rot_store_epoch(store, "shop", &first, &err), 0);
+	cr_expect_eq(first, second, "a failure moved the epoch");
 	cr_expect_eq(rot_store_delete_pair(store, "shop", "web", "db", &epoch, &err), 0);
-	cr_expect_eq(epoch, 3);
+	cr_expect_gt(epoch, second);
 }
 
 BOTH(rot_store, does_not_deny_what_only_a_wildcard_allows_but_names_it)
