@@ -18,4 +18,17 @@ EXTRA_DIST += %D%/architecture.md %D%/AUDIT.md %D%/performance.md %D%/IDENTITY.m
 	%D%/design/0014-sync.md
 
 completiondir = $(datadir)/bash-completion/completions
-dist_completion_DATA = %D%/completion/seal %D%/completion/seal-proxy %D%/completion/seal-verify %D%/completion/seal-wrap
+dist_completion_DATA = %D%/completion/seal-proxy %D%/completion/seal-verify %D%/completion/seal-wrap
+
+# That of seal is told by seal itself, for every shell it knows, and is installed where these look for it.
+fishcompletiondir = $(datadir)/fish/vendor_completions.d
+zshcompletiondir = $(datadir)/zsh/site-functions
+nodist_completion_DATA = %D%/completion/seal
+nodist_fishcompletion_DATA = %D%/completion/seal.fish
+nodist_zshcompletion_DATA = %D%/completion/_seal
+SEAL_COMPLETIONS = %D%/completion/seal %D%/completion/seal.fish %D%/completion/_seal
+CLEANFILES += $(SEAL_COMPLETIONS)
+$(SEAL_COMPLETIONS): seal$(EXEEXT)
+	@$(MKDIR_P) %D%/completion
+	case $@ in *.fish) shell=fish ;; */_*) shell=zsh ;; *) shell=bash ;; esac; \
+		./seal$(EXEEXT) completion $$shell >$@.new && mv $@.new $@

@@ -19,6 +19,7 @@
 #include "base/http/http.h"
 #include "base/log/log.h"
 #include "base/loop/net.h"
+#include "base/metrics/metrics.h"
 
 #define CONNECTIONS_MAX 16
 #define REQUEST_MS      5000
@@ -31,9 +32,8 @@
 #define SOCKET_MODE        0600
 #define FOLDER_MODE        0755
 
-#define TYPE_METRICS "text/plain; version=0.0.4; charset=utf-8"
-#define TYPE_TEXT    "text/plain; charset=utf-8"
-#define TYPE_JSON    "application/json"
+#define TYPE_TEXT "text/plain; charset=utf-8"
+#define TYPE_JSON "application/json"
 
 /* One address and who serves there. */
 struct door {
@@ -51,7 +51,7 @@ struct proxy_control {
 	struct proxy_agent_view *agent_view; /* with an agent: room for one look at it */
 	struct proxy_sync_stats *news;
 	struct proxy_sync_view news_view;
-	struct proxy_usage_source *usage;
+	struct seal_usage_source *usage;
 	struct seal_log_limit failures; /* strangers can make them */
 	uint64_t second;                /* in which metrics were made so many times */
 	unsigned made;
@@ -88,7 +88,7 @@ take_view(struct proxy_control *control, struct proxy_view *ret_view, struct sea
 	ret_view->now = seal_clock_now();
 	ret_view->started = control->started;
 	ret_view->uptime_s = (seal_loop_now_ms(control->loop) - control->started_ms) / 1000;
-	proxy_usage_read(control->usage, &ret_view->usage);
+	seal_usage_read(control->usage, &ret_view->usage);
 	if (control->agent != NULL) {
 		proxy_agent_look(control->agent, control->agent_view);
 		ret_view->agent = control->agent_view;
@@ -171,7 +171,8 @@ handle_metrics(void *arg, struct seal_http_request *request)
 		log_unanswered(arg, "/metrics", &err);
 		reply_text(request, 503, "not now\n");
 	} else {
-		seal_http_reply(request, 200, TYPE_METRICS, seal_bytes_str(&text), text.len, 0);
+		seal_http_reply(request, 200, SEAL_METRICS_TYPE, seal_bytes_str(&text), text.len,
+				0);
 	}
 }
 
@@ -393,7 +394,7 @@ proxy_control_open(struct proxy_control **ret_control, struct seal_loop *loop,
 	control->news = source->news;
 	control->started = seal_clock_now();
 	control->started_ms = seal_loop_now_ms(loop);
-	control->usage = proxy_usage_open();
+	control->usage = seal_usage_open();
 	r = make_agent_view(control, err);
 	if (r == 0)
 		r = open_doors(control, source, err);
@@ -412,7 +413,7 @@ proxy_control_free(struct proxy_control *control)
 		return;
 	close_door(&control->metrics);
 	close_door(&control->local);
-	proxy_usage_close(control->usage);
+	seal_usage_close(control->usage);
 	free(control->agent_view);
 	free(control);
 }

@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 
+#include "base/metrics/metrics.h"
 #include "proxy/admit.h"
 #include "proxy/conn_internal.h"
 
@@ -168,10 +169,9 @@ count_handshake(struct proxy_conn *conn)
 {
 	struct proxy_counters *counters = &conn->listener->counters;
 	uint64_t took = seal_loop_now_us() - conn->passing->handshake_us;
-	unsigned at = 0;
+	size_t at =
+		seal_histogram_bucket(proxy_handshake_bounds_us, PROXY_HANDSHAKE_BUCKETS - 1, took);
 
-	while (at < PROXY_HANDSHAKE_BUCKETS - 1 && took > proxy_handshake_bounds_us[at])
-		at++;
 	counters->handshakes[at]++;
 	counters->handshake_us += took;
 }

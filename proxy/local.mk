@@ -7,7 +7,7 @@ noinst_HEADERS += \
 	%D%/conn.h %D%/conn_internal.h %D%/known.h %D%/relay.h %D%/tally.h %D%/tally_internal.h \
 	%D%/pool.h %D%/pool_internal.h %D%/dial.h %D%/race.h \
 	%D%/worker.h %D%/doors.h %D%/porter.h %D%/capture.h \
-	%D%/status.h %D%/table.h %D%/usage.h %D%/control.h \
+	%D%/status.h %D%/table.h %D%/control.h \
 	%D%/source.h %D%/serve.h %D%/keys.h %D%/sealed.h %D%/agent.h %D%/agent_internal.h \
 	%D%/sandbox.h %D%/sandbox_internal.h
 %C%_libproxy_a_SOURCES = \
@@ -19,7 +19,7 @@ noinst_HEADERS += \
 	%D%/known.c %D%/relay.c %D%/tally.c \
 	%D%/pool.c %D%/pool_names.c %D%/dial.c %D%/race.c \
 	%D%/worker.c %D%/doors.c %D%/porter.c %D%/capture.c \
-	%D%/metrics.c %D%/status.c %D%/status_table.c %D%/table.c %D%/usage.c \
+	%D%/metrics.c %D%/status.c %D%/status_table.c %D%/table.c \
 	%D%/source.c %D%/serve.c %D%/keys.c %D%/sealed.c %D%/agent.c %D%/agent_conn.c %D%/agent_ask.c \
 	%D%/agent_suspect.c \
 	%D%/control.c %D%/control_worker.c %D%/control_client.c \

@@ -10,89 +10,14 @@
  */
 #include "proxy/status.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/metrics/metrics.h"
 
 /* An address, every letter of which may have to be escaped as \\xNN, and the labels' own letters. */
 #define ADDRESS_MAX (5 * (SEAL_HOSTNAME_MAX + 16))
 #define LABELS_MAX  (2 * ADDRESS_MAX + 64)
-
-/* The text in the making; the first failure sticks. */
-struct page {
-	struct seal_bytes *out;
-	struct seal_err *err;
-	int failed;
-};
-
-static void
-put_head(struct page *page, const char *name, const char *type, const char *help)
-{
-	if (page->failed == 0)
-		page->failed =
-			seal_bytes_append_fmt(page->out, page->err, "# HELP %s %s\n# TYPE %s %s\n",
-					      name, help, name, type);
-}
-
-/* labels: what stands between the braces, or "". */
-static void
-put_sample(struct page *page, const char *name, const char *labels, uint64_t value)
-{
-	const char *open = labels[0] != '\0' ? "{" : "";
-	const char *close = labels[0] != '\0' ? "}" : "";
-
-	if (page->failed == 0)
-		page->failed = seal_bytes_append_fmt(page->out, page->err, "%s%s%s%s %" PRIu64 "\n",
-						     name, open, labels, close, value);
-}
-
-/* A number of microseconds, as seconds. */
-static void
-put_seconds(struct page *page, const char *name, const char *labels, uint64_t us)
-{
-	const char *open = labels[0] != '\0' ? "{" : "";
-	const char *close = labels[0] != '\0' ? "}" : "";
-
-	if (page->failed == 0)
-		page->failed = seal_bytes_append_fmt(
-			page->out, page->err, "%s%s%s%s %" PRIu64 ".%06u\n", name, open, labels,
-			close, us / 1000000, (unsigned)(us % 1000000));
-}
-
-static void
-put_alone(struct page *page, const char *name, const char *type, const char *help, uint64_t value)
-{
-	put_head(page, name, type, help);
-	put_sample(page, name, "", value);
-}
-
-/*
- * A label's value.  The format wants \, " and line ends escaped, and UTF-8; the path of a unix socket
- * can be any bytes, of which those beyond ASCII are written as \xNN.
- */
-static void
-escape(char out[static ADDRESS_MAX], const char *text)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t len = 0;
-
-	for (; *text != '\0' && len + 6 < ADDRESS_MAX; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '\\' || c == '"') {
-			out[len++] = '\\';
-			out[len++] = (char)c;
-		} else if (c >= ' ' && c <= '~') {
-			out[len++] = (char)c;
-		} else {
-			memcpy(out + len, "\\\\x", 3);
-			out[len + 3] = digits[c >> 4];
-			out[len + 4] = digits[c & 15];
-			len += 5;
-		}
-	}
-	out[len] = '\0';
-}
 
 /* more: further labels with a comma before them, or "". */
 static void
@@ -101,7 +26,7 @@ label_listener(char labels[static LABELS_MAX], const struct proxy_listener *list
 {
 	char name[ADDRESS_MAX];
 
-	escape(name, listener->name);
+	seal_metrics_escape(name, sizeof(name), listener->name);
 	(void)snprintf(labels, LABELS_MAX, "listener=\"%s\",direction=\"%s\"%s", name,
 		       proxy_direction_name(listener->config->direction), more);
 }
@@ -115,8 +40,8 @@ label_target(char labels[static LABELS_MAX], const struct proxy_listener *listen
 	char name[ADDRESS_MAX];
 
 	seal_endpoint_format(target, text);
-	escape(address, text);
-	escape(name, listener->name);
+	seal_metrics_escape(address, sizeof(address), text);
+	seal_metrics_escape(name, sizeof(name), listener->name);
 	(void)snprintf(labels, LABELS_MAX, "listener=\"%s\",target=\"%s\"", name, address);
 }
 
@@ -164,57 +89,35 @@ counter_at(const struct proxy_counters *of, size_t offset)
 }
 
 static void
-put_counters(struct page *page, const struct proxy_view *view)
+put_counters(struct seal_metrics *page, const struct proxy_view *view)
 {
 	char labels[LABELS_MAX];
 
 	for (size_t i = 0; i < SEAL_COUNT(counters); i++) {
 		if (i == 0 || strcmp(counters[i].name, counters[i - 1].name) != 0)
-			put_head(page, counters[i].name, counters[i].type, counters[i].help);
+			seal_metrics_head(page, counters[i].name, counters[i].type,
+					  counters[i].help);
 		for (size_t at = 0; at < view->listener_count; at++) {
 			const struct proxy_listener *listener = view->listeners[at].listener;
 
 			label_listener(labels, listener, counters[i].more);
-			put_sample(page, counters[i].name, labels,
-				   counter_at(&listener->counters, counters[i].offset));
+			seal_metrics_sample(page, counters[i].name, labels,
+					    counter_at(&listener->counters, counters[i].offset));
 		}
 	}
 }
 
-/* "0.0005", "2.5", "10": no zeros at the end. */
 static void
-format_bound(char out[static 32], uint32_t us)
+put_handshakes(struct seal_metrics *page, const struct proxy_listener *listener)
 {
-	int len = snprintf(out, 32, "%u.%06u", us / 1000000, us % 1000000);
-
-	while (out[len - 1] == '0')
-		out[--len] = '\0';
-	if (out[len - 1] == '.')
-		out[len - 1] = '\0';
-}
-
-/* Counted each in its bucket, told as so many up to each bound. */
-static void
-put_handshakes(struct page *page, const struct proxy_listener *listener)
-{
-	const struct proxy_counters *of = &listener->counters;
+	const struct seal_histogram histogram = { .bounds = proxy_handshake_bounds_us,
+						  .bound_count = PROXY_HANDSHAKE_BUCKETS - 1,
+						  .buckets = listener->counters.handshakes,
+						  .sum = listener->counters.handshake_us };
 	char labels[LABELS_MAX];
-	uint64_t sum = 0;
 
-	for (size_t i = 0; i < PROXY_HANDSHAKE_BUCKETS; i++) {
-		char bound[32] = "+Inf";
-		char more[48];
-
-		if (i < PROXY_HANDSHAKE_BUCKETS - 1)
-			format_bound(bound, proxy_handshake_bounds_us[i]);
-		(void)snprintf(more, sizeof(more), ",le=\"%s\"", bound);
-		label_listener(labels, listener, more);
-		sum += of->handshakes[i];
-		put_sample(page, "seal_handshake_seconds_bucket", labels, sum);
-	}
 	label_listener(labels, listener, "");
-	put_seconds(page, "seal_handshake_seconds_sum", labels, of->handshake_us);
-	put_sample(page, "seal_handshake_seconds_count", labels, sum);
+	seal_metrics_histogram(page, "seal_handshake_seconds", labels, &histogram);
 }
 
 static bool
@@ -275,7 +178,8 @@ target_value(const struct proxy_target_status *target, enum target_metric metric
 }
 
 static void
-put_targets_of(struct page *page, const struct proxy_listener_view *of, enum target_metric metric)
+put_targets_of(struct seal_metrics *page, const struct proxy_listener_view *of,
+	       enum target_metric metric)
 {
 	struct proxy_target_status sum;
 	char labels[LABELS_MAX];
@@ -284,16 +188,17 @@ put_targets_of(struct page *page, const struct proxy_listener_view *of, enum tar
 		if (!merge_target(of, i, &sum))
 			continue;
 		label_target(labels, of->listener, sum.endpoint);
-		put_sample(page, target_metrics[metric].name, labels, target_value(&sum, metric));
+		seal_metrics_sample(page, target_metrics[metric].name, labels,
+				    target_value(&sum, metric));
 	}
 }
 
 static void
-put_targets(struct page *page, const struct proxy_view *view)
+put_targets(struct seal_metrics *page, const struct proxy_view *view)
 {
 	for (enum target_metric metric = 0; metric < TARGET_N_METRICS; metric++) {
-		put_head(page, target_metrics[metric].name, target_metrics[metric].type,
-			 target_metrics[metric].help);
+		seal_metrics_head(page, target_metrics[metric].name, target_metrics[metric].type,
+				  target_metrics[metric].help);
 		for (size_t at = 0; at < view->listener_count; at++)
 			put_targets_of(page, &view->listeners[at], metric);
 	}
@@ -307,7 +212,7 @@ seconds_left(int64_t not_after, int64_t now)
 }
 
 static void
-put_public(struct page *page, const struct proxy_view *view, const char *name, bool over)
+put_public(struct seal_metrics *page, const struct proxy_view *view, const char *name, bool over)
 {
 	char labels[LABELS_MAX];
 
@@ -317,51 +222,55 @@ put_public(struct page *page, const struct proxy_view *view, const char *name, b
 		if (of->listener->config->direction != PROXY_PUBLIC)
 			continue;
 		label_listener(labels, of->listener, "");
-		put_sample(page, name, labels,
-			   over ? of->public_over : seconds_left(of->public_not_after, view->now));
+		seal_metrics_sample(page, name, labels,
+				    over ? of->public_over
+					 : seconds_left(of->public_not_after, view->now));
 	}
 }
 
 static void
-put_identity(struct page *page, const struct proxy_view *view)
+put_identity(struct seal_metrics *page, const struct proxy_view *view)
 {
 	const struct proxy_identity_state *state = view->state;
 
-	put_alone(page, "seal_cert_expiry_seconds", "gauge",
-		  "Time until our certificate ends; 0 without one.",
-		  state != NULL ? seconds_left(state->not_after, view->now) : 0);
-	put_alone(page, "seal_identity_generation", "gauge",
-		  "Which state of identity and policy is in force; 0 before the first.",
-		  state != NULL ? state->generation : 0);
-	put_head(page, "seal_public_cert_expiry_seconds", "gauge",
-		 "Time until the first certificate of a public listener ends.");
+	seal_metrics_alone(page, "seal_cert_expiry_seconds", "gauge",
+			   "Time until our certificate ends; 0 without one.",
+			   state != NULL ? seconds_left(state->not_after, view->now) : 0);
+	seal_metrics_alone(page, "seal_identity_generation", "gauge",
+			   "Which state of identity and policy is in force; 0 before the first.",
+			   state != NULL ? state->generation : 0);
+	seal_metrics_head(page, "seal_public_cert_expiry_seconds", "gauge",
+			  "Time until the first certificate of a public listener ends.");
 	put_public(page, view, "seal_public_cert_expiry_seconds", false);
-	put_head(page, "seal_public_certs_expired", "gauge",
-		 "Certificates of a public listener that have expired.");
+	seal_metrics_head(page, "seal_public_certs_expired", "gauge",
+			  "Certificates of a public listener that have expired.");
 	put_public(page, view, "seal_public_certs_expired", true);
 }
 
 /* There with an egg only: who has credentials from a folder asks nobody. */
 static void
-put_news(struct page *page, const struct proxy_view *view)
+put_news(struct seal_metrics *page, const struct proxy_view *view)
 {
 	char labels[LABELS_MAX];
 
 	if (view->news == NULL)
 		return;
-	put_head(page, "seal_sync_total", "counter", "Questions for news, by what became of them.");
+	seal_metrics_head(page, "seal_sync_total", "counter",
+			  "Questions for news, by what became of them.");
 	for (enum proxy_sync_result i = 0; i < PROXY_SYNC_ABORTED; i++) {
 		(void)snprintf(labels, sizeof(labels), "result=\"%s\"", proxy_sync_result_name(i));
-		put_sample(page, "seal_sync_total", labels, view->news->results[i]);
+		seal_metrics_sample(page, "seal_sync_total", labels, view->news->results[i]);
 	}
-	put_alone(page, "seal_sync_age_seconds", "gauge",
-		  "Time since the root of trust last answered; until it did, since it was asked.",
-		  view->news->age_s);
-	put_alone(page, "seal_sync_epoch", "gauge",
-		  "The epoch of policy that was applied last; 0 before the first.",
-		  view->news->epoch);
-	put_alone(page, "seal_revoked_serials", "gauge", "Certificates known to be revoked.",
-		  view->state != NULL ? view->state->revoked.count : 0);
+	seal_metrics_alone(
+		page, "seal_sync_age_seconds", "gauge",
+		"Time since the root of trust last answered; until it did, since it was asked.",
+		view->news->age_s);
+	seal_metrics_alone(page, "seal_sync_epoch", "gauge",
+			   "The epoch of policy that was applied last; 0 before the first.",
+			   view->news->epoch);
+	seal_metrics_alone(page, "seal_revoked_serials", "gauge",
+			   "Certificates known to be revoked.",
+			   view->state != NULL ? view->state->revoked.count : 0);
 }
 
 static const struct {
@@ -383,41 +292,45 @@ static const struct {
 
 /* Names of containers, which have proved that they are the owner's. */
 static void
-put_suspects(struct page *page, const struct proxy_agent_view *agent)
+put_suspects(struct seal_metrics *page, const struct proxy_agent_view *agent)
 {
 	char labels[VERIFY_CONTAINER_MAX + 32];
 
-	put_alone(page, "seal_suspended", "gauge",
-		  "1 while nothing is served because a container is not what it should be.",
-		  agent->is_suspended);
-	put_head(page, "seal_suspicions_total", "counter",
-		 "Times a container said that it is not what it should be.");
+	seal_metrics_alone(
+		page, "seal_suspended", "gauge",
+		"1 while nothing is served because a container is not what it should be.",
+		agent->is_suspended);
+	seal_metrics_head(page, "seal_suspicions_total", "counter",
+			  "Times a container said that it is not what it should be.");
 	for (size_t i = 0; i < agent->suspect_count; i++) {
 		(void)snprintf(labels, sizeof(labels), "container=\"%s\"", agent->suspects[i].name);
-		put_sample(page, "seal_suspicions_total", labels, agent->suspects[i].reports);
+		seal_metrics_sample(page, "seal_suspicions_total", labels,
+				    agent->suspects[i].reports);
 	}
 }
 
 static void
-put_agent(struct page *page, const struct proxy_agent_view *agent)
+put_agent(struct seal_metrics *page, const struct proxy_agent_view *agent)
 {
 	if (agent == NULL)
 		return;
-	put_alone(page, "seal_agent_connections", "gauge",
-		  "Containers' connections to the agent open now.", agent->callers);
+	seal_metrics_alone(page, "seal_agent_connections", "gauge",
+			   "Containers' connections to the agent open now.", agent->callers);
 	for (size_t i = 0; i < SEAL_COUNT(agent_counters); i++) {
 		uint64_t value;
 
 		if (agent_counters[i].help[0] != '\0')
-			put_head(page, agent_counters[i].name, "counter", agent_counters[i].help);
+			seal_metrics_head(page, agent_counters[i].name, "counter",
+					  agent_counters[i].help);
 		memcpy(&value, (const char *)&agent->counters + agent_counters[i].offset,
 		       sizeof(value));
-		put_sample(page, agent_counters[i].name, agent_counters[i].labels, value);
+		seal_metrics_sample(page, agent_counters[i].name, agent_counters[i].labels, value);
 	}
 	put_suspects(page, agent);
-	put_alone(page, "seal_sealed_config_generation", "gauge",
-		  "Which generation of its sealed configuration the proxy was started with.",
-		  agent->own.gen);
+	seal_metrics_alone(
+		page, "seal_sealed_config_generation", "gauge",
+		"Which generation of its sealed configuration the proxy was started with.",
+		agent->own.gen);
 }
 
 static uint64_t
@@ -434,54 +347,29 @@ open_on_removed(const struct proxy_view *view)
 }
 
 static void
-put_whole(struct page *page, const struct proxy_view *view)
+put_whole(struct seal_metrics *page, const struct proxy_view *view)
 {
-	put_head(page, "seal_build_info", "gauge", "Always 1; the version is its label.");
-	put_sample(page, "seal_build_info", "version=\"" SEAL_VERSION "\"", 1);
-	put_alone(page, "seal_draining", "gauge", "1 while connections are only let end.",
-		  view->is_draining);
-	put_alone(page, "seal_kept_bytes", "gauge", "Bytes held for slow readers.",
-		  view->kept_bytes);
-	put_alone(page, "seal_ready", "gauge", "1 while listening with a valid certificate.",
-		  view->is_ready);
-	put_alone(page, "seal_removed_listener_connections", "gauge",
-		  "Connections still open on listeners that a reload removed.",
-		  open_on_removed(view));
-}
-
-/* The names all Prometheus clients use. */
-static void
-put_process(struct page *page, const struct proxy_view *view)
-{
-	const struct proxy_usage *usage = &view->usage;
-
-	put_head(page, "process_cpu_seconds_total", "counter", "Processor time used.");
-	put_seconds(page, "process_cpu_seconds_total", "", usage->cpu_us);
-	if (usage->has_fds) {
-		put_alone(page, "process_max_fds", "gauge", "Descriptors that may be open.",
-			  usage->max_fds);
-		put_alone(page, "process_open_fds", "gauge", "Descriptors that are open.",
-			  usage->open_fds);
-	}
-	if (usage->has_memory) {
-		put_alone(page, "process_resident_memory_bytes", "gauge", "Memory in use.",
-			  usage->resident_bytes);
-		put_alone(page, "process_virtual_memory_bytes", "gauge", "Addresses in use.",
-			  usage->virtual_bytes);
-	}
-	if (view->started > 0)
-		put_alone(page, "process_start_time_seconds", "gauge",
-			  "When it started, since the epoch.", (uint64_t)view->started);
+	seal_metrics_head(page, "seal_build_info", "gauge", "Always 1; the version is its label.");
+	seal_metrics_sample(page, "seal_build_info", "version=\"" SEAL_VERSION "\"", 1);
+	seal_metrics_alone(page, "seal_draining", "gauge", "1 while connections are only let end.",
+			   view->is_draining);
+	seal_metrics_alone(page, "seal_kept_bytes", "gauge", "Bytes held for slow readers.",
+			   view->kept_bytes);
+	seal_metrics_alone(page, "seal_ready", "gauge",
+			   "1 while listening with a valid certificate.", view->is_ready);
+	seal_metrics_alone(page, "seal_removed_listener_connections", "gauge",
+			   "Connections still open on listeners that a reload removed.",
+			   open_on_removed(view));
 }
 
 int
 proxy_metrics_write(const struct proxy_view *view, struct seal_bytes *out, struct seal_err *err)
 {
-	struct page page = { .out = out, .err = err };
+	struct seal_metrics page = { .out = out, .err = err };
 
 	put_counters(&page, view);
-	put_head(&page, "seal_handshake_seconds", "histogram",
-		 "Time a TLS handshake took, of those that were finished.");
+	seal_metrics_head(&page, "seal_handshake_seconds", "histogram",
+			  "Time a TLS handshake took, of those that were finished.");
 	for (size_t at = 0; at < view->listener_count; at++)
 		put_handshakes(&page, view->listeners[at].listener);
 	put_targets(&page, view);
@@ -489,6 +377,6 @@ proxy_metrics_write(const struct proxy_view *view, struct seal_bytes *out, struc
 	put_news(&page, view);
 	put_agent(&page, view->agent);
 	put_whole(&page, view);
-	put_process(&page, view);
+	seal_metrics_process(&page, &view->usage, view->started);
 	return page.failed < 0 ? seal_note(err, page.failed, "metrics") : 0;
 }

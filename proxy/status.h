@@ -20,7 +20,7 @@
 #include "proxy/pool.h"
 #include "proxy/proxy.h"
 #include "proxy/sync.h"
-#include "proxy/usage.h"
+#include "base/metrics/usage.h"
 
 /* Either text at most; beyond it nobody would read it. */
 #define PROXY_STATUS_MAX (4u * 1024 * 1024)
@@ -55,7 +55,7 @@ struct proxy_view {
 	int64_t now;     /* seconds since the epoch; 0: no readable clock */
 	int64_t started; /* likewise */
 	uint64_t uptime_s;
-	struct proxy_usage usage;
+	struct seal_usage usage;
 	proxy_each_conn_fn each_conn;
 	const void *source; /* for each_conn */
 };

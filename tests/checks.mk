@@ -55,6 +55,7 @@ EXTRA_DIST += \
 	tests/support/soak.py \
 	tests/support/stalled.py \
 	tests/support/tamper.py \
+	tests/support/typist.py \
 	tests/support/testssl.py \
 	tests/support/ticker.py \
 	tests/support/tls.py \

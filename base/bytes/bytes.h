@@ -60,6 +60,15 @@ SEAL_CHECKED int seal_base64url_encode(struct seal_bytes *out, const void *data,
 SEAL_CHECKED int seal_base64url_decode(struct seal_bytes *out, const char *text, size_t text_len,
 				       struct seal_err *err);
 
+/*
+ * RFC 4648 section 4, base64 with padding.  Encoding appends one line without an end.  Decoding passes over blanks, tabs
+ * and ends of lines wherever they stand, and is strict about all else; an empty text is no bytes.  SEAL_E_FORMAT.
+ */
+SEAL_CHECKED int seal_base64_encode(struct seal_bytes *out, const void *data, size_t len,
+				    struct seal_err *err);
+SEAL_CHECKED int seal_base64_decode(struct seal_bytes *out, const char *text, size_t text_len,
+				    struct seal_err *err);
+
 /* Lower-case hexadecimal.  out holds 2 * len + 1 bytes. */
 void seal_hex_encode(char *out, const void *data, size_t len);
 /* Exactly 2 * len lower- or upper-case digits.  SEAL_E_FORMAT otherwise. */

@@ -104,6 +104,9 @@ SEAL_CHECKED int seal_csr_new(struct seal_bytes *out_pem, const struct seal_key 
  */
 SEAL_CHECKED int seal_csr_public_key(struct seal_key **ret_key, const char *pem, size_t pem_len,
 				     struct seal_err *err);
+/* The same for a request in DER. */
+SEAL_CHECKED int seal_csr_public_key_der(struct seal_key **ret_key, const void *der, size_t der_len,
+					 struct seal_err *err);
 
 /* For the rooms x509 and tls only: the native handle (EVP_PKEY), borrowed. */
 void *seal_key_native(const struct seal_key *key);

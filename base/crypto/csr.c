@@ -120,25 +120,19 @@ read_one(X509_REQ **ret_req, const char *pem, size_t pem_len, struct seal_err *e
 	return 0;
 }
 
-int
-seal_csr_public_key(struct seal_key **ret_key, const char *pem, size_t pem_len,
-		    struct seal_err *err)
+/* The key of a request, through its encoding, so that the key's own rules are applied in one place. */
+static int
+take_key(struct seal_key **ret_key, X509_REQ *req, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes spki = SEAL_BYTES(1024);
 	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
-	SEAL_SCOPED(free_req) X509_REQ *req = NULL;
-	EVP_PKEY *offered;
+	EVP_PKEY *offered = X509_REQ_get0_pubkey(req);
 	int r;
 
-	r = read_one(&req, pem, pem_len, err);
-	if (r < 0)
-		return r;
-	offered = X509_REQ_get0_pubkey(req);
 	if (offered == NULL) {
 		ERR_clear_error();
 		return seal_fail(err, SEAL_E_FORMAT, "the signing request holds no usable key");
 	}
-	/* Through its encoding, so that the key's own rules are applied in one place. */
 	r = seal_key_spki(seal_key_wrap(offered), &spki, err);
 	if (r < 0)
 		return r;
@@ -152,4 +146,32 @@ seal_csr_public_key(struct seal_key **ret_key, const char *pem, size_t pem_len,
 	}
 	*ret_key = SEAL_TAKE(key);
 	return 0;
+}
+
+int
+seal_csr_public_key(struct seal_key **ret_key, const char *pem, size_t pem_len,
+		    struct seal_err *err)
+{
+	SEAL_SCOPED(free_req) X509_REQ *req = NULL;
+	int r = read_one(&req, pem, pem_len, err);
+
+	return r < 0 ? r : take_key(ret_key, req, err);
+}
+
+int
+seal_csr_public_key_der(struct seal_key **ret_key, const void *der, size_t der_len,
+			struct seal_err *err)
+{
+	SEAL_SCOPED(free_req) X509_REQ *req = NULL;
+	const uint8_t *at = der;
+
+	if (der_len > CSR_MAX_LEN)
+		return seal_fail(err, SEAL_E_LIMIT, "a signing request is at most %d bytes",
+				 CSR_MAX_LEN);
+	req = d2i_X509_REQ(NULL, &at, (long)der_len);
+	if (req == NULL || at != (const uint8_t *)der + der_len) {
+		ERR_clear_error();
+		return seal_fail(err, SEAL_E_FORMAT, "not a DER signing request");
+	}
+	return take_key(ret_key, req, err);
 }

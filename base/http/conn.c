@@ -210,7 +210,8 @@ refuse_with(struct http_conn *conn, unsigned status)
 {
 	forget_request(conn);
 	conn->keep_alive = false;
-	if (http_refusal_write(conn->stream, conn->http->config.staging, status) == SEAL_IO_FAIL)
+	if (http_refusal_write(conn->stream, conn->http->config.staging, status,
+			       conn->http->config.headers) == SEAL_IO_FAIL)
 		http_conn_step(conn, HTTP_EV_FAIL);
 }
 
@@ -312,7 +313,8 @@ http_conn_start(struct seal_http *http, int fd, const struct sockaddr_storage *a
 	struct http_conn *conn = calloc(1, sizeof(*conn));
 	struct seal_tls_session_config tls_config = { .verify = verify_client,
 						      .arg = conn,
-						      .wipes = true };
+						      .wipes = true,
+						      .anonymous = http->config.anonymous };
 	int r;
 
 	if (conn == NULL)

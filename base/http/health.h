@@ -4,11 +4,13 @@
 
 /*
  * A health address over plain HTTP, for probes: GET /healthz and /readyz answer 200 "ok" or 503
- * "not ok", or one sentence that is for whoever can reach it, and nothing else is told.
+ * "not ok", or one sentence that is for whoever can reach it, and nothing else is told;
+ * unless the owner has metrics: then GET /metrics answers with these.
  */
 
 #include <stdbool.h>
 
+#include "base/bytes/bytes.h"
 #include "base/err/err.h"
 #include "base/loop/loop.h"
 #include "base/loop/net.h"
@@ -23,6 +25,8 @@ struct seal_health_config {
 	bool (*is_ready)(void *arg); /* /readyz */
 	const char *(*why_not)(
 		void *arg); /* what /readyz says instead of "not ok"; NULL, or NULL: that */
+	/* GET /metrics: append them.  NULL: there is no such thing.  A failure is 503, and told to nobody here. */
+	int (*metrics)(void *arg, struct seal_bytes *out, struct seal_err *err);
 	void *arg;
 };
 

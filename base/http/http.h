@@ -19,7 +19,8 @@
 #include "base/stream/stream.h"
 #include "base/x509/x509.h"
 
-#define SEAL_HTTP_HEAD_MAX (8u * 1024)
+#define SEAL_HTTP_HEAD_MAX    (8u * 1024)
+#define SEAL_HTTP_HEADERS_MAX 1024u /* of what the configuration adds to answers */
 
 struct seal_http;         /* a server */
 struct seal_http_request; /* borrowed by the handler until it replies */
@@ -48,9 +49,12 @@ struct seal_http_config {
 	uint32_t idle_ms;         /* between requests */
 	uint32_t reply_ms;        /* for the peer to take a reply */
 	seal_http_fn handler;
-	seal_http_verify_fn verify;        /* with TLS listeners */
+	seal_http_verify_fn verify; /* with TLS listeners */
+	bool anonymous; /* TLS clients may come without a certificate: then verify is not asked */
 	void (*free_client)(void *client); /* for what verify left */
 	void *arg;                         /* for limit, handler and verify */
+	const char *
+		headers; /* lent; lines of every answer, refusals too, each with its end; or NULL */
 };
 
 SEAL_CHECKED int seal_http_new(struct seal_http **ret_http, struct seal_loop *loop,
@@ -68,11 +72,21 @@ void seal_http_set_tls(struct seal_http *http, struct seal_tls *tls);
 /* Stop listening; finish what is under way; fn is called when the last connection has gone. */
 void seal_http_drain(struct seal_http *http, seal_timer_fn fn, void *arg);
 
+/* Connections that are open now. */
+uint32_t seal_http_connections(const struct seal_http *http);
+
 const char *seal_http_method(const struct seal_http_request *request); /* "GET" */
 const char *seal_http_path(const struct seal_http_request *request);   /* "/v1/x", no query */
+/* The Host header as it was sent: letters that hosts, addresses and ports are made of; "" when it is too long. */
+const char *seal_http_host(const struct seal_http_request *request);
 /* A query parameter, percent-decoded; NULL when absent. */
 const char *seal_http_query(const struct seal_http_request *request, const char *name);
 const uint8_t *seal_http_body(const struct seal_http_request *request, size_t *ret_len);
+/*
+ * A header field that is kept: "authorization", "content-type".  NULL when absent; a request that has one twice is
+ * refused.
+ */
+const char *seal_http_header(const struct seal_http_request *request, const char *name);
 /* The peer's address as text, "unix" for a local socket. */
 const char *seal_http_peer(const struct seal_http_request *request);
 /* The peer's IP address without the port, for rate limits. */
@@ -81,7 +95,7 @@ bool seal_http_is_local(const struct seal_http_request *request);
 /* The user id of a local socket's peer, by the kernel's word.  SEAL_E_MISSING for other peers. */
 SEAL_CHECKED int seal_http_peer_uid(const struct seal_http_request *request, uid_t *ret_uid,
 				    struct seal_err *err);
-/* What verify left for this connection; NULL on plain listeners. */
+/* What verify left for this connection; NULL on plain listeners, and for who came without a certificate. */
 void *seal_http_client(const struct seal_http_request *request);
 void *seal_http_arg(const struct seal_http_request *request);
 
@@ -96,5 +110,10 @@ void seal_http_await_gone(struct seal_http_request *request, seal_http_gone_fn f
 /* Answer and release the request.  retry_after seconds > 0 adds that header. */
 void seal_http_reply(struct seal_http_request *request, unsigned status, const char *content_type,
 		     const void *body, size_t body_len, unsigned retry_after);
+
+/* The same with header fields of its own, each with CR LF behind it; at most 256 bytes. */
+void seal_http_reply_with(struct seal_http_request *request, unsigned status, const char *headers,
+			  const char *content_type, const void *body, size_t body_len,
+			  unsigned retry_after);
 
 #endif

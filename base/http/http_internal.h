@@ -18,6 +18,7 @@
 #define HTTP_METHOD_MAX  16
 #define HTTP_HEADERS_MAX 64
 #define HTTP_PARAMS_MAX  16
+#define HTTP_HOST_MAX    (SEAL_HOSTNAME_MAX + 8) /* with brackets and a port */
 
 /* ---- target.c ---- */
 
@@ -81,6 +82,9 @@ enum http_stage {
 	HTTP_STAGE_BAD,  /* status says why; nothing more is taken */
 };
 
+/* Header fields that are kept for the handler. */
+enum http_kept { HTTP_KEPT_AUTHORIZATION, HTTP_KEPT_CONTENT_TYPE, HTTP_N_KEPT };
+
 /* One request in the making. */
 struct http_parse {
 	enum http_stage stage;
@@ -92,6 +96,7 @@ struct http_parse {
 	unsigned header_count;
 	char method[HTTP_METHOD_MAX + 1];
 	struct http_target target;
+	char host[HTTP_HOST_MAX + 1];
 	bool has_host;
 	bool has_length;
 	bool has_coding;
@@ -99,9 +104,12 @@ struct http_parse {
 	bool has_upgrade;
 	bool wants_close;
 	uint64_t length;
+	struct seal_bytes kept[HTTP_N_KEPT]; /* data NULL: absent */
 	struct seal_bytes body;
 };
 
+/* A field that is kept, by its name in lower case; NULL when it is absent, or not one of them. */
+const char *http_parse_kept(const struct http_parse *parse, const char *name);
 void http_parse_init(struct http_parse *parse, size_t max_body);
 void http_parse_release(struct http_parse *parse);
 /* Take bytes until the request is whole or refused; returns how many were taken. */
@@ -263,7 +271,9 @@ void http_conn_turn(struct http_conn *conn);
 
 struct http_answer {
 	unsigned status;
+	const char *more;         /* header fields of its own, whole lines; NULL: none */
 	const char *content_type; /* NULL: none */
+	const char *headers;      /* lines, or NULL */
 	const void *body;
 	size_t body_len;
 	unsigned retry_after;
@@ -276,7 +286,8 @@ SEAL_CHECKED enum seal_io http_answer_write(struct seal_stream *stream,
 					    const struct http_answer *answer);
 /* The fixed answer to a request that was refused before any handler saw it. */
 SEAL_CHECKED enum seal_io http_refusal_write(struct seal_stream *stream,
-					     struct seal_staging *staging, unsigned status);
+					     struct seal_staging *staging, unsigned status,
+					     const char *headers);
 
 /* ---- server.c ---- */
 

@@ -14,6 +14,8 @@ http_parse_init(struct http_parse *parse, size_t max_body)
 {
 	*parse = (struct http_parse){ .stage = HTTP_STAGE_REQUEST, .max_body = max_body };
 	seal_bytes_init(&parse->head.line, SEAL_HTTP_HEAD_MAX);
+	for (size_t i = 0; i < HTTP_N_KEPT; i++)
+		seal_bytes_init(&parse->kept[i], SEAL_HTTP_HEAD_MAX);
 	seal_bytes_init(&parse->body, max_body);
 }
 
@@ -21,6 +23,8 @@ void
 http_parse_release(struct http_parse *parse)
 {
 	seal_bytes_release(&parse->head.line);
+	for (size_t i = 0; i < HTTP_N_KEPT; i++)
+		seal_bytes_release(&parse->kept[i]);
 	seal_bytes_release(&parse->body);
 	http_target_release(&parse->target);
 }
@@ -97,6 +101,8 @@ take_host(struct http_parse *parse, const char *value)
 	if (parse->has_host)
 		return false;
 	parse->has_host = true;
+	if (strlen(value) <= HTTP_HOST_MAX)
+		memcpy(parse->host, value, strlen(value) + 1);
 	return value[strspn(value, host_letters)] == '\0';
 }
 
@@ -152,13 +158,59 @@ take_connection(struct http_parse *parse, const char *value)
 	return true;
 }
 
-/* The headers that decide how a request is read.  All others are checked for form and skipped. */
+/* What is said twice has two readings (RFC 9110 section 5.3). */
+static bool
+keep(struct http_parse *parse, enum http_kept which, const char *value)
+{
+	struct seal_bytes *kept = &parse->kept[which];
+
+	if (kept->data != NULL)
+		return false;
+	/* With its end, so that an empty one is there as well. */
+	if (seal_bytes_append(kept, value, strlen(value) + 1, NULL) < 0)
+		refuse(parse, 503);
+	return true;
+}
+
+static bool
+take_authorization(struct http_parse *parse, const char *value)
+{
+	return keep(parse, HTTP_KEPT_AUTHORIZATION, value);
+}
+
+static bool
+take_content_type(struct http_parse *parse, const char *value)
+{
+	return keep(parse, HTTP_KEPT_CONTENT_TYPE, value);
+}
+
+const char *
+http_parse_kept(const struct http_parse *parse, const char *name)
+{
+	static const char *const names[HTTP_N_KEPT] = {
+		[HTTP_KEPT_AUTHORIZATION] = "authorization",
+		[HTTP_KEPT_CONTENT_TYPE] = "content-type",
+	};
+
+	for (size_t i = 0; i < HTTP_N_KEPT; i++) {
+		if (strcmp(names[i], name) == 0)
+			return (const char *)parse->kept[i].data;
+	}
+	return NULL;
+}
+
+/*
+ * The headers that decide how a request is read, and those that handlers read.  All others are checked for form and
+ * skipped.
+ */
 static const struct {
 	const char *name;
 	bool (*take)(struct http_parse *parse, const char *value);
-} framing_headers[] = {
+} known_headers[] = {
+	{ "authorization", take_authorization },
 	{ "connection", take_connection },
 	{ "content-length", take_length },
+	{ "content-type", take_content_type },
 	{ "expect", take_expect },
 	{ "host", take_host },
 	{ "transfer-encoding", take_coding },
@@ -168,9 +220,9 @@ static const struct {
 static bool
 dispatch_header(struct http_parse *parse, const char *name, const char *value)
 {
-	for (size_t i = 0; i < SEAL_COUNT(framing_headers); i++) {
-		if (strcasecmp(name, framing_headers[i].name) == 0)
-			return framing_headers[i].take(parse, value);
+	for (size_t i = 0; i < SEAL_COUNT(known_headers); i++) {
+		if (strcasecmp(name, known_headers[i].name) == 0)
+			return known_headers[i].take(parse, value);
 	}
 	return true;
 }

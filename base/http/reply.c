@@ -11,7 +11,7 @@
 #include "base/http/http_internal.h"
 #include "base/secret/secret.h"
 
-#define ANSWER_HEAD_MAX 512
+#define ANSWER_HEAD_MAX (512 + SEAL_HTTP_HEADERS_MAX)
 
 /* What we answer with, and the words of the fixed refusals. */
 static const struct status {
@@ -33,6 +33,7 @@ static const struct status {
 	{ 413, "Content Too Large", "too_large" },
 	{ 415, "Unsupported Media Type", NULL },
 	{ 417, "Expectation Failed", "refused" },
+	{ 421, "Misdirected Request", NULL },
 	{ 422, "Unprocessable Content", NULL },
 	{ 429, "Too Many Requests", NULL },
 	{ 431, "Request Header Fields Too Large", "too_large" },
@@ -100,8 +101,12 @@ format_head(char head[static ANSWER_HEAD_MAX], const struct http_answer *answer)
 		add(head, &len, "Content-Type: %s\r\n", answer->content_type);
 	if (answer->status != 204) /* RFC 9110 section 8.6 */
 		add(head, &len, "Content-Length: %zu\r\n", answer->body_len);
+	if (answer->more != NULL)
+		add(head, &len, "%s", answer->more);
 	if (answer->retry_after > 0)
 		add(head, &len, "Retry-After: %u\r\n", answer->retry_after);
+	if (answer->headers != NULL)
+		add(head, &len, "%s", answer->headers);
 	add(head, &len, "%s\r\n", answer->keep_alive ? "" : "Connection: close\r\n");
 	return len;
 }
@@ -133,7 +138,8 @@ http_answer_write(struct seal_stream *stream, struct seal_staging *staging,
 }
 
 enum seal_io
-http_refusal_write(struct seal_stream *stream, struct seal_staging *staging, unsigned status)
+http_refusal_write(struct seal_stream *stream, struct seal_staging *staging, unsigned status,
+		   const char *headers)
 {
 	const struct status *words = find_status(status);
 	char body[128];
@@ -141,6 +147,7 @@ http_refusal_write(struct seal_stream *stream, struct seal_staging *staging, uns
 			   words->code != NULL ? words->code : "refused", words->phrase);
 	struct http_answer answer = { .status = status,
 				      .content_type = "application/json",
+				      .headers = headers,
 				      .body = body,
 				      .body_len = (size_t)len };
 

@@ -226,6 +226,12 @@ seal_http_drain(struct seal_http *http, seal_timer_fn fn, void *arg)
 		seal_timer_arm(http->drained, 0);
 }
 
+uint32_t
+seal_http_connections(const struct seal_http *http)
+{
+	return http->conn_count;
+}
+
 const char *
 seal_http_method(const struct seal_http_request *request)
 {
@@ -236,6 +242,12 @@ const char *
 seal_http_path(const struct seal_http_request *request)
 {
 	return request->parse.target.path;
+}
+
+const char *
+seal_http_host(const struct seal_http_request *request)
+{
+	return request->parse.host;
 }
 
 const char *
@@ -257,6 +269,12 @@ seal_http_body(const struct seal_http_request *request, size_t *ret_len)
 
 	*ret_len = body->len;
 	return body->len > 0 ? body->data : (const uint8_t *)"";
+}
+
+const char *
+seal_http_header(const struct seal_http_request *request, const char *name)
+{
+	return http_parse_kept(&request->parse, name);
 }
 
 const char *
@@ -323,11 +341,21 @@ void
 seal_http_reply(struct seal_http_request *request, unsigned status, const char *content_type,
 		const void *body, size_t body_len, unsigned retry_after)
 {
+	seal_http_reply_with(request, status, NULL, content_type, body, body_len, retry_after);
+}
+
+void
+seal_http_reply_with(struct seal_http_request *request, unsigned status, const char *headers,
+		     const char *content_type, const void *body, size_t body_len,
+		     unsigned retry_after)
+{
 	struct http_conn *conn = request->conn;
 	const struct seal_http *http = conn->http;
 	struct http_answer answer = {
 		.status = status,
+		.more = headers,
 		.content_type = content_type,
+		.headers = http->config.headers,
 		.body = body,
 		.body_len = body_len,
 		.retry_after = retry_after,

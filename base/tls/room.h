@@ -53,6 +53,7 @@ struct tls_handshake {
 /* One connection's part, attached to its SSL for as long as there is something to do. */
 struct tls_session {
 	struct seal_tls *tls; /* a reference */
+	bool demands; /* as struct seal_tls does, but for who may come without a certificate */
 	bool may_resume;
 	bool remembered; /* at most one session of this connection is kept */
 	uint8_t scope[TLS_KEY_LEN];

@@ -147,6 +147,7 @@ new_session(struct tls_session **ret_session, struct seal_tls *tls,
 					     .arg = config->arg };
 	session->handshake = handshake;
 	session->tls = seal_tls_ref(tls);
+	session->demands = tls->demands && !config->anonymous;
 	session->may_resume =
 		tls->memory != NULL && config->scope != NULL && config->resume != NULL;
 	r = pack_alpn(handshake, config->alpn, err);
@@ -179,6 +180,9 @@ static int
 set_up_server(SSL *ssl, const struct tls_session *session, struct seal_err *err)
 {
 	SSL_set_accept_state(ssl);
+	/* Asked for it in any case; without one the handshake then goes on. */
+	if (session->tls->demands && !session->demands)
+		SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
 	/* One ticket after a full handshake; ticket.c takes it back when a session is resumed. */
 	if (session->may_resume && SSL_set_num_tickets(ssl, 1) != 1)
 		return seal_fail_ssl(err, "cannot prepare resumption");
@@ -195,6 +199,9 @@ seal_tls_session(void **ret_ssl, struct seal_tls *tls, const struct seal_tls_ses
 
 	if (config->verify == NULL && tls->demands)
 		return seal_fail(err, SEAL_E_BUG, "a connection between peers and no verifier");
+	if (config->anonymous && (tls->side != SEAL_SIDE_SERVER || tls->memory != NULL))
+		return seal_fail(err, SEAL_E_BUG,
+				 "only servers, and without resumption, serve anybody");
 	if (CRYPTO_THREAD_run_once(&once, make_index) != 1 || session_index < 0)
 		return seal_fail_ssl(err, "cannot prepare TLS");
 	r = new_session(&session, tls, config, err);
@@ -278,7 +285,7 @@ seal_tls_finish(void *ssl, struct seal_err *err)
 		/* Offered or looked up, but not taken: that peer is not this one. */
 		handshake->source = TLS_NOBODY;
 		handshake->peer = nobody;
-		if (session->tls->demands)
+		if (session->demands)
 			return seal_fail(err, SEAL_E_BUG, "a handshake without verification");
 	}
 	if (session->may_resume && SSL_session_reused(ssl) != 1 && tls_may_meet_again(session))

@@ -81,6 +81,7 @@ struct seal_tls_session_config {
 	seal_tls_resume_fn resume;    /* NULL: never */
 	void *arg;                    /* for both */
 	bool wipes; /* what was received does not stay in the library's buffers: it may be keys */
+	bool anonymous; /* server: a client may come without a certificate; one that it shows is verified */
 };
 
 /* What a handshake came to.  Strings live as long as the stream, or for ever. */

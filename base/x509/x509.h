@@ -114,6 +114,10 @@ SEAL_CHECKED int seal_pkcs12(struct seal_bytes *out, const struct seal_key *key,
 			     const struct seal_certs *chain, const struct seal_certs *anchors,
 			     const char *friendly_name, const char *password, struct seal_err *err);
 
+/* A PKCS#7 (RFC 2315) of these certificates and nothing else: no content, no signature.  Appends DER. */
+SEAL_CHECKED int seal_certs_to_pkcs7(const struct seal_certs *certs, struct seal_bytes *out,
+				     struct seal_err *err);
+
 /* For the rooms x509 and tls only: native handles (X509, STACK_OF(X509)), borrowed. */
 void *seal_cert_native(const struct seal_cert *cert);
 void *seal_certs_native(const struct seal_certs *certs);

@@ -44,6 +44,8 @@
 	X(HATCH, "hatch")                                                                          \
 	X(RENEW, "renew")                                                                          \
 	X(ENROL, "enrol")                                                                          \
+	X(ENROLMENT_CREATE, "enrolment.create")                                                    \
+	X(ENROLMENT_REVOKE, "enrolment.revoke")                                                    \
 	X(SEAL, "seal")                                                                            \
 	X(UNSEAL, "unseal")                                                                        \
 	X(OPERATOR_ADD, "operator.add")                                                            \

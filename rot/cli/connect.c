@@ -8,15 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/fs/fs.h"
 #include "rot/cli/cli.h"
 
 #define MAX_PAGES 100000 /* of 100 entries: a list that is longer does not end */
 
-/* Set and not empty. */
-static const char *
-variable(const char *name)
+const char *
+cli_variable(const char *name)
 {
 	const char *value = getenv(name);
 
@@ -26,93 +27,70 @@ variable(const char *name)
 /* ---- A remote root of trust ---- */
 
 static int
-default_credentials(char *out, size_t size, struct seal_err *err)
+connect_with(struct cli *cli, const struct cli_credential *credential, const struct seal_strv *urls,
+	     const char *path, struct seal_err *err)
 {
-	const char *config = variable("XDG_CONFIG_HOME");
-	const char *home = variable("HOME");
-	int len = -1;
+	const struct rot_client_config config = {
+		.urls = urls, .ca = credential->ca, .cert = credential->cert, .key = credential->key
+	};
+	int len = snprintf(cli->credential_dir, sizeof(cli->credential_dir), "%s", path);
 
-	if (config != NULL)
-		len = snprintf(out, size, "%s/seal", config);
-	else if (home != NULL)
-		len = snprintf(out, size, "%s/.config/seal", home);
-	if (len < 0 || (size_t)len >= size)
-		return seal_fail(err, SEAL_E_USAGE,
-				 "say which credential to use: --credentials DIR");
-	return 0;
-}
-
-static int
-read_certs(struct seal_certs **ret_certs, int dirfd, const char *name, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(SEAL_CHAIN_MAX_LEN);
-	int r;
-
-	r = seal_fs_read(&pem, dirfd, name, SEAL_CHAIN_MAX_LEN, err);
-	if (r < 0)
-		return r;
-	r = seal_certs_from_pem(ret_certs, seal_bytes_str(&pem), pem.len, SEAL_CHAIN_MAX_LEN, err);
-	return r < 0 ? seal_note(err, r, "%s", name) : 0;
-}
-
-static int
-read_key(struct seal_key **ret_key, int dirfd, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *pem = NULL;
-	int r;
-
-	r = seal_fs_read_secret(&pem, dirfd, "key.pem", SEAL_CHAIN_MAX_LEN, err);
-	if (r < 0)
-		return r;
-	r = seal_key_from_pem(ret_key, pem, err);
-	return r < 0 ? seal_note(err, r, "key.pem") : 0;
-}
-
-static int
-connect_with(struct cli *cli, int dirfd, const struct seal_strv *urls, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_certs_freep) struct seal_certs *ca = NULL;
-	SEAL_SCOPED(seal_certs_freep) struct seal_certs *cert = NULL;
-	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
-	struct rot_client_config config = { .urls = urls };
-	int r;
-
-	r = read_certs(&ca, dirfd, "ca.pem", err);
-	if (r == 0)
-		r = read_certs(&cert, dirfd, "cert.pem", err);
-	if (r == 0)
-		r = read_key(&key, dirfd, err);
-	if (r < 0)
-		return r;
-	config.ca = ca;
-	config.cert = cert;
-	config.key = key;
+	if (len < 0 || (size_t)len >= sizeof(cli->credential_dir))
+		return seal_fail(err, SEAL_E_LIMIT, "the path '%.64s...' is too long", path);
+	(void)snprintf(cli->where, sizeof(cli->where), "url:%s",
+		       urls->count > 0 ? urls->items[0] : "");
+	cli_credential_warn(credential, (int64_t)time(NULL));
 	return rot_client_new(&cli->client, &config, err);
 }
 
 static int
 connect_urls(struct cli *cli, const struct seal_strv *urls, struct seal_err *err)
 {
+	SEAL_SCOPED(cli_credential_release) struct cli_credential credential = { 0 };
 	SEAL_SCOPED(seal_closep) int dirfd = -1;
 	char standard[PATH_MAX];
 	const char *path = cli->opt.credentials;
-	int r;
+	int r = 0;
 
 	if (path == NULL)
-		path = variable("SEAL_CREDENTIALS");
+		path = cli_variable("SEAL_CREDENTIALS");
 	if (path == NULL) {
-		r = default_credentials(standard, sizeof(standard), err);
-		if (r < 0)
-			return r;
+		r = cli_config_path("", standard, err);
 		path = standard;
 	}
+	if (r < 0)
+		return r;
 	dirfd = seal_fs_open_dir(path, SEAL_FS_ANY, err);
 	if (dirfd == SEAL_E_MISSING)
 		return seal_fail(err, SEAL_E_MISSING,
 				 "no credential in '%s': say where it is with --credentials DIR",
 				 path);
-	r = dirfd < 0 ? dirfd : connect_with(cli, dirfd, urls, err);
+	r = dirfd < 0 ? dirfd : cli_credential_read(&credential, dirfd, err);
+	if (r == 0)
+		r = connect_with(cli, &credential, urls, path, err);
 	return r < 0 ? seal_note(err, r, "credential in '%s'", path) : 0;
+}
+
+static int
+no_credentials(const struct cli *cli, const char *because, struct seal_err *err)
+{
+	if (cli->opt.credentials == NULL)
+		return 0;
+	return seal_fail(err, SEAL_E_USAGE, "--credentials goes with --url; %s", because);
+}
+
+static int
+connect_profile(struct cli *cli, const char *name, struct seal_err *err)
+{
+	SEAL_SCOPED(cli_credential_release) struct cli_credential credential = { 0 };
+	char path[PATH_MAX];
+	int r = no_credentials(cli, "a profile has its own", err);
+
+	if (r == 0)
+		r = cli_profile_path(name, path, err);
+	if (r == 0)
+		r = cli_profile_read(name, &credential, err);
+	return r < 0 ? r : connect_with(cli, &credential, &credential.urls, path, err);
 }
 
 /* ---- The local one ---- */
@@ -122,11 +100,13 @@ connect_dir(struct cli *cli, const char *dir, struct seal_err *err)
 {
 	struct rot_client_config config = { 0 };
 	char path[PATH_MAX];
-	int len;
+	int len, r;
 
-	if (cli->opt.credentials != NULL)
-		return seal_fail(err, SEAL_E_USAGE,
-				 "--credentials goes with --url; the socket of --dir needs none");
+	r = no_credentials(cli, "the socket of --dir needs none", err);
+	if (r < 0)
+		return r;
+	(void)snprintf(cli->where, sizeof(cli->where), "dir:%s",
+		       realpath(dir, path) != NULL ? path : dir);
 	len = snprintf(path, sizeof(path), "%s/rot.sock", dir);
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return seal_fail(err, SEAL_E_LIMIT, "the path '%.64s...' is too long", dir);
@@ -137,39 +117,74 @@ connect_dir(struct cli *cli, const char *dir, struct seal_err *err)
 
 /* ---- Which of them ---- */
 
+/* The profile in use: what 'seal profile use' chose, or the one called default, when it is there. */
+static int
+connect_by_choice(struct cli *cli, struct seal_err *err)
+{
+	char path[PATH_MAX];
+	char *current = NULL;
+	int r = cli_config_path("", path, NULL);
+
+	if (r == 0)
+		r = cli_profile_current(&current, err);
+	else
+		r = 0; /* nowhere to look */
+	if (r == 0 && current != NULL)
+		r = connect_profile(cli, current, err);
+	else if (r == 0 && cli_profile_path(CLI_PROFILE_DEFAULT, path, NULL) == 0 &&
+		 access(path, F_OK) == 0)
+		r = connect_profile(cli, CLI_PROFILE_DEFAULT, err);
+	else if (r == 0)
+		r = seal_fail(err, SEAL_E_USAGE,
+			      "say which root of trust is meant: --dir DIR, or --url URL, or "
+			      "--profile NAME");
+	free(current);
+	return r;
+}
+
 static int
 connect_by_environment(struct cli *cli, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_strv_release) struct seal_strv urls = { 0 };
-	const char *dir = variable("SEAL_DIR");
-	const char *url = variable("SEAL_URL");
+	const char *dir = cli_variable("SEAL_DIR");
+	const char *profile = cli_variable("SEAL_PROFILE");
+	const char *url = cli_variable("SEAL_URL");
 	int r;
 
-	if (dir != NULL && url != NULL)
+	if ((dir != NULL) + (url != NULL) + (profile != NULL) > 1)
 		return seal_fail(err, SEAL_E_USAGE,
-				 "SEAL_DIR and SEAL_URL are both set: give --dir or --url");
+				 "%s and %s are both set: give --dir or --url, or --profile",
+				 dir != NULL ? "SEAL_DIR" : "SEAL_PROFILE",
+				 url != NULL ? "SEAL_URL" : "SEAL_PROFILE");
 	if (dir != NULL)
 		return connect_dir(cli, dir, err);
+	if (profile != NULL)
+		return connect_profile(cli, profile, err);
 	if (url == NULL)
-		return seal_fail(err, SEAL_E_USAGE,
-				 "say which root of trust is meant: --dir DIR, or --url URL");
+		return connect_by_choice(cli, err);
 	r = seal_strv_split(&urls, url, ',', err);
 	if (r < 0)
 		return seal_note(err, r, "SEAL_URL");
 	return connect_urls(cli, &urls, err);
 }
 
-static int
-connect_client(struct cli *cli, struct seal_err *err)
+int
+cli_connect(struct cli *cli, struct seal_err *err)
 {
+	const bool dir = cli->opt.dir != NULL, urls = cli->opt.urls.count > 0;
+	const bool profile = cli->opt.profile != NULL;
+
 	if (cli->client != NULL)
 		return 0;
-	if (cli->opt.dir != NULL && cli->opt.urls.count > 0)
-		return seal_fail(err, SEAL_E_USAGE, "give --dir or --url, not both");
-	if (cli->opt.dir != NULL)
+	if (dir + urls + profile > 1)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "give --dir or --url or --profile, one of them");
+	if (dir)
 		return connect_dir(cli, cli->opt.dir, err);
-	if (cli->opt.urls.count > 0)
+	if (urls)
 		return connect_urls(cli, &cli->opt.urls, err);
+	if (profile)
+		return connect_profile(cli, cli->opt.profile, err);
 	return connect_by_environment(cli, err);
 }
 
@@ -223,28 +238,55 @@ advise(struct seal_err *err, int r)
 	return seal_fail(err, SEAL_E_CLOSED, "%.400s: is seal-rot --dir running?", told.text);
 }
 
-int
-cli_call(struct cli *cli, const char *method, const char *path, const struct seal_json *body,
-	 struct seal_json **ret_reply, struct seal_err *err)
+/* The answer as it came. */
+static int
+call_raw(struct cli *cli, const char *method, const char *path, const struct seal_json *body,
+	 struct seal_bytes *reply, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(ROT_MAX_SEAL_BODY);
-	SEAL_SCOPED(seal_bytes_release) struct seal_bytes reply = SEAL_BYTES(CLI_MAX_REPLY);
 	unsigned status = 0;
 	int r;
 
-	r = connect_client(cli, err);
+	r = cli_connect(cli, err);
 	if (r == 0 && body != NULL)
 		r = seal_json_dump(body, false, &text, err);
 	if (r < 0)
 		return r;
 	r = rot_client_call(cli->client, method, path, body != NULL ? text.data : NULL, text.len,
-			    &status, &reply, err);
+			    &status, reply, err);
 	if (r < 0)
 		return cli->is_local ? advise(err, r) : r;
-	if (status >= 300)
-		return explain(status, &reply, err);
+	return status >= 300 ? explain(status, reply, err) : 0;
+}
+
+int
+cli_call(struct cli *cli, const char *method, const char *path, const struct seal_json *body,
+	 struct seal_json **ret_reply, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes reply = SEAL_BYTES(CLI_MAX_REPLY);
+	int r = call_raw(cli, method, path, body, &reply, err);
+
+	if (r < 0)
+		return r;
 	r = seal_json_parse(ret_reply, reply.data, reply.len, CLI_MAX_REPLY, err);
 	return r < 0 ? seal_note(err, r, "the answer of the root of trust") : 0;
+}
+
+int
+cli_call_text(struct cli *cli, const char *path, struct seal_bytes *reply, struct seal_err *err)
+{
+	return call_raw(cli, "GET", path, NULL, reply, err);
+}
+
+int
+cli_call_where(struct cli *cli, char *out, size_t size, struct seal_err *err)
+{
+	int r = cli_connect(cli, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(out, size, "%s", cli->where);
+	return 0;
 }
 
 /* ---- Lists in pages ---- */

@@ -62,6 +62,19 @@ split(struct cli_place *place, const char *path, struct seal_err *err)
 }
 
 int
+cli_place_old(struct cli_place *ret_place, const char *path, struct seal_err *err)
+{
+	SEAL_SCOPED(cli_place_release) struct cli_place place = CLI_PLACE_NONE;
+	int r = split(&place, path, err);
+
+	if (r < 0)
+		return r;
+	*ret_place = place;
+	place = (struct cli_place)CLI_PLACE_NONE; /* the caller owns it now */
+	return 0;
+}
+
+int
 cli_place_new(struct cli_place *ret_place, const char *path, struct seal_err *err)
 {
 	SEAL_SCOPED(cli_place_release) struct cli_place place = CLI_PLACE_NONE;
@@ -189,6 +202,32 @@ draft_name(char *out, size_t size, const char *name, struct seal_err *err)
 	return 0;
 }
 
+/* A directory of a name only we know, with all files; discarded where it could not be filled. */
+static int
+make_draft(const struct cli_place *place, const struct cli_file *files, size_t file_count,
+	   char *draft, size_t size, struct seal_err *err)
+{
+	int r = draft_name(draft, size, place->name, err);
+
+	if (r < 0)
+		return r;
+	if (mkdirat(place->dirfd, draft, 0700) < 0)
+		return seal_fail_errno(err, errno, "'%s'", place->name);
+	r = fill(place->dirfd, draft, files, file_count, err);
+	if (r < 0)
+		discard(place->dirfd, draft, files, file_count);
+	return r;
+}
+
+/* The draft takes its place in one step. */
+static int
+put_in_place(const struct cli_place *place, const char *draft, unsigned how, struct seal_err *err)
+{
+	if (renameat2(place->dirfd, draft, place->dirfd, place->name, how) < 0)
+		return seal_fail_errno(err, errno, "'%s'", place->name);
+	return 0;
+}
+
 int
 cli_write_dir(const struct cli_place *place, const struct cli_file *files, size_t file_count,
 	      struct seal_err *err)
@@ -196,18 +235,30 @@ cli_write_dir(const struct cli_place *place, const struct cli_file *files, size_
 	char draft[256];
 	int r;
 
-	r = draft_name(draft, sizeof(draft), place->name, err);
+	r = make_draft(place, files, file_count, draft, sizeof(draft), err);
 	if (r < 0)
 		return r;
-	if (mkdirat(place->dirfd, draft, 0700) < 0)
-		return seal_fail_errno(err, errno, "'%s'", place->name);
-	r = fill(place->dirfd, draft, files, file_count, err);
-	if (r == 0 &&
-	    renameat2(place->dirfd, draft, place->dirfd, place->name, RENAME_NOREPLACE) < 0)
-		r = seal_fail_errno(err, errno, "'%s'", place->name);
-	if (r == 0 && fsync(place->dirfd) < 0)
-		return seal_fail_errno(err, errno, "'%s'", place->name);
+	r = put_in_place(place, draft, RENAME_NOREPLACE, err);
 	if (r < 0)
 		discard(place->dirfd, draft, files, file_count);
+	else if (fsync(place->dirfd) < 0)
+		r = seal_fail_errno(err, errno, "'%s'", place->name);
+	return r;
+}
+
+int
+cli_replace_dir(const struct cli_place *place, const struct cli_file *files, size_t file_count,
+		struct seal_err *err)
+{
+	char draft[256];
+	int r;
+
+	r = make_draft(place, files, file_count, draft, sizeof(draft), err);
+	if (r < 0)
+		return r;
+	r = put_in_place(place, draft, RENAME_EXCHANGE, err);
+	if (r == 0 && fsync(place->dirfd) < 0)
+		r = seal_fail_errno(err, errno, "'%s'", place->name);
+	discard(place->dirfd, draft, files, file_count); /* the old one, or the new one in vain */
 	return r;
 }

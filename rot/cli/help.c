@@ -24,6 +24,8 @@ static const struct seal_option call_options[] = {
 	  "ca.pem, cert.pem, key.pem for --url (SEAL_CREDENTIALS)", 0, 0 },
 	{ "dir", 0, SEAL_OPT_STR, OPTION(dir), "DIR",
 	  "use the local root of trust, DIR/rot.sock (SEAL_DIR)", 0, 0 },
+	{ "profile", 0, SEAL_OPT_STR, OPTION(profile), "NAME",
+	  "use this one of 'seal profile list' (SEAL_PROFILE)", 0, 0 },
 	{ "url", 0, SEAL_OPT_LIST, OPTION(urls), "URL",
 	  "use the root of trust there; may be repeated (SEAL_URL)", 0, 0 },
 };
@@ -95,36 +97,70 @@ cli_help_all(FILE *out)
 	(void)fputs(
 		"\n'seal help VERB' explains one. The root of trust is reached by --dir DIR on its "
 		"own\n"
-		"machine, or by --url URL with --credentials DIR from elsewhere; see seal(1).\n",
+		"machine, or by --url URL with --credentials DIR from elsewhere, or by --profile "
+		"NAME;\n"
+		"see seal(1).\n",
 		out);
 }
 
-/* Explain every row that fits the words given. */
+const struct cli_verb *
+cli_verb_find(const char *verb, const char *sub)
+{
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		const struct cli_verb *row = &cli_verbs[i];
+
+		if (strcmp(row->verb, verb) == 0 &&
+		    (row->sub == NULL || (sub != NULL && strcmp(row->sub, sub) == 0)))
+			return row;
+	}
+	return NULL;
+}
+
+bool
+cli_verb_is_group(const char *verb)
+{
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		if (strcmp(cli_verbs[i].verb, verb) == 0)
+			return cli_verbs[i].sub != NULL;
+	}
+	return false;
+}
+
+void
+cli_help_group(FILE *out, const char *verb)
+{
+	char name[64];
+
+	(void)fprintf(out, "usage: seal %s VERB [ARGUMENT...] [OPTION...]\n\nverbs:\n", verb);
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		if (strcmp(cli_verbs[i].verb, verb) != 0)
+			continue;
+		cli_verb_name(&cli_verbs[i], name, sizeof(name));
+		(void)fprintf(out, "  %-20s %s\n", name, cli_verbs[i].help);
+	}
+	(void)fprintf(out, "\n'seal help %s VERB' explains one, its arguments and its options.\n",
+		      verb);
+}
+
+/* Explain what the words given name: all, a group, or one verb. */
 int
 cli_help(struct cli *cli, struct seal_err *err)
 {
-	size_t shown = 0;
+	const char *sub = cli->arg_count > 1 ? cli->args[1] : NULL;
+	const struct cli_verb *verb;
 
 	if (cli->arg_count == 0) {
 		cli_help_all(stdout);
 		return 0;
 	}
-	for (size_t i = 0; i < cli_verb_count; i++) {
-		const struct cli_verb *verb = &cli_verbs[i];
-
-		if (strcmp(verb->verb, cli->args[0]) != 0)
-			continue;
-		if (cli->arg_count > 1 &&
-		    (verb->sub == NULL || strcmp(verb->sub, cli->args[1]) != 0))
-			continue;
-		if (shown++ > 0)
-			(void)fputc('\n', stdout);
-		cli_help_verb(stdout, verb);
+	if (sub == NULL && cli_verb_is_group(cli->args[0])) {
+		cli_help_group(stdout, cli->args[0]);
+		return 0;
 	}
-	if (shown == 0)
-		return seal_fail(err, SEAL_E_USAGE, "'%s%s%s' is no verb: 'seal help' lists them",
-				 cli->args[0], cli->arg_count > 1 ? " " : "",
-				 cli->arg_count > 1 ? cli->args[1] : "");
+	verb = cli_verb_find(cli->args[0], sub);
+	if (verb == NULL || (sub != NULL && verb->sub == NULL))
+		return cli_no_verb(cli->args[0], sub, err);
+	cli_help_verb(stdout, verb);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ static const struct cli_column init_columns[] = {
 	{ "KEY FILE", "kek_file", CLI_TEXT },
 	{ "CREDENTIAL", "credentials", CLI_TEXT },
 	{ "SERVE IT WITH", "next", CLI_TEXT },
+	{ "USE IT WITH", "use", CLI_TEXT },
 };
 
 static int
@@ -72,6 +73,9 @@ report(const struct cli *cli, const char *trust_domain, struct seal_err *err)
 		r = set_around(json, "credentials", "", cli->opt.dir, "/admin", err);
 	if (r == 0 && cli->format == CLI_TABLE)
 		r = set_around(json, "next", "seal-rot --dir ", cli->opt.dir, "", err);
+	if (r == 0 && cli->format == CLI_TABLE)
+		r = set_around(json, "use", "seal profile add default ", cli->opt.dir, "/admin",
+			       err);
 	return r < 0 ? r : cli_print(cli, json, init_columns, SEAL_COUNT(init_columns), err);
 }
 

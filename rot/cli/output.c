@@ -298,6 +298,12 @@ cli_print_list(const struct cli *cli, const struct seal_json *list, const char *
 
 /* ---- A question ---- */
 
+bool
+cli_can_ask(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
 int
 cli_confirm(const struct cli *cli, const char *what, struct seal_err *err)
 {
@@ -305,7 +311,7 @@ cli_confirm(const struct cli *cli, const char *what, struct seal_err *err)
 
 	if (cli->opt.yes)
 		return 0;
-	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+	if (!cli_can_ask())
 		return seal_fail(err, SEAL_E_REFUSED, "%s: there is nobody to ask; say --yes",
 				 what);
 	(void)fprintf(stderr, "%s? [y/N] ", what);

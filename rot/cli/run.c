@@ -17,7 +17,8 @@
 static int
 next_word(int argc, char **argv, int at)
 {
-	static const char *const valued[] = { "--credentials", "--dir", "--output", "--url", "-o" };
+	static const char *const valued[] = { "--credentials", "--dir", "--output",
+					      "--profile",     "--url", "-o" };
 
 	for (; at < argc && argv[at][0] == '-' && argv[at][1] != '\0'; at++) {
 		for (size_t i = 0; i < SEAL_COUNT(valued); i++) {
@@ -28,16 +29,6 @@ next_word(int argc, char **argv, int at)
 		}
 	}
 	return at < argc ? at : argc;
-}
-
-static bool
-is_verb(const char *word)
-{
-	for (size_t i = 0; i < cli_verb_count; i++) {
-		if (strcmp(cli_verbs[i].verb, word) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* "create|delete|list|show" */
@@ -55,33 +46,143 @@ list_subs(const char *verb, char *out, size_t size)
 	}
 }
 
+/* ---- What may have been meant ---- */
+
+static size_t
+least(size_t a, size_t b, size_t c)
+{
+	size_t two = a < b ? a : b;
+
+	return two < c ? two : c;
+}
+
+/*
+ * How many letters have to be added, left out, replaced or swapped with the next to make one of the other (Damerau and
+ * Levenshtein's distance); WORD_MAX for long words.
+ */
+#define WORD_MAX 24
+
+static size_t
+distance(const char *a, const char *b)
+{
+	size_t rows[3][WORD_MAX + 1];
+	size_t a_len = strlen(a), b_len = strlen(b);
+
+	if (a_len >= WORD_MAX || b_len >= WORD_MAX)
+		return WORD_MAX;
+	for (size_t j = 0; j <= b_len; j++)
+		rows[0][j] = j;
+	for (size_t i = 1; i <= a_len; i++) {
+		size_t *row = rows[i % 3];
+		const size_t *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b_len; j++) {
+			row[j] = least(above[j] + 1, row[j - 1] + 1,
+				       above[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    two_above[j - 2] + 1 < row[j])
+				row[j] = two_above[j - 2] + 1;
+		}
+	}
+	return rows[a_len % 3][b_len];
+}
+
+/* The nearest, if it is near: one slip in a short word, two in a longer one. */
+static const char *
+nearest(const char *word, const char *verb)
+{
+	size_t best = strlen(word) < 5 ? 2 : 3;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		const struct cli_verb *row = &cli_verbs[i];
+		const char *candidate = verb == NULL ? row->verb : row->sub;
+
+		if (verb != NULL && strcmp(row->verb, verb) != 0)
+			continue;
+		if (distance(word, candidate) < best) {
+			best = distance(word, candidate);
+			found = candidate;
+		}
+	}
+	return found;
+}
+
+/* "seal mint": of all the verbs that stand under others, the one that is meant. */
+static const struct cli_verb *
+find_under(const char *word)
+{
+	const struct cli_verb *found = NULL;
+
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		if (cli_verbs[i].sub == NULL || strcmp(cli_verbs[i].sub, word) != 0)
+			continue;
+		if (found != NULL)
+			return NULL; /* many can list */
+		found = &cli_verbs[i];
+	}
+	return found;
+}
+
+/* Nothing stands under it, or it is not there at all. */
+static int
+no_such_verb(const char *verb, const char *sub, struct seal_err *err)
+{
+	const struct cli_verb *under = find_under(verb);
+	const char *near = nearest(verb, NULL);
+
+	if (cli_verb_find(verb, NULL) != NULL)
+		return seal_fail(err, SEAL_E_USAGE, "'%s %s' is no verb: 'seal help' lists them",
+				 verb, sub != NULL ? sub : "");
+	if (under != NULL)
+		return seal_fail(
+			err, SEAL_E_USAGE,
+			"'%s' is no verb: do you mean 'seal %s %s'? 'seal help' lists them", verb,
+			under->verb, under->sub);
+	if (near != NULL)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "'%s' is no verb: do you mean 'seal %s'? 'seal help' lists them",
+				 verb, near);
+	return seal_fail(err, SEAL_E_USAGE, "'%s' is no verb: 'seal help' lists them", verb);
+}
+
+int
+cli_no_verb(const char *verb, const char *sub, struct seal_err *err)
+{
+	const char *near;
+	char subs[256];
+
+	if (!cli_verb_is_group(verb))
+		return no_such_verb(verb, sub, err);
+	list_subs(verb, subs, sizeof(subs));
+	if (sub == NULL)
+		return seal_fail(err, SEAL_E_USAGE, "say what to do: seal %s %s", verb, subs);
+	near = nearest(sub, verb);
+	if (near != NULL)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "'%s %s' is no verb: do you mean 'seal %s %s'? There is seal %s "
+				 "%s; see 'seal help %s'",
+				 verb, sub, verb, near, verb, subs, verb);
+	return seal_fail(err, SEAL_E_USAGE, "'%s %s' is no verb: seal %s %s; see 'seal help %s'",
+			 verb, sub, verb, subs, verb);
+}
+
 /* Find the row; sub is NULL when the line ends with the verb.  *ret_words of them were used. */
 static int
 find_verb(const struct cli_verb **ret_verb, int *ret_words, const char *verb, const char *sub,
 	  struct seal_err *err)
 {
-	char subs[128];
+	const struct cli_verb *row = cli_verb_find(verb, sub);
 
-	for (size_t i = 0; i < cli_verb_count; i++) {
-		const struct cli_verb *row = &cli_verbs[i];
-
-		if (strcmp(row->verb, verb) != 0)
-			continue;
-		if (row->sub == NULL || (sub != NULL && strcmp(row->sub, sub) == 0)) {
-			*ret_verb = row;
-			*ret_words = row->sub == NULL ? 1 : 2;
-			return 0;
-		}
-	}
-	if (!is_verb(verb))
-		return seal_fail(err, SEAL_E_USAGE, "'%s' is no verb: 'seal help' lists them",
-				 verb);
-	list_subs(verb, subs, sizeof(subs));
-	if (sub == NULL)
-		return seal_fail(err, SEAL_E_USAGE, "say what to do: seal %s %s", verb, subs);
-	return seal_fail(err, SEAL_E_USAGE, "'%s %s' is no verb: seal %s %s", verb, sub, verb,
-			 subs);
+	if (row == NULL)
+		return cli_no_verb(verb, sub, err);
+	*ret_verb = row;
+	*ret_words = row->sub == NULL ? 1 : 2;
+	return 0;
 }
+
+/* ---- Its arguments ---- */
 
 /* The n-th name (from 0) of "WORKLOAD CLIENT SERVER". */
 static void
@@ -163,8 +264,10 @@ cli_release(struct cli *cli)
 	seal_strv_release(&cli->opt.containers);
 	seal_strv_release(&cli->opt.exempt);
 	seal_strv_release(&cli->opt.filenames);
+	seal_strv_release(&cli->opt.heads);
 	seal_strv_release(&cli->opt.hostnames);
 	seal_strv_release(&cli->opt.image_configs);
+	seal_strv_release(&cli->opt.kinds);
 	seal_strv_release(&cli->opt.urls);
 }
 
@@ -220,6 +323,10 @@ cli_run(int argc, char **argv, struct seal_err *err)
 	char **rest;
 	int r;
 
+	if (argc > 1 && strcmp(argv[1], CLI_COMPLETE) == 0) {
+		cli_complete(argc - 2, argv + 2);
+		return 0;
+	}
 	if (first >= argc)
 		return run_nothing(argc, argv, err);
 	if (second >= argc && asks_for_help(argc, argv)) {

@@ -58,5 +58,6 @@ cli_subject(const struct cli *cli, struct seal_json *request, const char *csr)
 		seal_json_set_strv(request, "hostnames", &cli->opt.hostnames);
 	if (cli->opt.ttl != 0)
 		seal_json_set_u64(request, "ttl", cli->opt.ttl);
-	seal_json_set_str(request, "csr", csr);
+	if (csr != NULL)
+		seal_json_set_str(request, "csr", csr);
 }

@@ -8,8 +8,9 @@
 
 #define OPTION(field) offsetof(struct cli_options, field)
 
-#define EGG_TTL_MAX     (366u * 86400)
-#define EGG_HATCHES_MAX 1000000000u
+#define EGG_TTL_MAX       (366u * 86400)
+#define EGG_HATCHES_MAX   1000000000u
+#define ENROL_EXPIRES_MAX (30u * 86400)
 #define ROW_HOSTNAME(text)                                                                         \
 	{                                                                                          \
 		"hostname", 0, SEAL_OPT_LIST, OPTION(hostnames), "HOST", text, 0, 0                \
@@ -33,6 +34,24 @@ static const struct seal_option init_options[] = {
 	  "the SPIFFE trust domain; default: the host of the first URL", 0, 0 },
 	{ "url", 0, SEAL_OPT_LIST, OPTION(urls), "URL",
 	  "https://host[:port] where it will be reached; may be repeated", 0, 0 },
+};
+
+#define OPERATOR_TTL_MIN 60u
+#define OPERATOR_TTL_MAX (366u * 86400)
+
+static const struct seal_option operator_options[] = {
+	{ "directory", 'o', SEAL_OPT_STR, OPTION(file), "DIR",
+	  "make this directory with ca.pem, cert.pem, key.pem, urls; default: NAME", 0, 0 },
+	{ "role", 0, SEAL_OPT_STR, OPTION(role), "ROLE", "what it may do: admin, auditor or ci", 0,
+	  0 },
+	{ "ttl", 0, SEAL_OPT_DURATION, OPTION(ttl), "TIME",
+	  "how long its credential is valid, 1m to 366d; default: 90d", OPERATOR_TTL_MIN,
+	  OPERATOR_TTL_MAX },
+};
+
+static const struct seal_option profile_options[] = {
+	{ "url", 0, SEAL_OPT_LIST, OPTION(urls), "URL",
+	  "of its root of trust; may be repeated; default: what DIR/urls says", 0, 0 },
 };
 
 static const struct seal_option create_options[] = {
@@ -84,6 +103,18 @@ static const struct seal_option issue_options[] = {
 	ROW_PEER,
 	{ "ttl", 0, SEAL_OPT_DURATION, OPTION(ttl), "TIME",
 	  "how long it is valid, 1m to 7d; default: 24h", ROT_MIN_LIFETIME, ROT_MAX_LIFETIME },
+};
+
+static const struct seal_option enrol_options[] = {
+	{ "expires", 0, SEAL_OPT_DURATION, OPTION(expires), "TIME",
+	  "how long the credential can be used, 1s to 30d; default: 1h", 1, ENROL_EXPIRES_MAX },
+	{ "file", 'o', SEAL_OPT_STR, OPTION(file), "FILE",
+	  "write it there for curl -K, mode 0600; or json, or yaml: print it so", 0, 0 },
+	ROW_HOSTNAME("a host name in the certificates; may be repeated"),
+	ROW_PEER,
+	{ "ttl", 0, SEAL_OPT_DURATION, OPTION(ttl), "TIME",
+	  "how long a certificate is valid, 1m to 7d; default: 24h", ROT_MIN_LIFETIME,
+	  ROT_MAX_LIFETIME },
 };
 
 #define ROW_FILENAME(text)                                                                         \
@@ -156,10 +187,66 @@ static const struct seal_option kata_options[] = {
 	ROW_RECURSIVE,
 };
 
+static const struct seal_option audit_export_options[] = {
+	{ "file", 'o', SEAL_OPT_STR, OPTION(file), "FILE",
+	  "write the log there, with its heads; the file must not exist", 0, 0 },
+};
+
+static const struct seal_option audit_head_options[] = {
+	{ "file", 'o', SEAL_OPT_STR, OPTION(file), "FILE",
+	  "write it there; default: standard output; the file must not exist", 0, 0 },
+};
+
+static const struct seal_option audit_list_options[] = {
+	{ "follow", 'f', SEAL_OPT_FLAG, OPTION(follow), NULL,
+	  "then wait for new entries, and print them as they come", 0, 0 },
+	{ "kind", 0, SEAL_OPT_LIST, OPTION(kinds), "KIND",
+	  "of this kind (hatch, egg.mint, ...); may be repeated", 0, 0 },
+	{ "refused", 0, SEAL_OPT_FLAG, OPTION(refused), NULL, "what was refused, alone", 0, 0 },
+	{ "since", 0, SEAL_OPT_STR, OPTION(since), "TIME",
+	  "from then on: 2h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z", 0, 0 },
+	{ "until", 0, SEAL_OPT_STR, OPTION(until), "TIME", "until then, the same", 0, 0 },
+	{ "workload", 'w', SEAL_OPT_STR, OPTION(workload), "NAME", "of this workload", 0, 0 },
+};
+
+static const struct seal_option audit_verify_options[] = {
+	{ "file", 0, SEAL_OPT_STR, OPTION(source), "FILE",
+	  "check what seal audit export wrote, and call nobody", 0, 0 },
+	{ "head", 0, SEAL_OPT_LIST, OPTION(heads), "FILE",
+	  "heads that were kept elsewhere; may be repeated", 0, 0 },
+	{ "key", 0, SEAL_OPT_STR, OPTION(key), "SHA256|FILE",
+	  "the log's key: its SHA-256, or a file with that or with a head", 0, 0 },
+};
+
 #define OPTIONS(table) table, SEAL_COUNT(table)
 #define NO_OPTIONS     NULL, 0
 
 const struct cli_verb cli_verbs[] = {
+	{ "audit", "export", "", 0, 0, OPTIONS(audit_export_options), CLI_CALLS | CLI_FILES,
+	  cli_audit_export, "Write the audit log into a file, to be verified without us",
+	  "With all heads that were kept, and one signed now." },
+	{ "audit", "head", "", 0, 0, OPTIONS(audit_head_options), CLI_CALLS | CLI_FILES,
+	  cli_audit_head, "Sign and print the audit log's head as it is now",
+	  "Keep it elsewhere: whoever has it can prove, with seal audit verify --head, that "
+	  "nothing\n"
+	  "before it was removed, changed, inserted, moved or cut off. It holds no secret." },
+	{ "audit", "list", "", 0, 0, OPTIONS(audit_list_options), CLI_CALLS | CLI_SHOWS,
+	  cli_audit_list, "List the audit log, oldest entry first",
+	  "Every issuance, release, refusal and change. What is listed was not verified." },
+	{ "audit", "verify", "", 0, 0, OPTIONS(audit_verify_options), CLI_CALLS | CLI_SHOWS,
+	  cli_audit_verify, "Prove that the audit log is whole",
+	  "Reads all of it and holds it against every head: those in the store, those of --head, "
+	  "and\n"
+	  "the one seen here last. Without any of the last two, and without --key, the log's key\n"
+	  "is believed, as there is nothing to compare it with: see seal(1)." },
+	{ "cert", "enrol", "WORKLOAD", 1, 1, OPTIONS(enrol_options),
+	  CLI_CALLS | CLI_SHOWS | CLI_FILES, cli_cert_enrol,
+	  "Make a credential for one enrolment over EST by a client outside",
+	  "The client makes its key itself, and gets its certificate from seal-rot --est with "
+	  "this\n"
+	  "id and secret, once; with the certificate it then gets further ones. The secret is "
+	  "shown\n"
+	  "here and never again. FILE is for curl -K: the secret appears on no command line." },
 	{ "cert", "issue", "WORKLOAD", 1, 1, OPTIONS(issue_options),
 	  CLI_CALLS | CLI_SHOWS | CLI_FILES, cli_cert_issue,
 	  "Issue a certificate for a client or server outside",
@@ -167,6 +254,11 @@ const struct cli_verb cli_verbs[] = {
 	  "renewed:\n"
 	  "issue another one in time. bundle.p12 has the password of --p12-password-file (its one\n"
 	  "line), or the empty one: mind who may read it." },
+	{ "completion", NULL, "bash|fish|zsh", 1, 1, NO_OPTIONS, 0, cli_completion,
+	  "Print the completion script of a shell",
+	  "For this shell alone: source <(seal completion bash). Where shells look for such files "
+	  "by\n"
+	  "themselves, and what is installed there, is in seal(1)." },
 	{ "egg", "list", "[WORKLOAD]", 0, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_egg_list,
 	  "List eggs, oldest first", NULL },
 	{ "egg", "mint", "WORKLOAD", 1, 1, OPTIONS(mint_options), CLI_CALLS | CLI_SHOWS | CLI_FILES,
@@ -178,6 +270,10 @@ const struct cli_verb cli_verbs[] = {
 	{ "egg", "show", "ID|FILE", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_egg_show,
 	  "Show what the root of trust knows of an egg, or what an egg file says",
 	  "Never its key. A file is read without calling the root of trust." },
+	{ "enrolment", "list", "[WORKLOAD]", 0, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS,
+	  cli_enrolment_list, "List enrolments, oldest first", NULL },
+	{ "enrolment", "revoke", "ID", 1, 1, OPTIONS(confirm_options), CLI_CALLS | CLI_SHOWS,
+	  cli_enrolment_revoke, "Revoke an enrolment and all certificates that came of it", NULL },
 	{ "help", NULL, "[VERB [SUBVERB]]", 0, 2, NO_OPTIONS, 0, cli_help,
 	  "Explain a verb, or list them all", NULL },
 	{ "init", NULL, "", 0, 0, OPTIONS(init_options), CLI_SHOWS, cli_init,
@@ -190,6 +286,24 @@ const struct cli_verb cli_verbs[] = {
 	  "Nothing is sealed and nothing written when anything in them is wrong. What was "
 	  "injected\n"
 	  "before stays as it is. Exemptions and listeners are annotations: see seal-inject(1)." },
+	{ "operator", "add", "NAME", 1, 1, OPTIONS(operator_options),
+	  CLI_CALLS | CLI_SHOWS | CLI_FILES, cli_operator_add,
+	  "Add an operator: make a key and a certificate for it",
+	  "The key is made here and never leaves the directory. Whoever gets that takes it in "
+	  "with\n"
+	  "'seal profile add NAME DIR'. An auditor sees everything and changes nothing; a ci "
+	  "mints\n"
+	  "eggs and seals. 'local' and 'self' are no names for operators." },
+	{ "operator", "list", "", 0, 0, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_operator_list,
+	  "List operators, revoked ones as well", NULL },
+	{ "operator", "renew", "", 0, 0, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_operator_renew,
+	  "Renew our own credential: a new key and a new certificate",
+	  "In the place of the old ones, for as long as they were for. Every verb warns when less\n"
+	  "than 30 days, or a tenth of a shorter life, is left." },
+	{ "operator", "revoke", "NAME", 1, 1, OPTIONS(confirm_options), CLI_CALLS | CLI_SHOWS,
+	  cli_operator_revoke, "Revoke an operator: refused from its next request on",
+	  "The last admin, too: the local socket of seal-rot remains. The name can be given "
+	  "again." },
 	{ "peer", "allow", "WORKLOAD CLIENT SERVER", 3, 3, NO_OPTIONS, CLI_CALLS | CLI_SHOWS,
 	  cli_peer_allow, "Let a peer call another", "* stands for every peer: quote it." },
 	{ "peer", "deny", "WORKLOAD CLIENT SERVER", 3, 3, NO_OPTIONS, CLI_CALLS | CLI_SHOWS,
@@ -201,6 +315,17 @@ const struct cli_verb cli_verbs[] = {
 	  "Write what Kata Containers' agent may do, from an injected manifest",
 	  "Reads FILE, what -f names, or standard input; calls nobody. Exactly the containers of\n"
 	  "one pod can be created, and their probes and hooks executed: see docs/kata.md." },
+	{ "profile", "add", "NAME DIR", 2, 2, OPTIONS(profile_options), CLI_SHOWS, cli_profile_add,
+	  "Take in a credential under a name for --profile",
+	  "Copies ca.pem, cert.pem, key.pem and urls from DIR, which can be removed then. The one\n"
+	  "called 'default' is used when nothing else is said." },
+	{ "profile", "list", "", 0, 0, NO_OPTIONS, CLI_SHOWS, cli_profile_list, "List profiles",
+	  "Calls nobody. PROBLEM says why one cannot be used." },
+	{ "profile", "remove", "NAME", 1, 1, OPTIONS(confirm_options), CLI_SHOWS,
+	  cli_profile_remove, "Remove a profile with its key",
+	  "The credential itself stays good: seal operator revoke ends it." },
+	{ "profile", "use", "NAME", 1, 1, NO_OPTIONS, CLI_SHOWS, cli_profile_use,
+	  "Use this profile from now on when nothing else is said", NULL },
 	{ "seal", NULL, "WORKLOAD [FILE]", 1, 2, OPTIONS(seal_options), CLI_CALLS | CLI_SHOWS,
 	  cli_seal, "Seal one value for its place in an object",
 	  "Reads FILE, or standard input. The object then has this one value: pods refuse values\n"

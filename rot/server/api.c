@@ -22,7 +22,9 @@
 #define LIMITS_CAPACITY 8192
 /* Lines a second about refusals; the rest is counted. */
 #define REFUSALS_LOGGED 50
-#define MAX_BATCH       64 /* calls in one transaction */
+/* Tries a second with one enrolment's credential: it is good for one. */
+#define RATE_PER_ENROLMENT 5
+#define MAX_BATCH          64 /* calls in one transaction */
 
 static const char *const workload_members[] = { "name", "open", NULL };
 static const char *const pair_members[] = { "client", "server", "workload", NULL };
@@ -34,6 +36,9 @@ static const char *const unseal_members[] = { "values", NULL };
 static const char *const operator_members[] = { "csr", "name", "role", "ttl", NULL };
 static const char *const renewal_members[] = { "csr", NULL };
 static const char *const cert_members[] = { "csr", "hostnames", "peer", "ttl", "workload", NULL };
+
+static const char *const enrolment_members[] = { "expires", "hostnames", "peer",
+						 "ttl",     "workload",  NULL };
 
 #define ADMIN   ROT_MAY_ADMIN
 #define SAY     NULL /* say what was wrong */
@@ -87,6 +92,12 @@ static const struct rot_route routes[] = {
 	  AUDIT_EGG_REVOKE },
 	{ "POST", "/v1/certs", ADMIN, SMALL, CHANGES, rot_certs_issue, cert_members, SAY,
 	  "certificate_issued", AUDIT_CERT_ISSUE },
+	{ "GET", "/v1/enrolments", WATCHERS, SMALL, READS, rot_enrolments_list,
+	  NULL, SAY, NULL, AUDIT_OTHER },
+	{ "POST", "/v1/enrolments", ADMIN, SMALL, CHANGES, rot_enrolments_create, enrolment_members,
+	  SAY, "enrolment_created", AUDIT_ENROLMENT_CREATE },
+	{ "DELETE", "/v1/enrolments/*", ADMIN, SMALL, CHANGES, rot_enrolments_revoke, NULL, SAY,
+	  "enrolment_revoked", AUDIT_ENROLMENT_REVOKE },
 	{ "POST", "/v1/seal", OPERATORS, BIG, CHANGES, rot_seal, seal_members, SAY, "sealed",
 	  AUDIT_SEAL },
 	{ "POST", "/v1/unseal", ADMIN, BIG, READS, rot_unseal, unseal_members, SAY, "unsealed",
@@ -107,10 +118,29 @@ static const struct rot_route routes[] = {
 	  "sync_refused", AUDIT_OTHER },
 };
 
+_Static_assert(SEAL_COUNT(routes) <= ROT_ENDPOINTS_MAX, "every endpoint is counted");
+
 const struct rot_route *
 rot_api_route(size_t n)
 {
 	return n < SEAL_COUNT(routes) ? &routes[n] : NULL;
+}
+
+const char *
+rot_endpoint_name(size_t n)
+{
+	static _Thread_local char name[64];
+
+	if (n >= SEAL_COUNT(routes))
+		return NULL;
+	(void)snprintf(name, sizeof(name), "%s %s", routes[n].method, routes[n].path);
+	return name;
+}
+
+size_t
+rot_endpoint_of(const struct rot_route *route)
+{
+	return (size_t)(route - routes);
 }
 
 struct verdict {
@@ -142,7 +172,7 @@ start_worker(struct rot_api *api, struct seal_err *err)
 						  .drop = on_drop,
 						  .arg = api };
 
-	api->is_well = true; /* it has just answered */
+	api->is_well = api->has_time = true; /* it has just answered */
 	return rot_worker_new(&api->worker, api->config.loop, &config, err);
 }
 
@@ -204,6 +234,7 @@ rot_api_free(struct rot_api *api)
 	seal_secret_free(api->statement_key);
 	rot_limits_free(api->per_egg);
 	rot_limits_free(api->per_address);
+	rot_limits_free(api->per_enrolment);
 	free(api->expiries);
 	free(api);
 }
@@ -227,6 +258,7 @@ log_unknown_client(struct rot_api *api, const struct seal_err *err)
 {
 	uint64_t missed;
 
+	api->counters.unknown_clients++;
 	if (seal_log_may(&api->unknown, REFUSALS_LOGGED, &missed))
 		seal_log(SEAL_LOG_WARN, "client_refused", SEAL_STR("reason", err->text),
 			 SEAL_U64("missed", missed));
@@ -277,6 +309,7 @@ new_call(struct rot_api *api, struct seal_http_request *request)
 	call->api = api;
 	call->request = request;
 	call->now = api->config.clock();
+	call->began_us = seal_loop_now_us();
 	return call;
 }
 
@@ -364,10 +397,14 @@ prepare(struct rot_api *api, struct seal_err *err)
 		r = seal_certs_from_pem(&api->system_certs, seal_bytes_str(&api->system_ca.cert),
 					api->system_ca.cert.len, SEAL_CHAIN_MAX_LEN, err);
 	if (r == 0)
+		r = rot_store_totals(api->config.store, api->started_at, &api->totals, err);
+	if (r == 0)
 		r = rot_limits_new(&api->per_egg, LIMITS_CAPACITY, api->config.rate_per_egg, err);
 	if (r == 0)
 		r = rot_limits_new(&api->per_address, LIMITS_CAPACITY, api->config.rate_per_address,
 				   err);
+	if (r == 0)
+		r = rot_limits_new(&api->per_enrolment, LIMITS_CAPACITY, RATE_PER_ENROLMENT, err);
 	if (r < 0)
 		return r;
 	rot_caller_local(&api->local, api->meta.trust_domain);
@@ -528,12 +565,13 @@ answer(struct rot_task *task)
 		if (call->issued_event != NULL)
 			log_issued(call);
 		log_change(call, call->route);
-		seal_http_reply(call->request, call->status,
-				call->type != NULL ? call->type : "application/json",
-				call->raw.data, call->raw.len, 0);
+		rot_api_count(call, call->status);
 		/* What pods do is news to nobody. */
 		if (call->route->changes && call->caller->identity.role == SEAL_ROLE_OPERATOR)
 			rot_news_look(call->api->news);
+		seal_http_reply(call->request, call->status,
+				call->type != NULL ? call->type : "application/json",
+				call->raw.data, call->raw.len, 0);
 	}
 	free_call(call);
 }
@@ -553,6 +591,7 @@ answer_error(struct rot_call *call, struct verdict verdict, const char *message)
 	/* Without memory for a body the status alone has to do. */
 	if (rot_error_encode(verdict.code, message, &body, NULL) < 0)
 		seal_bytes_reset(&body);
+	rot_api_count(call, verdict.status);
 	seal_http_reply(call->request, verdict.status, "application/json", body.data, body.len,
 			call->retry_after);
 }

@@ -64,5 +64,11 @@ int rot_api_verify(void *arg, struct seal_certs *presented, void **ret_client,
 void rot_api_free_client(void *client);
 /* For the health address: the store answers and the clock can be right. */
 bool rot_api_is_ready(void *arg);
+/* Ask the store how things stand; the answer is for who asks next. */
+void rot_api_look(struct rot_api *api);
+/* Append metrics.  What a view has of requests, store and times is filled in here, the rest is the caller's. */
+struct rot_view;
+SEAL_CHECKED int rot_api_metrics(struct rot_api *api, struct rot_view *view, struct seal_bytes *out,
+				 struct seal_err *err);
 
 #endif

@@ -18,6 +18,7 @@
 #include "rot/server/caller.h"
 #include "rot/server/expiry.h"
 #include "rot/server/limits.h"
+#include "rot/server/metrics.h"
 #include "rot/server/worker.h"
 #include "rot/wire/wire.h"
 
@@ -90,11 +91,14 @@ struct rot_api {
 	struct seal_secret *statement_key;
 	struct rot_limits *per_egg;
 	struct rot_limits *per_address;
+	struct rot_limits *per_enrolment;
 	struct rot_caller local;
 	struct rot_audit audit;
 	struct seal_log_limit refusals; /* of requests */
-	struct seal_log_limit unknown;  /* clients that were refused in the handshake */
+	struct seal_log_limit est_refusals;
+	struct seal_log_limit unknown; /* clients that were refused in the handshake */
 	int64_t started_at;
+	struct rot_work_counters work;
 	/* The worker's: */
 	bool must_sweep;        /* a workload was deleted */
 	int64_t recorded_at;    /* the store's clock as it was read last; 0: not yet */
@@ -105,7 +109,12 @@ struct rot_api {
 	/* The loop's: */
 	uint64_t
 		asked_ms; /* when the store was last asked whether it answers, monotonic; 0: it is not being asked */
-	bool is_well; /* it did */
+	bool is_well;  /* it did, */
+	bool has_time; /* and by what it has written down the clock can be right */
+	struct rot_totals totals;
+	struct rot_expiry next[ROT_EXPIRY_KINDS]; /* what ends next, as far as is known */
+	uint64_t count_after_ms;                  /* when to count again */
+	struct rot_counters counters;
 };
 
 /* What the store's thread does; first of what is done. */
@@ -146,13 +155,27 @@ struct rot_call {
 	char word[ROT_STORE_WORD_LEN + 1];    /* which was found under this word */
 	enum rot_refusal refusal;
 	const char *type;     /* of the answer; NULL: JSON */
-	unsigned status;      /* of success */
-	unsigned retry_after; /* > 0: too many requests */
+	unsigned status;                      /* of success */
+	unsigned retry_after;                 /* > 0: too many requests */
+	uint64_t began_us;                    /* when the request was whole, monotonic */
 	int64_t now;
 };
 
 /* The n-th of all routes; NULL beyond the last. */
 const struct rot_route *rot_api_route(size_t n);
+
+/* ---- api.c ---- */
+
+/* For metrics: method and path as the table has them; NULL beyond the last. */
+const char *rot_endpoint_name(size_t n);
+size_t rot_endpoint_of(const struct rot_route *route);
+
+/* ---- look.c ---- */
+
+/* In the loop's thread, once for each request that is answered. */
+void rot_api_count(const struct rot_call *call, unsigned status);
+/* From any thread, for a certificate that was handed out otherwise. */
+void rot_api_count_certified(struct rot_api *api, enum rot_certified whom);
 
 /* ---- batch.c ---- */
 
@@ -218,6 +241,9 @@ int rot_eggs_list(struct rot_call *call, struct seal_err *err);
 int rot_eggs_get(struct rot_call *call, struct seal_err *err);
 int rot_eggs_revoke(struct rot_call *call, struct seal_err *err);
 int rot_certs_issue(struct rot_call *call, struct seal_err *err);
+int rot_enrolments_create(struct rot_call *call, struct seal_err *err);
+int rot_enrolments_list(struct rot_call *call, struct seal_err *err);
+int rot_enrolments_revoke(struct rot_call *call, struct seal_err *err);
 int rot_hatch(struct rot_call *call, struct seal_err *err);
 int rot_renew(struct rot_call *call, struct seal_err *err);
 int rot_sync(struct rot_call *call, struct seal_err *err);

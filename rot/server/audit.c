@@ -9,12 +9,12 @@
 
 #include "rot/server/api_internal.h"
 
-#define SCAN_MAX     4000 /* entries looked at for one answer */
-#define RAW_ENTRIES  4000
-#define RAW_HEADS    1000
-#define RAW_BYTES    (1024u * 1024) /* of raw lines in one answer, about */
-#define MAX_KINDS    64
-#define TEXT         "text/plain; charset=utf-8"
+#define SCAN_MAX    4000 /* entries looked at for one answer */
+#define RAW_ENTRIES 4000
+#define RAW_HEADS   1000
+#define RAW_BYTES   (1024u * 1024) /* of raw lines in one answer, about */
+#define MAX_KINDS   64
+#define TEXT        "text/plain; charset=utf-8"
 
 struct filter {
 	const char *workload; /* NULL: any */
@@ -162,6 +162,8 @@ rot_audit_list(struct rot_call *call, struct seal_err *err)
 	r = rot_store_each_entry(call->api->config.store, from, SCAN_MAX, take_entry, &page, err);
 	if (r == SEAL_E_LIMIT && page.full)
 		r = 0;
+	if (r == 0 && page.scanned > 0)
+		seal_json_set_u64(call->reply, "last", page.last);
 	if (r == 0 && (page.full || page.scanned == SCAN_MAX))
 		seal_json_set_u64(call->reply, "next", page.last);
 	return r;

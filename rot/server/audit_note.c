@@ -114,8 +114,12 @@ name_actor(const struct rot_caller *caller, char *out, size_t size)
 		(void)snprintf(out, size, "operator/%s/%s", identity->operator_role,
 			       identity->operator_name);
 		return;
-	case SEAL_ROLE_ROT:
 	case SEAL_ROLE_NONE:
+		(void)snprintf(out, size, "%s%s",
+			       caller->enrolment[0] != '\0' ? "enrolment/" : "anybody",
+			       caller->enrolment);
+		return;
+	case SEAL_ROLE_ROT:
 		break;
 	}
 	(void)snprintf(out, size, "unknown");
@@ -141,6 +145,7 @@ begin_entry(const struct rot_call *call, struct audit_entry *entry)
 	name_actor(call->caller, entry->actor, sizeof(entry->actor));
 	name_address(call->request, entry->address, sizeof(entry->address));
 	(void)snprintf(entry->workload, sizeof(entry->workload), "%s", call->workload);
+	copy_text(entry->subject, sizeof(entry->subject), call->subject);
 }
 
 int
@@ -151,7 +156,6 @@ rot_audit_done(struct rot_call *call, struct seal_err *err)
 	if (call->route->kind == AUDIT_OTHER)
 		return 0;
 	begin_entry(call, &entry);
-	copy_text(entry.subject, sizeof(entry.subject), call->subject);
 	return rot_store_audit_add(call->api->config.store, &entry, err);
 }
 
@@ -159,10 +163,9 @@ int
 rot_audit_own(struct rot_api *api, enum audit_kind kind, const char *workload, const char *subject,
 	      struct seal_err *err)
 {
-	struct audit_entry entry = { .time = api->config.clock(),
-				     .kind = kind,
-				     .actor = "rot",
-				     .count = 1 };
+	struct audit_entry entry = {
+		.time = api->config.clock(), .kind = kind, .actor = "rot", .count = 1
+	};
 
 	(void)snprintf(entry.workload, sizeof(entry.workload), "%s", workload);
 	copy_text(entry.subject, sizeof(entry.subject), subject);

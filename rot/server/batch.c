@@ -147,6 +147,19 @@ run_call(struct rot_call *call)
 
 /* ---- Transactions ---- */
 
+static int
+commit(struct rot_api *api, uint64_t calls, struct seal_err *err)
+{
+	uint64_t began = seal_loop_now_us();
+	int r = rot_store_commit(api->config.store, err);
+
+	rot_count_commit(&api->work, seal_loop_now_us() - began);
+	rot_count_batch(&api->work, calls);
+	if (r == SEAL_E_CONFLICT)
+		atomic_fetch_add_explicit(&api->work.conflicts, 1, memory_order_relaxed);
+	return r;
+}
+
 /* In a transaction of its own. */
 static void
 run_alone(struct rot_call *call)
@@ -160,7 +173,7 @@ run_alone(struct rot_call *call)
 		if (r < 0)
 			break;
 		run_call(call);
-		r = rot_store_commit(store, &err);
+		r = commit(call->api, 1, &err);
 	}
 	if (r == SEAL_E_CONFLICT)
 		r = seal_fail(&err, SEAL_E_TIMEOUT, "others change the store all the time");
@@ -184,6 +197,7 @@ run_together(struct rot_api *api, struct rot_job *first)
 	struct rot_store *store = api->config.store;
 	struct rot_job *end = first;
 	struct seal_err err = { 0 };
+	uint64_t calls = 0;
 	int r = rot_store_begin(store, &err);
 
 	if (r < 0) {
@@ -193,8 +207,9 @@ run_together(struct rot_api *api, struct rot_job *first)
 	do {
 		run_call((struct rot_call *)end);
 		end = end->next;
+		calls++;
 	} while (end != NULL && is_call(end) && rot_store_room(store) >= ROT_STORE_HATCH_ROOM);
-	r = rot_store_commit(store, &err);
+	r = commit(api, calls, &err);
 	if (r == SEAL_E_CONFLICT || (r == SEAL_E_LIMIT && first->next != end)) {
 		run_each_alone(first, end);
 		return end;

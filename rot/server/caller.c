@@ -86,6 +86,12 @@ rot_caller_name(const struct rot_caller *caller, char name[static ROT_CALLER_NAM
 	size_t scheme = strlen("spiffe://") + strlen(identity->trust_domain) + 1;
 	char uri[SEAL_IDENTITY_URI_MAX];
 
+	if (identity->role == SEAL_ROLE_NONE) {
+		(void)snprintf(name, ROT_CALLER_NAME_MAX, "%s%s",
+			       caller->enrolment[0] != '\0' ? "enrolment/" : "anybody",
+			       caller->enrolment);
+		return;
+	}
 	seal_identity_format(identity, uri);
 	(void)snprintf(name, ROT_CALLER_NAME_MAX, "%s", strlen(uri) > scheme ? uri + scheme : uri);
 }

@@ -19,6 +19,7 @@ enum rot_right {
 	ROT_MAY_HATCH = 1u << 2,
 	ROT_MAY_RENEW = 1u << 3,
 	ROT_MAY_AUDIT = 1u << 4, /* read everything that an operator may read, and the log */
+	ROT_MAY_ENROL = 1u << 5, /* try to, with a credential in the request */
 };
 
 struct rot_caller {
@@ -27,6 +28,7 @@ struct rot_caller {
 	char serial[SEAL_SERIAL_LEN + 1]; /* of the client certificate; "" on the local socket */
 	int64_t not_after;                /* of it */
 	uint8_t key_id[SEAL_HASH_LEN];
+	char enrolment[SEAL_ID_LEN + 1]; /* whose credential this is, of who has no certificate */
 	struct seal_certs *chain; /* of a pod, still to be confirmed; NULL for others */
 };
 

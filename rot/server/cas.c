@@ -107,7 +107,6 @@ rot_set_cas(struct rot_call *call, struct seal_json *object, const char *workloa
 static int
 reply_cas(struct rot_call *call, uint64_t generation, bool force, struct seal_err *err)
 {
-	(void)snprintf(call->workload, sizeof(call->workload), "%.*s", SEAL_WORKLOAD_MAX, call->param);
 	(void)snprintf(call->subject, sizeof(call->subject), "%s: generation %" PRIu64 "%s",
 		       call->param, generation, force ? ", forced" : "");
 	seal_json_set_str(call->reply, "workload", call->param);
@@ -125,6 +124,8 @@ rot_cas_introduce(struct rot_call *call, struct seal_err *err)
 	int r;
 
 	r = seal_workload_check(call->param, err);
+	if (r == 0)
+		rot_call_about(call, call->param);
 	if (r == 0)
 		r = rot_store_next_ca(api->config.store, call->param, &generation, err);
 	if (r < 0)
@@ -149,6 +150,8 @@ read_target(struct rot_call *call, uint64_t *ret_generation, bool *ret_force, st
 {
 	int r = seal_workload_check(call->param, err);
 
+	if (r == 0)
+		rot_call_about(call, call->param);
 	if (r == 0)
 		r = seal_number_parse(call->param2, 1, MAX_GENERATION, ret_generation, err);
 	return r < 0 ? r : rot_query_flag(call, "force", ret_force, err);

@@ -36,9 +36,9 @@ struct site {
 
 /* Everything that may be in a directory we made, innermost first. */
 static const char *const made[] = {
-	ADMIN_DIR "/ca.pem",    ADMIN_DIR "/cert.pem", ADMIN_DIR "/key.pem",
-	ROT_KEK_NAME,           ROT_DB_NAME "-shm",    ROT_DB_NAME "-wal",
-	ROT_DB_NAME "-journal", ROT_DB_NAME "-lock",   ROT_DB_NAME,
+	ADMIN_DIR "/ca.pem", ADMIN_DIR "/cert.pem", ADMIN_DIR "/key.pem", ADMIN_DIR "/urls",
+	ROT_KEK_NAME,        ROT_DB_NAME "-shm",    ROT_DB_NAME "-wal",   ROT_DB_NAME "-journal",
+	ROT_DB_NAME "-lock", ROT_DB_NAME,
 };
 
 static int check_options(struct site *site, struct seal_err *err);
@@ -339,6 +339,19 @@ write_store(struct site *site, struct seal_err *err)
 	return r < 0 ? r : begin_audit(site, &where, err);
 }
 
+/* Where the credential is for: with them it is a whole profile (rot/cli/profile.c). */
+static int
+write_urls(const struct site *site, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(64u * 1024);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < site->options->urls->count; i++)
+		r = seal_bytes_append_fmt(&text, err, "%s\n", site->options->urls->items[i]);
+	return r < 0 ? r
+		     : seal_fs_write(site->admin_fd, "urls", text.data, text.len, 0600, false, err);
+}
+
 static int
 write_all(struct site *site, struct seal_err *err)
 {
@@ -352,6 +365,8 @@ write_all(struct site *site, struct seal_err *err)
 	if (r == 0)
 		r = seal_fs_write(site->admin_fd, "key.pem", seal_secret_peek(site->admin_key),
 				  seal_secret_len(site->admin_key), 0600, false, err);
+	if (r == 0)
+		r = write_urls(site, err);
 	if (r == 0)
 		r = write_store(site, err);
 	return r;

@@ -8,7 +8,7 @@
  *   DIR/            0700
  *     seal.db       the store
  *     kek           the key-encryption key, 64 hexadecimal digits (absent with a key file of one's own)
- *     admin/        the first operator's credential: ca.pem cert.pem key.pem
+ *     admin/        the first operator's credential: ca.pem cert.pem key.pem urls
  *
  * The process must be hardened (seal_process_harden) and single-threaded: a signer is forked for the
  * time it takes to make the first certificates.

@@ -257,5 +257,6 @@ rot_api_credential(struct rot_api *api, struct seal_tls **ret_tls, struct seal_e
 		return r;
 	api->own_not_before = issued.not_before;
 	api->own_not_after = issued.not_after;
+	rot_api_count_certified(api, ROT_CERTIFIED_ROT);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include "rot/server/home.h"
 #include "rot/server/init.h"
 #include "rot/server/options.h"
+#include "rot/server/page.h"
 #include "rot/server/server.h"
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -113,6 +114,36 @@ choose_listen(const struct rot_options *options, const struct rot_meta *meta,
 }
 
 static int
+choose_est(const struct rot_options *options, struct rot_server_config *config,
+	   struct seal_err *err)
+{
+	int r;
+
+	config->has_est = options->est != NULL;
+	if (!config->has_est)
+		return 0;
+	r = seal_endpoint_parse(&config->est, options->est, "0.0.0.0", err);
+	if (r == 0 && config->est.is_unix)
+		r = seal_fail(err, SEAL_E_FORMAT, "HTTPS needs an address and a port");
+	return r < 0 ? seal_note(err, r, "--est") : 0;
+}
+
+static int
+choose_page(const struct rot_options *options, struct rot_server_config *config,
+	    struct seal_err *err)
+{
+	int r;
+
+	config->has_page = options->page != NULL;
+	if (!config->has_page)
+		return 0;
+	r = seal_endpoint_parse(&config->page, options->page, "127.0.0.1", err);
+	if (r == 0)
+		r = rot_page_check(&config->page, err);
+	return r < 0 ? seal_note(err, r, "--page") : 0;
+}
+
+static int
 configure(const struct rot_options *options, const struct rot_home *home,
 	  const struct rot_meta *meta, struct rot_server_config *config, struct seal_err *err)
 {
@@ -134,11 +165,17 @@ configure(const struct rot_options *options, const struct rot_home *home,
 	config->rate_per_egg = (uint32_t)options->rate_per_egg;
 	config->rate_per_address = (uint32_t)options->rate_per_address;
 	config->lifetime = options->lifetime;
+	r = choose_est(options, config, err);
+	if (r < 0)
+		return r;
 	config->has_health = options->health != NULL;
-	if (!config->has_health)
-		return 0;
-	r = seal_endpoint_parse(&config->health, options->health, "127.0.0.1", err);
-	return r < 0 ? seal_note(err, r, "--health") : 0;
+	if (config->has_health)
+		r = seal_endpoint_parse(&config->health, options->health, "127.0.0.1", err);
+	else
+		r = 0;
+	if (r < 0)
+		return seal_note(err, r, "--health");
+	return choose_page(options, config, err);
 }
 
 static int

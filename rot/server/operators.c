@@ -64,7 +64,8 @@ reply_credential(struct rot_call *call, const struct rot_operator *holder,
 static void
 set_subject(struct rot_call *call, const struct rot_operator *holder)
 {
-	(void)snprintf(call->subject, sizeof(call->subject), "%s/%s", holder->role, holder->name);
+	(void)snprintf(call->subject, sizeof(call->subject), "%s/%s%s%s", holder->role, holder->name,
+		       holder->serial[0] != '\0' ? ": " : "", holder->serial);
 }
 
 /* ---- Adding ---- */
@@ -112,6 +113,7 @@ rot_operators_add(struct rot_call *call, struct seal_err *err)
 	if (r < 0)
 		return r;
 	call->status = 201;
+	set_subject(call, &holder);
 	reply_credential(call, &holder, &issued);
 	return 0;
 }
@@ -262,6 +264,7 @@ rot_operators_renew(struct rot_call *call, struct seal_err *err)
 					     issued.not_after, call->now, &holder, err);
 	if (r < 0)
 		return r;
+	set_subject(call, &holder);
 	reply_credential(call, &holder, &issued);
 	return 0;
 }

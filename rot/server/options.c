@@ -14,8 +14,10 @@
 
 const struct seal_option rot_options_table[] = {
 	{ "dir", 0, SEAL_OPT_STR, AT(dir), "DIR", "directory made by seal init (required)", 0, 0 },
+	{ "est", 0, SEAL_OPT_STR, AT(est), "ADDR:PORT",
+	  "serve EST (RFC 7030) here, HTTPS (default: off)", 0, 0 },
 	{ "health", 0, SEAL_OPT_STR, AT(health), "ADDR:PORT",
-	  "serve /healthz and /readyz here, plain HTTP (default: off)", 0, 0 },
+	  "serve /healthz, /readyz and /metrics here, plain HTTP (default: off)", 0, 0 },
 	{ "help", 'h', SEAL_OPT_FLAG, AT(help), NULL, "print this help", 0, 0 },
 	{ "kek-file", 0, SEAL_OPT_STR, AT(kek_file), "FILE",
 	  "key-encryption key, 64 hexadecimal digits (default: DIR/kek)", 0, 0 },
@@ -28,6 +30,8 @@ const struct seal_option rot_options_table[] = {
 	  0, 0 },
 	{ "log-level", 0, SEAL_OPT_STR, AT(log_level), "LEVEL",
 	  "error, warn, notice, info or debug (default: info)", 0, 0 },
+	{ "page", 0, SEAL_OPT_STR, AT(page), "ADDRESS",
+	  "show the page for people here: 127.0.0.1:PORT or unix:PATH (default: off)", 0, 0 },
 	{ "rate-per-address", 0, SEAL_OPT_NUMBER, AT(rate_per_address), "N",
 	  "hatches and renewals a second from one address, 0: no limit (default: 200)", 0,
 	  RATE_MAX },

@@ -14,6 +14,7 @@
 
 struct rot_options {
 	const char *dir;
+	const char *est;    /* NULL: not served */
 	const char *health; /* NULL: none */
 	bool help;
 	const char *kek_file; /* NULL: DIR/kek */
@@ -21,6 +22,7 @@ struct rot_options {
 	const char *listen;   /* NULL: the port of the first URL */
 	const char *log_format;
 	const char *log_level;
+	const char *page; /* NULL: none */
 	uint64_t rate_per_address;
 	uint64_t rate_per_egg;
 	bool version;

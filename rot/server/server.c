@@ -14,14 +14,21 @@
 #include "base/http/http.h"
 #include "base/log/log.h"
 #include "rot/server/api.h"
+#include "rot/server/est.h"
+#include "rot/server/est_serve.h"
+#include "rot/server/metrics.h"
+#include "rot/server/page.h"
 #include "rot/wire/wire.h"
 
 #define MAX_CONNECTIONS 16384 /* one for each pod that waits for news, and some */
+/* Of those who may come without a certificate: they are not to take the places of the others. */
+#define MAX_EST_CONNECTIONS 256
 #define HANDSHAKE_MS    10000
 #define REQUEST_MS      15000 /* 64 KiB in a quarter of a minute: slower is no client of ours */
 #define IDLE_MS         60000
 #define REPLY_MS        30000
 #define DRAIN_MS        30000
+#define LOOK_MS         2000
 #define DAY             86400
 /* The first time soon: not every root of trust runs for a day. */
 #define FIRST_MS 1000
@@ -39,17 +46,27 @@ struct rot_server {
 	struct rot_api *api;
 	struct seal_staging *staging;
 	struct seal_http *http;
+	struct seal_http *est; /* NULL: not served */
 	struct seal_health *health;
+	struct rot_page *page;
+	struct seal_usage_source *usage;
+	struct seal_timer *look;
 	struct seal_timer *daily;
 	struct seal_timer *deadline;
 	struct seal_signal *terminate;
 	struct seal_signal *interrupt;
+	struct seal_signal *hangup;
 	struct seal_watch *signer_watch;
 	struct seal_endpoint local;
 	uint16_t port;
+	uint16_t est_port;
+	unsigned undrained; /* HTTP servers that still have connections */
 	bool draining;
 	bool failed;
 	bool purging;    /* the day's other work is done */
+	bool in_upkeep;  /* it is being done */
+	bool hung_up;    /* to be done whole when that is over */
+	bool reloading;  /* it is done because somebody asked */
 	int64_t kept_at; /* when it was last; 0: never */
 	int64_t (*clock)(void);
 };
@@ -57,6 +74,9 @@ struct rot_server {
 static int start(struct rot_server *server, const struct rot_server_config *config,
 		 struct rot_store *store, struct seal_err *err);
 static void on_daily(void *arg);
+static void on_look(void *arg);
+static void begin_reload(struct rot_server *server);
+static void on_hangup(void *arg, int number);
 static void on_deadline(void *arg);
 static void on_signal(void *arg, int number);
 static void on_signer(void *arg, bool readable, bool writable);
@@ -90,12 +110,17 @@ rot_server_free(struct rot_server *server)
 	seal_watch_free(server->signer_watch);
 	seal_signal_free(server->terminate);
 	seal_signal_free(server->interrupt);
+	seal_signal_free(server->hangup);
+	seal_timer_free(server->look);
 	seal_timer_free(server->daily);
 	seal_timer_free(server->deadline);
 	if (server->api != NULL)
 		rot_api_stop(server->api); /* first: it reads requests */
 	seal_http_free(server->http);
+	seal_http_free(server->est);
 	seal_health_free(server->health);
+	rot_page_close(server->page);
+	seal_usage_close(server->usage);
 	seal_staging_free(server->staging);
 	rot_api_free(server->api);
 	if (server->local.is_unix)
@@ -120,7 +145,10 @@ rot_server_drain(struct rot_server *server)
 	server->draining = true;
 	seal_timer_arm(server->deadline, DRAIN_MS);
 	rot_api_drain(server->api);
+	server->undrained = server->est != NULL ? 2 : 1;
 	seal_http_drain(server->http, on_drained, server);
+	if (server->est != NULL)
+		seal_http_drain(server->est, on_drained, server);
 }
 
 size_t
@@ -133,6 +161,12 @@ uint16_t
 rot_server_port(const struct rot_server *server)
 {
 	return server->port;
+}
+
+uint16_t
+rot_server_est_port(const struct rot_server *server)
+{
+	return server->est_port;
 }
 
 bool
@@ -179,6 +213,27 @@ make_http(struct rot_server *server, struct seal_err *err)
 	return seal_http_new(&server->http, server->loop, &config, err);
 }
 
+static int
+make_est(struct rot_server *server, struct seal_err *err)
+{
+	const struct seal_http_config config = {
+		.staging = server->staging,
+		.max_body = ROT_EST_MAX_BODY,
+		.max_connections = MAX_EST_CONNECTIONS,
+		.handshake_ms = HANDSHAKE_MS,
+		.request_ms = REQUEST_MS,
+		.idle_ms = REQUEST_MS, /* they come once */
+		.reply_ms = REPLY_MS,
+		.handler = rot_est_handle,
+		.verify = rot_api_verify,
+		.anonymous = true,
+		.free_client = rot_api_free_client,
+		.arg = server->api,
+	};
+
+	return seal_http_new(&server->est, server->loop, &config, err);
+}
+
 /* The descriptor belongs to the server on success, to nobody after a failure. */
 static int
 serve(struct seal_http *http, const struct seal_endpoint *endpoint, struct seal_tls *tls,
@@ -213,7 +268,31 @@ listen_all(struct rot_server *server, const struct rot_server_config *config, st
 	if (r < 0)
 		return r;
 	server->local = config->local; /* ours to remove from now on */
-	return 0;
+	if (!config->has_est)
+		return 0;
+	r = make_est(server, err);
+	return r < 0 ? r : serve(server->est, &config->est, tls, &server->est_port, err);
+}
+
+/* Who is asked to end sends nobody here any more. */
+static bool
+is_ready(void *arg)
+{
+	struct rot_server *server = arg;
+
+	return rot_api_is_ready(server->api) && !server->draining && !server->failed;
+}
+
+static int
+write_metrics(void *arg, struct seal_bytes *out, struct seal_err *err)
+{
+	struct rot_server *server = arg;
+	struct rot_view view = { .is_ready = is_ready(server),
+				 .is_draining = server->draining,
+				 .connections = seal_http_connections(server->http) };
+
+	seal_usage_read(server->usage, &view.usage);
+	return rot_api_metrics(server->api, &view, out, err);
 }
 
 static int
@@ -223,12 +302,14 @@ start_health(struct rot_server *server, const struct rot_server_config *config,
 	const struct seal_health_config health = {
 		.endpoint = config->health,
 		.staging = server->staging,
-		.is_ready = rot_api_is_ready,
-		.arg = server->api,
+		.is_ready = is_ready,
+		.metrics = write_metrics,
+		.arg = server,
 	};
 
 	if (!config->has_health)
 		return 0;
+	server->usage = seal_usage_open();
 	return seal_health_new(&server->health, server->loop, &health, err);
 }
 
@@ -247,12 +328,17 @@ watch(struct rot_server *server, struct seal_err *err)
 		r = seal_signal_new(&server->interrupt, server->loop, SIGINT, on_signal, server,
 				    err);
 	if (r == 0)
+		r = seal_signal_new(&server->hangup, server->loop, SIGHUP, on_hangup, server, err);
+	if (r == 0)
+		r = seal_timer_new(&server->look, server->loop, on_look, server, err);
+	if (r == 0)
 		r = seal_watch_new(&server->signer_watch, server->loop,
 				   rot_signer_fd(server->signer), on_signer, server, err);
 	if (r < 0)
 		return r;
 	seal_watch_want(server->signer_watch, true, false);
 	seal_timer_arm(server->daily, FIRST_MS);
+	seal_timer_arm(server->look, LOOK_MS);
 	return 0;
 }
 
@@ -273,7 +359,22 @@ start(struct rot_server *server, const struct rot_server_config *config, struct 
 		r = listen_all(server, config, err);
 	if (r == 0)
 		r = start_health(server, config, err);
+	if (r == 0 && config->has_page)
+		r = rot_page_open(&server->page, server->loop, server->staging, &config->page,
+				  server->api, err);
 	return r;
+}
+
+static void
+say_upkeep(struct rot_server *server, int result, const struct seal_err *err)
+{
+	if (result < 0)
+		seal_log(SEAL_LOG_ERROR,
+			 server->reloading ? "reload_failed" : "daily_renewal_failed",
+			 SEAL_STR("reason", err->text));
+	else if (server->reloading)
+		seal_log(SEAL_LOG_NOTICE, "reloaded");
+	server->reloading = false;
 }
 
 static void
@@ -283,8 +384,14 @@ on_upkeep(void *arg, struct seal_tls *tls, int result, const struct seal_err *er
 
 	if (tls != NULL)
 		seal_http_set_tls(server->http, tls);
-	if (result < 0)
-		seal_log(SEAL_LOG_ERROR, "daily_renewal_failed", SEAL_STR("reason", err->text));
+	if (tls != NULL && server->est != NULL)
+		seal_http_set_tls(server->est, tls);
+	server->in_upkeep = false;
+	if (server->hung_up) {
+		begin_reload(server);
+		return;
+	}
+	say_upkeep(server, result, err);
 	server->purging = result == 1;
 	server->kept_at = result == 0 ? server->clock() : 0;
 	seal_timer_arm(server->daily, result > 0 ? PURGE_AGAIN_MS : TICK_MS);
@@ -310,9 +417,45 @@ on_daily(void *arg)
 		seal_timer_arm(server->daily, TICK_MS);
 		return;
 	}
+	server->in_upkeep = true;
 	r = rot_api_upkeep(server->api, server->purging, on_upkeep, server, &err);
 	if (r < 0)
 		on_upkeep(server, NULL, r, &err);
+}
+
+/* The day's work, now, and whole. */
+static void
+begin_reload(struct rot_server *server)
+{
+	server->hung_up = false;
+	server->reloading = true;
+	server->purging = false;
+	server->kept_at = 0;
+	seal_timer_disarm(server->daily);
+	on_daily(server);
+}
+
+/* What is under way is finished first. */
+static void
+on_hangup(void *arg, int number)
+{
+	struct rot_server *server = arg;
+
+	(void)number;
+	if (server->draining)
+		return;
+	server->hung_up = true;
+	if (!server->in_upkeep)
+		begin_reload(server);
+}
+
+static void
+on_look(void *arg)
+{
+	struct rot_server *server = arg;
+
+	rot_api_look(server->api);
+	seal_timer_arm(server->look, LOOK_MS);
 }
 
 static void
@@ -353,5 +496,6 @@ on_drained(void *arg)
 {
 	struct rot_server *server = arg;
 
-	seal_loop_stop(server->loop);
+	if (--server->undrained == 0)
+		seal_loop_stop(server->loop);
 }

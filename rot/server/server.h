@@ -23,6 +23,10 @@ struct rot_server_config {
 	struct seal_endpoint local; /* the Unix socket */
 	bool has_health;
 	struct seal_endpoint health;
+	bool has_est;
+	struct seal_endpoint est;
+	bool has_page;
+	struct seal_endpoint page; /* of this machine alone */
 	uint32_t rate_per_egg;
 	uint32_t rate_per_address;
 	uint64_t lifetime;      /* of hatched certificates, seconds */
@@ -42,6 +46,8 @@ void rot_server_drain(struct rot_server *server);
 /* Calls that wait for news; for any thread. */
 size_t rot_server_waiting(const struct rot_server *server);
 uint16_t rot_server_port(const struct rot_server *server);
+/* The same of the EST listener; 0 without one. */
+uint16_t rot_server_est_port(const struct rot_server *server);
 /* True when the end was not asked for: the signer has died. */
 bool rot_server_failed(const struct rot_server *server);
 

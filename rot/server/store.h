@@ -70,6 +70,13 @@ SEAL_CHECKED int rot_store_mark(struct rot_store *store, uint64_t *ret_mark, str
 SEAL_CHECKED int rot_store_keep(struct rot_store *store, uint64_t mark, struct seal_err *err);
 SEAL_CHECKED int rot_store_undo(struct rot_store *store, uint64_t mark, struct seal_err *err);
 uint64_t rot_store_room(const struct rot_store *store);
+/*
+ * Run fn within the transaction that is open, or within one of its own: all of what it changes is kept, or nothing.
+ * Who was overtaken by another process begins again: fn may be called several times.
+ */
+typedef int (*rot_change_fn)(struct rot_store *store, void *arg, struct seal_err *err);
+SEAL_CHECKED int rot_store_change(struct rot_store *store, rot_change_fn change, void *arg,
+				  struct seal_err *err);
 
 /*
  * A word that is another one after every change that pods have to hear of: policy, CAs, roots, revocations, floors.
@@ -350,8 +357,112 @@ SEAL_CHECKED int rot_store_each_revoked(struct rot_store *store, const char *wor
 /* The certificates born of an egg. */
 SEAL_CHECKED int rot_store_each_born(struct rot_store *store, const char *egg, rot_serial_fn fn,
 				     void *arg, struct seal_err *err);
+/* ---- Enrolments: credentials that clients outside use once, and what came of them ---- */
+
+#define ROT_ENROLMENT_CERTS 16 /* of one that have not expired */
+
+/* A certificate that came of one. */
+struct rot_enrolled {
+	char serial[SEAL_SERIAL_LEN + 1];
+	int64_t not_after;
+};
+
+struct rot_enrolment {
+	char id[SEAL_ID_LEN + 1];
+	char workload[SEAL_WORKLOAD_MAX + 1];
+	char peer[SEAL_PEER_MAX + 1];
+	struct seal_strv hostnames;
+	uint8_t secret[SEAL_HASH_LEN]; /* the SHA-256 of it; itself is not kept */
+	uint64_t lifetime;             /* of its certificates, seconds */
+	int64_t created_at;
+	int64_t not_after;  /* until then it can be spent */
+	int64_t spent_at;   /* 0: not spent */
+	int64_t revoked_at; /* 0: not revoked */
+	/* Oldest first.  Those that have expired are forgotten when the next one is issued. */
+	struct rot_enrolled certs[ROT_ENROLMENT_CERTS];
+	size_t cert_count;
+};
+void rot_enrolment_release(struct rot_enrolment *enrolment);
+
+/* SEAL_E_MISSING without the workload. */
+SEAL_CHECKED int rot_store_add_enrolment(struct rot_store *store,
+					 const struct rot_enrolment *enrolment,
+					 struct seal_err *err);
+SEAL_CHECKED int rot_store_get_enrolment(struct rot_store *store, const char *id,
+					 struct rot_enrolment *ret_enrolment, struct seal_err *err);
+/* The one that a certificate came of; SEAL_E_MISSING for a certificate of none. */
+SEAL_CHECKED int rot_store_enrolment_of(struct rot_store *store, const char *serial,
+					struct rot_enrolment *ret_enrolment, struct seal_err *err);
+/* Enrolments made after the one named by after ("" for the first), oldest first; workload "": all. */
+typedef int (*rot_enrolment_fn)(void *arg, const struct rot_enrolment *enrolment,
+				struct seal_err *err);
+SEAL_CHECKED int rot_store_each_enrolment(struct rot_store *store, const char *workload,
+					  const char *after, uint64_t limit, rot_enrolment_fn fn,
+					  void *arg, struct seal_err *err);
+/*
+ * Record a certificate before it is handed out, with the names of the enrolment.  _enrol spends it in the same
+ * transaction; SEAL_E_REFUSED when it is revoked, expired, spent or gone.  _reenrol is for who has the certificate
+ * old_serial; SEAL_E_REFUSED when that came of no enrolment, or it, or the enrolment, is revoked or not there;
+ * SEAL_E_LIMIT with ROT_ENROLMENT_CERTS that have not expired.
+ */
+SEAL_CHECKED int rot_store_enrol(struct rot_store *store, const char *id,
+				 const struct rot_cert *cert, int64_t now, struct seal_err *err);
+SEAL_CHECKED int rot_store_reenrol(struct rot_store *store, const char *old_serial,
+				   const struct rot_cert *cert, int64_t now, struct seal_err *err);
+/* Revoke it and all certificates that came of it; again changes nothing. */
+SEAL_CHECKED int rot_store_revoke_enrolment(struct rot_store *store, const char *id, int64_t now,
+					    struct seal_err *err);
+/* Forget one of which nothing was of use since the time given: 1 when there may be more. */
+SEAL_CHECKED int rot_store_purge_enrolments(struct rot_store *store, int64_t before,
+					    struct seal_err *err);
+
 /* Forget certificates that expired before the time given, some of them: 1 when there may be more. */
 SEAL_CHECKED int rot_store_purge(struct rot_store *store, int64_t before, struct seal_err *err);
+
+/* ---- The audit log (docs/AUDIT.md) ---- */
+
+struct rot_audit_log {
+	char id[SEAL_ID_LEN + 1];
+	struct seal_bytes key; /* wrapped by the signer */
+};
+void rot_audit_log_release(struct rot_audit_log *log);
+/* An id and a key for a log that is to begin. */
+SEAL_CHECKED int rot_audit_log_new(struct rot_signer *signer, struct rot_audit_log *ret_log,
+				   struct seal_err *err);
+
+/* SEAL_E_MISSING: the store was made by an earlier version, and has no log yet. */
+SEAL_CHECKED int rot_store_audit_log(struct rot_store *store, struct rot_audit_log *ret_log,
+				     struct seal_err *err);
+/* Begin the log with its entry 0, of kind init.  SEAL_E_CONFLICT when there is one already. */
+SEAL_CHECKED int rot_store_audit_begin(struct rot_store *store, const struct rot_audit_log *log,
+				       const char *subject, int64_t now, struct seal_err *err);
+/* The same log with its key wrapped otherwise. */
+SEAL_CHECKED int rot_store_audit_rewrap(struct rot_store *store, const struct seal_bytes *key,
+					struct seal_err *err);
+/*
+ * Add an entry, whose n is not looked at: it gets its number when the transaction is committed, of which it is a
+ * part: taken back with the mark it was added in.  SEAL_E_BUG for an entry that cannot be.
+ */
+SEAL_CHECKED int rot_store_audit_add(struct rot_store *store, const struct audit_entry *entry,
+				     struct seal_err *err);
+/* Entries that this process has committed so far. */
+uint64_t rot_store_audit_written(const struct rot_store *store);
+/* The log's tree as it is committed, within a batch, too. */
+SEAL_CHECKED int rot_store_audit_tree(struct rot_store *store, struct audit_tree *ret_tree,
+				      struct seal_err *err);
+/* Keep a signed head of that size. */
+SEAL_CHECKED int rot_store_audit_add_head(struct rot_store *store, uint64_t size, const char *text,
+					  size_t len, struct seal_err *err);
+/*
+ * Entries as the bytes they were written as, in order, the first numbered from or later, limit at most (0: all); heads
+ * by size.  fn ends the walk by failing.  Nothing is judged here but the store's checksums.
+ */
+typedef int (*rot_audit_fn)(void *arg, uint64_t n, const void *text, size_t len,
+			    struct seal_err *err);
+SEAL_CHECKED int rot_store_each_entry(struct rot_store *store, uint64_t from, uint64_t limit,
+				      rot_audit_fn fn, void *arg, struct seal_err *err);
+SEAL_CHECKED int rot_store_each_head(struct rot_store *store, uint64_t from, uint64_t limit,
+				     rot_audit_fn fn, void *arg, struct seal_err *err);
 
 /* ---- Who depends on which generation (store_holder.c) ---- */
 
@@ -431,50 +542,18 @@ SEAL_CHECKED int rot_store_renew_operator(struct rot_store *store, const char *n
 					  const char *old_serial, const char *serial,
 					  int64_t not_after, int64_t now,
 					  struct rot_operator *ret_operator, struct seal_err *err);
-/* ---- The audit log (docs/AUDIT.md) ---- */
 
-struct rot_audit_log {
-	char id[SEAL_ID_LEN + 1];
-	struct seal_bytes key; /* wrapped by the signer */
-};
-void rot_audit_log_release(struct rot_audit_log *log);
-/* An id and a key for a log that is to begin. */
-SEAL_CHECKED int rot_audit_log_new(struct rot_signer *signer, struct rot_audit_log *ret_log,
-				   struct seal_err *err);
+/* ---- For who looks at the whole (store_watch.c) ---- */
 
-/* SEAL_E_MISSING: the store was made by an earlier version, and has no log yet. */
-SEAL_CHECKED int rot_store_audit_log(struct rot_store *store, struct rot_audit_log *ret_log,
-				     struct seal_err *err);
-/* Begin the log with its entry 0, of kind init.  SEAL_E_CONFLICT when there is one already. */
-SEAL_CHECKED int rot_store_audit_begin(struct rot_store *store, const struct rot_audit_log *log,
-				       const char *subject, int64_t now, struct seal_err *err);
-/* The same log with its key wrapped otherwise. */
-SEAL_CHECKED int rot_store_audit_rewrap(struct rot_store *store, const struct seal_bytes *key,
-					struct seal_err *err);
-/*
- * Add an entry, whose n is not looked at: it gets its number when the transaction is committed, of which it is a
- * part: taken back with the mark it was added in.  SEAL_E_BUG for an entry that cannot be.
- */
-SEAL_CHECKED int rot_store_audit_add(struct rot_store *store, const struct audit_entry *entry,
-				     struct seal_err *err);
-/* Entries that this process has committed so far. */
-uint64_t rot_store_audit_written(const struct rot_store *store);
-/* The log's tree as it is committed, within a batch, too. */
-SEAL_CHECKED int rot_store_audit_tree(struct rot_store *store, struct audit_tree *ret_tree,
+/* The newest eggs, newest first; workload "": of all; and how many there are. */
+SEAL_CHECKED int rot_store_newest_eggs(struct rot_store *store, const char *workload,
+				       uint64_t limit, rot_egg_fn fn, void *arg,
+				       uint64_t *ret_count, struct seal_err *err);
+/* The certificates that expire next, from now on; workload "": of all.  Revoked ones are among them. */
+typedef int (*rot_cert_fn)(void *arg, const struct rot_cert *cert, struct seal_err *err);
+SEAL_CHECKED int rot_store_next_certs(struct rot_store *store, const char *workload, int64_t now,
+				      uint64_t limit, rot_cert_fn fn, void *arg,
 				      struct seal_err *err);
-/* Keep a signed head of that size. */
-SEAL_CHECKED int rot_store_audit_add_head(struct rot_store *store, uint64_t size, const char *text,
-					  size_t len, struct seal_err *err);
-/*
- * Entries as the bytes they were written as, in order, the first numbered from or later, limit at most (0: all); heads
- * by size.  fn ends the walk by failing.  Nothing is judged here but the store's checksums.
- */
-typedef int (*rot_audit_fn)(void *arg, uint64_t n, const void *text, size_t len,
-			    struct seal_err *err);
-SEAL_CHECKED int rot_store_each_entry(struct rot_store *store, uint64_t from, uint64_t limit,
-				      rot_audit_fn fn, void *arg, struct seal_err *err);
-SEAL_CHECKED int rot_store_each_head(struct rot_store *store, uint64_t from, uint64_t limit,
-				     rot_audit_fn fn, void *arg, struct seal_err *err);
 
 struct rot_totals {
 	uint64_t workloads;

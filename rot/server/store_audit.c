@@ -363,8 +363,7 @@ take(void *arg, const char *key, const void *value, size_t len, struct seal_err 
 	const struct walk *walk = arg;
 	const char *digits = key + strlen(walk->prefix);
 
-	if (strlen(digits) != NUMBER_LEN ||
-	    strspn(digits, "0123456789abcdef") != NUMBER_LEN)
+	if (strlen(digits) != NUMBER_LEN || strspn(digits, "0123456789abcdef") != NUMBER_LEN)
 		return rot_fail_damaged(key, err);
 	return walk->fn(walk->arg, strtoull(digits, NULL, 16), value, len, err);
 }

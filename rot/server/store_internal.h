@@ -21,14 +21,7 @@ struct rot_store {
 	uint64_t written; /* entries, in all transactions that were committed */
 };
 
-/*
- * Run fn within the transaction that is open, or within one of its own: rot_store_change keeps all of what it
- * changes, or nothing; rot_store_look changes nothing.  Who was overtaken by another process begins again: fn may
- * be called several times.
- */
-typedef int (*rot_change_fn)(struct rot_store *store, void *arg, struct seal_err *err);
-SEAL_CHECKED int rot_store_change(struct rot_store *store, rot_change_fn change, void *arg,
-				  struct seal_err *err);
+/* The same as rot_store_change for what changes nothing. */
 SEAL_CHECKED int rot_store_look(struct rot_store *store, rot_change_fn look, void *arg,
 				struct seal_err *err);
 /* Tell the other processes that something is new. */
@@ -172,6 +165,9 @@ SEAL_CHECKED int rot_store_put_cert(struct rot_store *store, const struct rot_ce
 SEAL_CHECKED int rot_store_spend_egg(struct rot_store *store, const char *id, int64_t now,
 				     struct rot_egg *ret_egg, struct seal_err *err);
 SEAL_CHECKED int rot_store_drop_egg(struct rot_store *store, const char *id, struct seal_err *err);
+/* With all its keys but, for end 0, the one that says when to look at it again, which goes at that time. */
+SEAL_CHECKED int rot_store_drop_enrolment(struct rot_store *store, const char *id, int64_t end,
+					  struct seal_err *err);
 
 /* A workload's pairs, "client server", sorted. */
 struct rot_pairs {

@@ -13,6 +13,7 @@
 #define STEP_KEYS  4000
 #define CERT_KEYS  5 /* a certificate and its index keys */
 #define EGG_KEYS   8
+#define ENROL_KEYS (ROT_ENROLMENT_CERTS + 4)
 #define SPARE_KEYS 16
 #define MAX_GONE   1
 
@@ -218,6 +219,21 @@ sweep_eggs(struct step *step, struct seal_err *err)
 }
 
 static int
+sweep_enrolments(struct step *step, struct seal_err *err)
+{
+	const struct rot_path prefix = rot_path("enrol-of/%s/", step->name);
+	const struct rot_path to = rot_path("enrol-of/%s0", step->name);
+	uint64_t limit = step_of(step->store, ENROL_KEYS);
+	SEAL_SCOPED(seal_strv_release) struct seal_strv keys = { 0 };
+	int r = rot_range_keys(step->store, prefix.text, to.text, limit, &keys, err);
+
+	for (size_t i = 0; r == 0 && i < keys.count; i++)
+		r = rot_store_drop_enrolment(step->store, strrchr(keys.items[i], '/') + 1, 0, err);
+	advance(step, keys.count, limit);
+	return r;
+}
+
+static int
 sweep_ranges(struct step *step, struct seal_err *err)
 {
 	static const char *const ranges[] = { "object", "sealed", "root", "revoked", "ca-retired" };
@@ -243,9 +259,9 @@ sweep_records(struct step *step, struct seal_err *err)
 static int
 sweep_step(struct rot_store *store, const char *name, struct seal_err *err)
 {
-	static int (*const phases[])(struct step *, struct seal_err *) = { sweep_certs, sweep_eggs,
-									   sweep_ranges,
-									   sweep_records };
+	static int (*const phases[])(struct step *, struct seal_err *) = {
+		sweep_certs, sweep_eggs, sweep_enrolments, sweep_ranges, sweep_records
+	};
 	struct step step = { .store = store, .name = name };
 	bool still = false;
 	int r;

@@ -1,76 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the store's thread does besides calls: say whether the store answers, make the RoT's own credential, certify
- * CAs again, forget what is over.
+ * What the store's thread does besides calls, once a day: make the RoT's own credential, certify CAs again, forget what
+ * is over.
  */
+
+#include <inttypes.h>
 
 #include "rot/server/api_internal.h"
 
-#define STALE_MS    5000 /* who has not answered for so long is not ready */
-#define RENEWED_MAX 32   /* CAs, of a step */
+#define RENEWED_MAX 32 /* CAs, of a step */
 #define WRAPPED_MAX (64u * 1024)
-
-/* ---- Does it answer? ---- */
-
-struct ping {
-	struct rot_task task;
-	struct rot_api *api;
-	bool is_well;
-};
-
-static void
-run_ping(struct rot_task *task)
-{
-	struct ping *ping = (struct ping *)task;
-
-	ping->is_well = rot_store_ping(ping->api->config.store, NULL) == 0 &&
-			rot_clock_check(ping->api, ping->api->config.clock(), NULL) == 0;
-}
-
-static void
-end_ping(struct rot_task *task)
-{
-	struct ping *ping = (struct ping *)task;
-
-	ping->api->is_well = ping->is_well;
-	ping->api->asked_ms = 0;
-	free(ping);
-}
-
-static void
-drop_ping(struct rot_task *task)
-{
-	free(task);
-}
-
-/* One question at a time; its answer is for who asks next. */
-static void
-ask_store(struct rot_api *api)
-{
-	struct ping *ping = calloc(1, sizeof(*ping));
-
-	if (ping == NULL)
-		return;
-	ping->task.run = run_ping;
-	ping->task.done = end_ping;
-	ping->task.drop = drop_ping;
-	ping->api = api;
-	api->asked_ms = seal_loop_now_us() / 1000;
-	rot_worker_add(api->worker, &ping->task.job);
-}
-
-bool
-rot_api_is_ready(void *arg)
-{
-	struct rot_api *api = arg;
-
-	if (api->asked_ms == 0)
-		ask_store(api);
-	return api->is_well && api->config.clock() >= SEAL_CLOCK_FLOOR &&
-	       (api->asked_ms == 0 || seal_loop_now_us() / 1000 - api->asked_ms < STALE_MS);
-}
-
-/* ---- Once a day ---- */
 
 /* CAs that are to be certified again. */
 struct aged {
@@ -114,11 +53,34 @@ note_aged(void *arg, const struct rot_ca_info *ca, struct seal_err *err)
 	return copy_ca(&aged->items[aged->count++], ca->ca, err);
 }
 
+struct renewal {
+	struct rot_api *api;
+	const struct rot_ca *ca;
+};
+
+/* With its entry in the audit log, in one transaction. */
+static int
+keep_renewed(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	const struct renewal *renewal = arg;
+	const struct rot_ca *ca = renewal->ca;
+	char subject[AUDIT_SUBJECT_MAX];
+	int r = rot_store_renew_ca(store, ca, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(subject, sizeof(subject), "%s: generation %" PRIu64,
+		       ca->workload[0] != '\0' ? ca->workload : "the root of trust's own CA",
+		       ca->generation);
+	return rot_audit_own(renewal->api, AUDIT_CA_RENEW, ca->workload, subject, err);
+}
+
 /* The same generation and the same key: what it has certified is good under either certificate. */
 static int
 renew_ca(struct rot_api *api, struct rot_ca *ca, int64_t now, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes cert = SEAL_BYTES(SEAL_CHAIN_MAX_LEN);
+	struct renewal renewal = { .api = api, .ca = ca };
 	int r = rot_signer_renew_ca(api->config.signer, ca, now, &cert, err);
 
 	if (r < 0)
@@ -126,7 +88,7 @@ renew_ca(struct rot_api *api, struct rot_ca *ca, int64_t now, struct seal_err *e
 	seal_bytes_reset(&ca->cert);
 	r = seal_bytes_append(&ca->cert, cert.data, cert.len, err);
 	if (r == 0)
-		r = rot_store_renew_ca(api->config.store, ca, err);
+		r = rot_store_change(api->config.store, keep_renewed, &renewal, err);
 	if (r == SEAL_E_MISSING)
 		return 0; /* retired, or its workload deleted, just now */
 	if (r == 0)
@@ -174,6 +136,8 @@ purge(struct rot_api *api, int64_t now, struct seal_err *err)
 	/* A month on, for whoever wants to look back. */
 	int r = rot_store_purge(api->config.store, now - 30 * 86400, err);
 
+	if (r == 0)
+		r = rot_store_purge_enrolments(api->config.store, now - 30 * 86400, err);
 	return r != 0 ? r : rot_store_sweep(api->config.store, err);
 }
 

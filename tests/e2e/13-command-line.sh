@@ -58,8 +58,8 @@ completes_as() {
 	shift 3
 	got=$(
 		compopt() { :; }
-		# shellcheck source=docs/completion/seal
-		. "$TOP/docs/completion/seal"
+		# shellcheck disable=SC1090
+		. <("$CLI" completion bash)
 		# shellcheck source=docs/completion/seal-proxy
 		. "$TOP/docs/completion/seal-proxy"
 		COMP_WORDS=("$program" "$@") COMP_CWORD=$#
@@ -110,7 +110,7 @@ same env HOME="$WORK/home" XDG_CONFIG_HOME= "$CLI" status --url "$URL"
 same env XDG_CONFIG_HOME="$WORK/home/.config" HOME=/nowhere "$CLI" status --url "$URL"
 same env https_proxy=http://127.0.0.1:1 SSL_CERT_FILE=/nowhere "$CLI" status --url "$URL" --credentials "$ROT_DIR/admin"
 expect_exit 2 env SEAL_DIR="$ROT_DIR" SEAL_URL="$URL" "$CLI" status
-expect_exit 2 "$CLI" status
+expect_exit 2 env HOME=/nowhere XDG_CONFIG_HOME= "$CLI" status
 expect_exit 1 "$CLI" status --url "$URL" --credentials "$WORK/nowhere"
 expect_line "$WORK/err" '--credentials'
 cp -a "$ROT_DIR/admin" "$WORK/loose"

@@ -22,3 +22,8 @@ check_PROGRAMS += %D%/test-agent
 check_PROGRAMS += %D%/yaml-rewrite
 %C%_yaml_rewrite_SOURCES = %D%/yaml-rewrite.c
 %C%_yaml_rewrite_LDADD = $(BASE_LIBS)
+
+# What can be done to a stored audit log: for tests/e2e.
+check_PROGRAMS += %D%/audit-attack
+%C%_audit_attack_SOURCES = %D%/audit-attack.c
+%C%_audit_attack_LDADD = rot/audit/librotaudit.a $(ROT_KV_LIBS)

@@ -97,6 +97,17 @@ Test(names_peer, is_one_to_sixty_three_letters_digits_and_dashes_not_ending_in_o
 	expect_only_letters(seal_peer_check, LDH, "web");
 }
 
+Test(names_operator, is_spelled_like_a_peer_with_other_reserved_words)
+{
+	static const char *const good[] = { "alice", "a", "admin", "ci", "bob-2", "x" X59 "xxx" };
+	static const char *const bad[] = { "",  "1a",    "a-",   "-a",  "x" X63, "Alice", "a_b",
+					   "*", "local", "self", "a/b", "a.b",   "../a" };
+
+	ACCEPTED(seal_operator_check, good);
+	REFUSED(seal_operator_check, bad);
+	expect_only_letters(seal_operator_check, LDH, "alice");
+}
+
 Test(names_peer, a_side_of_a_pair_may_be_the_star)
 {
 	static const char *const good[] = { "*", "web", "any" };

@@ -518,7 +518,7 @@ Test(metrics, leave_out_what_the_kernel_does_not_say)
 	struct proxy_view view;
 
 	sample_small(&view);
-	view.usage = (struct proxy_usage){ 0 };
+	view.usage = (struct seal_usage){ 0 };
 	view.started = 0;
 	read_view(&reader, &view, &text);
 	cr_expect(has(&reader, "process_cpu_seconds_total"));
@@ -563,14 +563,14 @@ Test(metrics, fail_when_there_is_no_room)
 
 Test(usage, is_what_the_kernel_says)
 {
-	struct proxy_usage_source *source = proxy_usage_open();
-	struct proxy_usage first, second;
+	struct seal_usage_source *source = seal_usage_open();
+	struct seal_usage first, second;
 	FILE *file;
 
-	proxy_usage_read(source, &first);
+	seal_usage_read(source, &first);
 	file = fopen("/dev/null", "r");
 	cr_assert_not_null(file);
-	proxy_usage_read(source, &second);
+	seal_usage_read(source, &second);
 	cr_expect(first.has_memory && first.has_fds);
 	cr_expect_gt(first.resident_bytes, 1u << 20);
 	cr_expect_geq(first.virtual_bytes, first.resident_bytes);
@@ -578,7 +578,7 @@ Test(usage, is_what_the_kernel_says)
 	cr_expect_eq(second.open_fds, first.open_fds + 1);
 	cr_expect_geq(second.cpu_us, first.cpu_us);
 	(void)fclose(file);
-	proxy_usage_close(source);
-	proxy_usage_read(NULL, &first);
+	seal_usage_close(source);
+	seal_usage_read(NULL, &first);
 	cr_expect_not(first.has_memory || first.has_fds);
 }

@@ -103,7 +103,7 @@ put_whole(struct proxy_view *view)
 	view->now = SAMPLE_NOW;
 	view->started = SAMPLE_NOW - 3661;
 	view->uptime_s = 3661;
-	view->usage = (struct proxy_usage){ .has_memory = true,
+	view->usage = (struct seal_usage){ .has_memory = true,
 					    .resident_bytes = 8u << 20,
 					    .virtual_bytes = 32u << 20,
 					    .has_fds = true,

@@ -117,6 +117,22 @@ Test(cli_verbs, refuse_to_be_misspelt_in_one_line_that_says_what_to_do)
 		{ "seal status --dir a --dir b", "--dir is given twice" },
 		{ "seal status --dir a --url https://b", "--dir or --url" },
 		{ "seal status --dir a --credentials b", "--credentials goes with --url" },
+		{ "seal status --profile a --credentials b", "--credentials goes with --url" },
+		{ "seal status --profile a --dir b", "one of them" },
+		{ "seal status --profile a --url https://b", "one of them" },
+		{ "seal status --profile a --profile b", "--profile is given twice" },
+		{ "seal operator", "add|list|renew|revoke" },
+		{ "seal operator add", "NAME is missing" },
+		{ "seal operator add alice --dir a", "--role admin, ci or auditor" },
+		{ "seal operator add alice --role root --dir a", "--role admin, ci or auditor" },
+		{ "seal operator add alice --role ci --ttl 59 --dir a", "--ttl" },
+		{ "seal operator add alice --role ci --ttl 367d --dir a", "--ttl" },
+		{ "seal operator renew --dir a", "socket has no credential" },
+		{ "seal profile", "add|list|remove|use" },
+		{ "seal profile add home", "DIR is missing" },
+		{ "seal profile add home a --dir b", "unknown option --dir" },
+		{ "seal completion", "missing" },
+		{ "seal completion tcsh", "bash, fish or zsh" },
 		{ "seal status --output xml --dir a", "table, json or yaml" },
 		{ "seal egg mint shop --ttl soon -o x --dir a", "--ttl" },
 		{ "seal egg mint shop --ttl 367d -o x --dir a", "--ttl" },
@@ -134,6 +150,9 @@ Test(cli_verbs, refuse_to_be_misspelt_in_one_line_that_says_what_to_do)
 
 	(void)unsetenv("SEAL_DIR");
 	(void)unsetenv("SEAL_URL");
+	(void)unsetenv("SEAL_PROFILE");
+	(void)unsetenv("XDG_CONFIG_HOME");
+	(void)setenv("HOME", "/nowhere", 1);
 	for (size_t i = 0; i < SEAL_COUNT(bad); i++) {
 		struct seal_err err;
 
@@ -169,6 +188,14 @@ Test(cli_verbs, check_names_before_they_call_anybody)
 		"seal seal shop -n Default --kind Secret --name n --key k --dir /nowhere",
 		"seal seal shop --kind Secret --name n --key k --container C --dir /nowhere",
 		"seal init --dir /nowhere/rot --url https://rot.example.com --trust-domain A",
+		"seal operator add Alice --role ci --dir /nowhere",
+		"seal operator add local --role ci --dir /nowhere",
+		"seal operator revoke ../x --yes --dir /nowhere",
+		"seal profile add ../x /nowhere",
+		"seal profile use .x",
+		"seal profile remove a/b --yes",
+		"seal profile add home /nowhere --url http://rot.example.com",
+		"seal status --profile ../x",
 	};
 
 	for (size_t i = 0; i < SEAL_COUNT(bad); i++) {
@@ -192,40 +219,311 @@ Test(cli_verbs, that_destroy_need_a_yes_where_nobody_can_be_asked)
 	cr_expect_eq(run("seal workload retire-key shop 1 --force --dir /nowhere", &err),
 		     SEAL_E_REFUSED);
 	cr_expect_not_null(strstr(err.text, "--yes"), "%s", err.text);
+	cr_expect_eq(run("seal operator revoke alice --dir /nowhere", &err), SEAL_E_REFUSED);
+	cr_expect_not_null(strstr(err.text, "--yes"), "%s", err.text);
 	/* With it the root of trust is called, which is not there. */
 	cr_expect_eq(run("seal workload delete shop --yes --dir /nowhere", &err), SEAL_E_CLOSED);
 	cr_expect_not_null(strstr(err.text, "/nowhere/rot.sock"), "%s", err.text);
 }
 
-/* The manual has every verb and every option, and none that is not there. */
+/* ---- The manual ---- */
+
+/* seal.1 with "\-" as a hyphen, "\fI" and the like left out. */
+static void
+read_manual(struct seal_bytes *page)
+{
+	char *at;
+
+	cr_assert_eq(
+		seal_fs_read(page, AT_FDCWD, SEAL_SOURCE_DIR "/docs/man/seal.1", page->max, NULL),
+		0);
+	at = (char *)page->data;
+	for (char *from = at; *from != '\0'; from++) {
+		if (from[0] == '\\' && from[1] == '-')
+			from++;
+		else if (from[0] == '\\' && from[1] == 'f' && from[2] != '\0') {
+			from += 2;
+			continue;
+		}
+		*at++ = *from;
+	}
+	*at = '\0';
+}
+
+/* The line behind .TP or .TQ that begins with a macro for bold letters and the name, quoted or not. */
+static const char *
+find_heading(const char *page, const char *name)
+{
+	for (const char *at = strstr(page, "\n.T"); at != NULL; at = strstr(at + 1, "\n.T")) {
+		const char *line = at + strlen("\n.TP\n");
+
+		if ((strncmp(at, "\n.TP\n.B", 7) != 0 && strncmp(at, "\n.TQ\n.B", 7) != 0))
+			continue;
+		line += strcspn(line, " \n");
+		line += strspn(line, " \"");
+		if (strncmp(line, name, strlen(name)) == 0 &&
+		    strchr(" \"\n", line[strlen(name)]) != NULL)
+			return line;
+	}
+	return NULL;
+}
+
+/* From the heading back to the section's beginning, and on to its end. */
+static bool
+section_has(const char *page, const char *heading, const char *text)
+{
+	const char *from = heading, *to, *found;
+
+	while (from > page && strncmp(from, "\n.S", 3) != 0)
+		from--;
+	to = strstr(heading, "\n.S");
+	found = strstr(from, text);
+	return found != NULL && (to == NULL || found < to);
+}
+
+/* Every verb has a heading, every option of its own stands in its section, general ones anywhere. */
 Test(cli_manual, says_what_the_table_says)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes page = SEAL_BYTES(256u * 1024);
 	char wanted[128];
 	char name[64];
-	char *at;
 
-	cr_assert_eq(
-		seal_fs_read(&page, AT_FDCWD, SEAL_SOURCE_DIR "/docs/man/seal.1", page.max, NULL),
-		0);
-	at = (char *)page.data;
-	for (char *from = at; *from != '\0'; from++) { /* "\-" is a hyphen */
-		if (from[0] == '\\' && from[1] == '-')
-			from++;
-		*at++ = *from;
+	read_manual(&page);
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		const struct cli_verb *verb = &cli_verbs[i];
+		struct seal_option table[CLI_MAX_OPTIONS];
+		size_t count = cli_verb_options(verb, table);
+		const char *heading;
+
+		cli_verb_name(verb, name, sizeof(name));
+		heading = find_heading(seal_bytes_str(&page), name);
+		cr_expect_not_null(heading,
+				   "docs/man/seal.1 explains no verb '%s' (.TP, then .B with it)",
+				   name);
+		for (size_t o = 0; o < count; o++) {
+			(void)snprintf(wanted, sizeof(wanted), "--%s", table[o].name);
+			cr_expect_not_null(strstr(seal_bytes_str(&page), wanted),
+					   "docs/man/seal.1 does not know %s", wanted);
+		}
+		for (size_t o = 0; heading != NULL && o < verb->option_count; o++) {
+			(void)snprintf(wanted, sizeof(wanted), "--%s", verb->options[o].name);
+			cr_expect(section_has(seal_bytes_str(&page), heading, wanted),
+				  "docs/man/seal.1 does not explain %s in the section of '%s'",
+				  wanted, name);
+		}
 	}
-	*at = '\0';
+}
+
+/* ---- Help, and what was meant ---- */
+
+Test(cli_verbs, say_which_one_may_have_been_meant)
+{
+	static const struct {
+		const char *line, *meant;
+	} slips[] = {
+		{ "seal wrokload list", "'seal workload'" },
+		{ "seal stauts", "'seal status'" },
+		{ "seal unsael x", "'seal unseal'" },
+		{ "seal opertor list", "'seal operator'" },
+		{ "seal workload shwo shop", "'seal workload show'" },
+		{ "seal egg mitn shop", "'seal egg mint'" },
+		{ "seal mint shop", "'seal egg mint'" },
+		{ "seal help workload creat", "'seal workload create'" },
+	};
+	static const char *const far[] = { "seal frobnicate", "seal x", "seal list",
+					   "seal workload frobnicate", "seal egg x" };
+	struct seal_err err;
+
+	for (size_t i = 0; i < SEAL_COUNT(slips); i++) {
+		cr_expect_eq(run(slips[i].line, &err), SEAL_E_USAGE, "%s", slips[i].line);
+		cr_expect_not_null(strstr(err.text, slips[i].meant), "%s: %s", slips[i].line,
+				   err.text);
+	}
+	for (size_t i = 0; i < SEAL_COUNT(far); i++) {
+		cr_expect_eq(run(far[i], &err), SEAL_E_USAGE, "%s", far[i]);
+		cr_expect_null(strstr(err.text, "do you mean"), "%s: %s", far[i], err.text);
+	}
+}
+
+/*
+ * What shows a result shows it as JSON and YAML.  These print something of their own format, or nothing; another verb
+ * has CLI_SHOWS, or a reason to stand here.
+ */
+Test(cli_verbs, have_output_for_programs)
+{
+	static const char *const others[] = { "completion", "help", "inject", "policy kata" };
+	char name[64];
+
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		bool is_other = false;
+
+		cli_verb_name(&cli_verbs[i], name, sizeof(name));
+		for (size_t o = 0; o < SEAL_COUNT(others); o++)
+			is_other = is_other || strcmp(others[o], name) == 0;
+		cr_expect_neq(is_other, (cli_verbs[i].flags & CLI_SHOWS) != 0,
+			      "'seal %s' has no --output table|json|yaml (CLI_SHOWS)", name);
+	}
+}
+
+/* ---- Completion ---- */
+
+/* What the command says to the shells, for words separated by single blanks. */
+static void
+completes(const char *line, char *out, size_t size)
+{
+	char command[512];
+	struct seal_err err;
+	int fds[2], saved_out = dup(STDOUT_FILENO), saved_err = dup(STDERR_FILENO);
+	ssize_t n;
+
+	(void)snprintf(command, sizeof(command), "seal __complete %s", line);
+	cr_assert_eq(pipe(fds), 0);
+	(void)fflush(stdout);
+	cr_assert_geq(dup2(fds[1], STDOUT_FILENO), 0);
+	cr_expect_eq(run(command, &err), 0);
+	(void)fflush(stdout);
+	cr_assert_geq(dup2(saved_out, STDOUT_FILENO), 0);
+	cr_assert_geq(dup2(saved_err, STDERR_FILENO), 0);
+	(void)close(fds[1]);
+	n = read(fds[0], out, size - 1);
+	cr_assert_geq(n, 0);
+	out[n] = '\0';
+	(void)close(fds[0]);
+	(void)close(saved_out);
+	(void)close(saved_err);
+}
+
+static bool
+has_line(const char *text, const char *start)
+{
+	size_t len = strlen(start);
+
+	for (; *text != '\0'; text += strcspn(text, "\n"), text += *text == '\n') {
+		if (strncmp(text, start, len) == 0 && strchr("\t\n", text[len]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+Test(cli_completion, knows_every_verb_and_every_option)
+{
+	char out[16384], line[128], option[64];
+
+	(void)unsetenv("SEAL_DIR");
+	(void)unsetenv("SEAL_URL");
+	(void)unsetenv("SEAL_PROFILE");
 	for (size_t i = 0; i < cli_verb_count; i++) {
 		struct seal_option table[CLI_MAX_OPTIONS];
 		size_t count = cli_verb_options(&cli_verbs[i], table);
+		char name[64];
 
+		completes("", out, sizeof(out));
+		cr_expect(has_line(out, cli_verbs[i].verb), "seal <TAB> lacks %s",
+			  cli_verbs[i].verb);
+		if (cli_verbs[i].sub != NULL) {
+			(void)snprintf(line, sizeof(line), "%s ", cli_verbs[i].verb);
+			completes(line, out, sizeof(out));
+			cr_expect(has_line(out, cli_verbs[i].sub), "seal %s<TAB> lacks %s", line,
+				  cli_verbs[i].sub);
+		}
 		cli_verb_name(&cli_verbs[i], name, sizeof(name));
-		cr_expect_not_null(strstr(seal_bytes_str(&page), name), "%s", name);
+		(void)snprintf(line, sizeof(line), "%s --", name);
+		completes(line, out, sizeof(out));
 		for (size_t o = 0; o < count; o++) {
-			(void)snprintf(wanted, sizeof(wanted), "--%s", table[o].name);
-			cr_expect_not_null(strstr(seal_bytes_str(&page), wanted), "%s", wanted);
+			(void)snprintf(option, sizeof(option), "--%s", table[o].name);
+			cr_expect(has_line(out, option), "seal %s<TAB> lacks %s", line, option);
 		}
 	}
+}
+
+Test(cli_completion, knows_what_stands_where)
+{
+	static const struct {
+		const char *line, *wanted;
+	} cases[] = {
+		{ "status --output ", "yaml" },
+		{ "status --output=y", "--output=yaml" },
+		{ "status --output = y", "yaml" }, /* as bash takes it apart */
+		{ "status --output =", "json" },
+		{ "policy kata --output ", "rego" },
+		{ "operator add x --role au", "auditor" },
+		{ "--dir /nowhere workload sh", "show" },
+		{ "completion z", "zsh" },
+		{ "help egg mi", "mint" },
+		{ "inject -f ", ":files" },
+		{ "egg show ", ":files" },
+		{ "status --dir ", ":directories" },
+		{ "profile add x ", ":directories" },
+	};
+	static const struct {
+		const char *line, *unwanted;
+	} others[] = {
+		{ "status --dir /nowhere --", "--dir" }, /* said already */
+		{ "status -- --", "--dir" },
+		{ "status ", "workload" },
+		{ "frobnicate ", "list" },
+		{ "status --output y", "json" },
+	};
+	char out[16384];
+
+	for (size_t i = 0; i < SEAL_COUNT(cases); i++) {
+		completes(cases[i].line, out, sizeof(out));
+		cr_expect(has_line(out, cases[i].wanted), "seal %s<TAB>: %s", cases[i].line, out);
+	}
+	for (size_t i = 0; i < SEAL_COUNT(others); i++) {
+		completes(others[i].line, out, sizeof(out));
+		cr_expect_not(has_line(out, others[i].unwanted), "seal %s<TAB>: %s", others[i].line,
+			      out);
+	}
+}
+
+Test(cli_completion, is_silent_where_nobody_answers)
+{
+	char out[1024];
+
+	(void)setenv("SEAL_DIR", "/nowhere", 1);
+	completes("workload show ", out, sizeof(out));
+	cr_expect_str_eq(out, "");
+	(void)setenv("SEAL_URL", "https://127.0.0.1:1", 1); /* both: an error elsewhere */
+	completes("workload show ", out, sizeof(out));
+	cr_expect_str_eq(out, "");
+	(void)unsetenv("SEAL_DIR");
+	(void)unsetenv("SEAL_URL");
+}
+
+/* ---- Credentials ---- */
+
+Test(cli_credential, is_warned_of_before_it_ends)
+{
+	const int64_t day = 86400;
+
+	cr_expect_eq(cli_credential_notice(0, 365 * day), 30 * day);
+	cr_expect_eq(cli_credential_notice(0, 300 * day), 30 * day);
+	cr_expect_eq(cli_credential_notice(0, 90 * day), 9 * day);
+	cr_expect_eq(cli_credential_notice(0, 100), 10);
+}
+
+Test(cli_profile, has_a_name_that_is_a_file_of_its_own)
+{
+	static const char *const good[] = { "default", "a", "Home-2", "eu.prod_1", "0" };
+	static const char *const bad[] = { "",    ".",   "..",  ".x",      "-x",
+					   "a/b", "a b", "a\n", "\xc3\xa9" };
+	char *path = calloc(1, PATH_MAX);
+
+	for (size_t i = 0; i < SEAL_COUNT(good); i++)
+		cr_expect_eq(cli_profile_check(good[i], NULL), 0, "%s", good[i]);
+	for (size_t i = 0; i < SEAL_COUNT(bad); i++)
+		cr_expect_eq(cli_profile_check(bad[i], NULL), SEAL_E_FORMAT, "'%s'", bad[i]);
+	(void)setenv("XDG_CONFIG_HOME", "/x", 1);
+	(void)setenv("HOME", "/h", 1);
+	cr_assert_eq(cli_profile_path("eu", path, NULL), 0);
+	cr_expect_str_eq(path, "/x/seal/profiles/eu");
+	(void)setenv("XDG_CONFIG_HOME", "", 1);
+	cr_assert_eq(cli_profile_path("eu", path, NULL), 0);
+	cr_expect_str_eq(path, "/h/.config/seal/profiles/eu");
+	(void)unsetenv("HOME");
+	cr_expect_eq(cli_profile_path("eu", path, NULL), SEAL_E_USAGE);
+	free(path);
 }
 
 /* ---- Output ---- */

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 check_PROGRAMS += tests/unit/rot_tests
-TESTS += tests/unit/rot_tests %D%/no-shortcut.sh
-EXTRA_DIST += %D%/no-shortcut.sh
+TESTS += tests/unit/rot_tests %D%/no-shortcut.sh %D%/man-pages.sh
+EXTRA_DIST += %D%/no-shortcut.sh %D%/man-pages.sh
 tests_unit_rot_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_rot_tests_LDADD = $(SUPPORT_LIBS) $(ROT_SERVER_LIBS) $(UNIT_LIBS)
 tests_unit_rot_tests_SOURCES = \
-	%D%/rig.c %D%/rig.h \
-	%D%/api_test.c %D%/hatch_test.c %D%/init_test.c %D%/limits_test.c %D%/options_test.c %D%/signer_test.c \
-	%D%/signer_key_test.c %D%/signer_upkeep_test.c %D%/news_test.c %D%/keys_test.c %D%/operators_test.c %D%/roles_test.c %D%/sealed_doc_test.c %D%/worker_test.c
+	%D%/rig.c %D%/rig.h %D%/api_test.c %D%/hatch_test.c %D%/init_test.c %D%/limits_test.c %D%/options_test.c \
+	%D%/signer_test.c %D%/signer_key_test.c %D%/signer_upkeep_test.c %D%/news_test.c %D%/keys_test.c %D%/operators_test.c \
+	%D%/roles_test.c %D%/sealed_doc_test.c %D%/worker_test.c
 
 check_PROGRAMS += tests/unit/rot_client_tests
 TESTS += tests/unit/rot_client_tests
@@ -34,5 +34,6 @@ check_PROGRAMS += tests/unit/rot_store_tests
 TESTS += tests/unit/rot_store_tests
 tests_unit_rot_store_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_rot_store_tests_LDADD = $(SUPPORT_LIBS) $(ROT_SERVER_LIBS) $(UNIT_LIBS)
-tests_unit_rot_store_tests_SOURCES = %D%/etcd_shared.c %D%/rig.c %D%/rig.h %D%/kv_rig.c %D%/kv_rig.h %D%/store_rig.c %D%/store_rig.h \
-	%D%/store_test.c %D%/store_operator_test.c %D%/store_key_test.c %D%/store_migrate_test.c
+tests_unit_rot_store_tests_SOURCES = \
+	%D%/etcd_shared.c %D%/rig.c %D%/rig.h %D%/kv_rig.c %D%/kv_rig.h %D%/store_rig.c %D%/store_rig.h %D%/store_test.c \
+	%D%/store_operator_test.c %D%/store_key_test.c %D%/store_migrate_test.c

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <unistd.h>
 
+#include "rot/server/caller.h"
 #include "tests/unit/rot/rig.h"
 #include "tests/unit/rot/store_rig.h"
 
@@ -153,4 +154,68 @@ BOTH(rot_operator, whose_record_is_damaged_holds_nothing)
 	cr_assert_eq(rot_kv_commit(store->kv, NULL), 0);
 	cr_expect_eq(rot_store_get_operator(store, "alice", &holder, NULL), SEAL_E_SYSTEM);
 	cr_expect_str_eq(holder.name, "");
+}
+
+/* ---- A caller ---- */
+
+static struct rot_caller
+make_caller(const char *role, const char *name, const char *serial)
+{
+	struct rot_caller caller = { .identity = { .role = SEAL_ROLE_OPERATOR },
+				     .not_after = NOW + 100 };
+
+	(void)snprintf(caller.identity.operator_role, sizeof(caller.identity.operator_role), "%s",
+		       role);
+	(void)snprintf(caller.identity.operator_name, sizeof(caller.identity.operator_name), "%s",
+		       name);
+	(void)snprintf(caller.serial, sizeof(caller.serial), "%s", serial);
+	return caller;
+}
+
+static void
+expect_judged(struct rot_store *by, const char *role, const char *serial, int64_t now, int wanted)
+{
+	struct rot_caller caller = make_caller(role, "alice", serial);
+	struct seal_peer peer = { 0 };
+	struct seal_err err = { 0 };
+
+	cr_expect_eq(rot_caller_confirm(&caller, by, RIG_DOMAIN, now, &peer, &err), wanted,
+		     "%s with %s at %lld: %s", role, serial, (long long)now, err.text);
+}
+
+BOTH(rot_operator, is_held_against_its_record_with_each_request)
+{
+	struct rot_operator holder = { 0 };
+
+	expect_judged(store, "admin", SERIAL, NOW, SEAL_E_REFUSED);
+	cr_assert_eq(add("alice", "admin", SERIAL, NOW), 0);
+	expect_judged(store, "admin", SERIAL, NOW, 0);
+	expect_judged(store, "admin", SERIAL, NOW + 99, 0);
+	expect_judged(store, "admin", SERIAL, NOW + 100,
+		      SEAL_E_REFUSED); /* on a connection of before */
+	expect_judged(store, "ci", SERIAL, NOW, SEAL_E_REFUSED);
+	expect_judged(store, "admin", SERIAL2, NOW, SEAL_E_REFUSED);
+	expect_judged(store, "admin", "", NOW,
+		      0); /* the local socket, which shows no certificate */
+	cr_assert_eq(rot_store_renew_operator(store, "alice", SERIAL, SERIAL2, NOW + 150, NOW + 50,
+					      &holder, NULL),
+		     0);
+	expect_judged(store, "admin", SERIAL2, NOW, 0);
+	cr_assert_eq(rot_store_revoke_operator(store, "alice", NOW, NULL), 0);
+	expect_judged(store, "admin", SERIAL, NOW, SEAL_E_REFUSED);
+	expect_judged(store, "admin", SERIAL2, NOW, SEAL_E_REFUSED);
+}
+
+/* Another replica. */
+Test(rot_operator_etcd, that_is_revoked_is_refused_by_every_replica,
+     .init = rot_operator_setup_etcd, .fini = rot_operator_teardown)
+{
+	struct rot_store *other = NULL;
+
+	cr_assert_eq(rot_store_open(&other, &rig.config, NULL), 0);
+	cr_assert_eq(add("alice", "admin", SERIAL, NOW), 0);
+	expect_judged(other, "admin", SERIAL, NOW, 0);
+	cr_assert_eq(rot_store_revoke_operator(store, "alice", NOW, NULL), 0);
+	expect_judged(other, "admin", SERIAL, NOW, SEAL_E_REFUSED);
+	rot_store_close(other);
 }

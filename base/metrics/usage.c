@@ -3,7 +3,7 @@
  * Memory, descriptors and processor time of this process, from proc(5) and the clocks.  Metrics are
  * worth having, not worth failing for: what is not there is left out.
  */
-#include "proxy/usage.h"
+#include "base/metrics/usage.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,15 +17,15 @@
 
 #define STATM_MAX 128 /* seven numbers */
 
-struct proxy_usage_source {
+struct seal_usage_source {
 	int statm; /* -1: not to be had */
 	DIR *fds;  /* NULL: not to be had */
 };
 
-struct proxy_usage_source *
-proxy_usage_open(void)
+struct seal_usage_source *
+seal_usage_open(void)
 {
-	struct proxy_usage_source *source = calloc(1, sizeof(*source));
+	struct seal_usage_source *source = calloc(1, sizeof(*source));
 	int fd;
 
 	if (source == NULL)
@@ -40,7 +40,7 @@ proxy_usage_open(void)
 }
 
 void
-proxy_usage_close(struct proxy_usage_source *source)
+seal_usage_close(struct seal_usage_source *source)
 {
 	if (source == NULL)
 		return;
@@ -52,7 +52,7 @@ proxy_usage_close(struct proxy_usage_source *source)
 
 /* "size resident shared ...", in pages. */
 static void
-read_memory(int fd, struct proxy_usage *usage)
+read_memory(int fd, struct seal_usage *usage)
 {
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	char text[STATM_MAX];
@@ -70,7 +70,7 @@ read_memory(int fd, struct proxy_usage *usage)
 }
 
 static void
-read_fds(DIR *fds, struct proxy_usage *usage)
+read_fds(DIR *fds, struct seal_usage *usage)
 {
 	const struct dirent *entry;
 	struct rlimit limit;
@@ -85,11 +85,11 @@ read_fds(DIR *fds, struct proxy_usage *usage)
 }
 
 void
-proxy_usage_read(struct proxy_usage_source *source, struct proxy_usage *ret_usage)
+seal_usage_read(struct seal_usage_source *source, struct seal_usage *ret_usage)
 {
 	struct timespec cpu = { 0 };
 
-	*ret_usage = (struct proxy_usage){ 0 };
+	*ret_usage = (struct seal_usage){ 0 };
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu); /* cannot fail for this clock */
 	ret_usage->cpu_us = (uint64_t)cpu.tv_sec * 1000000 + (uint64_t)cpu.tv_nsec / 1000;
 	if (source == NULL)
