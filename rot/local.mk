@@ -24,7 +24,7 @@ noinst_HEADERS += %D%/kv/kv.h %D%/kv/kv_internal.h %D%/kv/db.h %D%/kv/pages.h %D
 	%D%/signer/signer.c %D%/signer/process.c %D%/signer/ca.c %D%/signer/issue.c %D%/signer/wrap.c %D%/signer/derive.c \
 	%D%/signer/roots.c %D%/signer/heads.c %D%/signer/rekey.c %D%/signer/upkeep.c %D%/signer/confine.c %D%/server/store.c \
 	%D%/server/store_record.c %D%/server/store_workload.c %D%/server/store_egg.c %D%/server/store_cert.c \
-	%D%/server/store_ca.c %D%/server/store_holder.c %D%/server/store_clock.c %D%/server/store_news.c \
+	%D%/server/store_ca.c %D%/server/store_holder.c %D%/server/store_clock.c %D%/server/store_news.c %D%/server/store_revoke.c %D%/server/store_certs.c \
 	%D%/server/store_root.c %D%/server/store_object.c %D%/server/store_operator.c %D%/server/store_sweep.c \
 	%D%/server/store_audit.c %D%/server/store_migrate.c %D%/server/kek.c %D%/server/home.c %D%/server/init.c \
 	%D%/server/limits.c %D%/server/caller.c %D%/server/issue.c %D%/server/request.c %D%/server/api.c %D%/server/status.c \

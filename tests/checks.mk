@@ -17,8 +17,12 @@ EXTRA_DIST += \
 	tests/support/eggs.py \
 	tests/support/endure.py \
 	tests/support/etcd.sh \
+	tests/support/etcd_faults.py \
 	tests/support/exhaust.py \
 	tests/support/fake_rot.py \
+	tests/support/bad_disk.py \
+	tests/support/baddisk.c \
+	tests/support/campaign.py \
 	tests/support/agent.py tests/support/forge.py \
 	tests/support/halfclose.py \
 	tests/support/hatch.py \
@@ -32,7 +36,8 @@ EXTRA_DIST += \
 	tests/support/k8s-validate \
 	tests/support/k8s-validate.js \
 	tests/support/kata_requests.py \
-	tests/support/kill_rot.py \
+	tests/support/kill_store.py \
+	tests/support/linear.py \
 	tests/support/knock.py \
 	tests/support/kubelet.py \
 	tests/support/leaks.py \

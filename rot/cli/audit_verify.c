@@ -21,9 +21,9 @@
 #include "rot/audit/head.h"
 #include "rot/cli/cli.h"
 
-#define KEY_DIGITS   (2 * SEAL_HASH_LEN)
-#define KEPT_MAX     (4u * 1024 * 1024) /* a file of heads */
-#define ROOT_TEXT    48
+#define KEY_DIGITS     (2 * SEAL_HASH_LEN)
+#define KEPT_MAX       (4u * 1024 * 1024) /* a file of heads */
+#define ROOT_TEXT      48
 #define COLUMNS(table) table, SEAL_COUNT(table)
 
 struct verify {
@@ -165,10 +165,11 @@ read_key_file(struct verify *verify, const char *path, struct seal_err *err)
 	else
 		r = audit_head_parse(&head, seal_bytes_str(&text), text.len, err);
 	if (r < 0)
-		return seal_fail(err, SEAL_E_FORMAT,
-				 "--key: '%s' holds neither a SHA-256, %d hexadecimal digits, nor a "
-				 "head",
-				 path, KEY_DIGITS);
+		return seal_fail(
+			err, SEAL_E_FORMAT,
+			"--key: '%s' holds neither a SHA-256, %d hexadecimal digits, nor a "
+			"head",
+			path, KEY_DIGITS);
 	trust_key(verify, head.key_id, "--key ", path);
 	return 0;
 }
@@ -314,7 +315,8 @@ print_doubts(const struct verify *verify, const struct audit_report *report)
 			      report->size - report->covered);
 	if (report->backward > 0)
 		(void)fprintf(stderr,
-			      "seal: %" PRIu64 " entries or heads are dated before earlier ones, the "
+			      "seal: %" PRIu64
+			      " entries or heads are dated before earlier ones, the "
 			      "first at entry %" PRIu64 ": a clock was set, or look closer\n",
 			      report->backward, report->first_backward);
 	if (verify->kept == 0)

@@ -94,8 +94,8 @@ struct cli {
 	enum cli_format format;
 	struct rot_client *client;     /* made at the first call */
 	bool is_local;                 /* ... over the socket of --dir, */
+	char where[PATH_MAX];          /* --dir, the first URL, or the profile */
 	char credential_dir[PATH_MAX]; /* or with the credential from there */
-	char where[PATH_MAX + 8];      /* which one it is, whoever asks and from which directory */
 };
 
 typedef int (*cli_fn)(struct cli *cli, struct seal_err *err);
@@ -165,7 +165,7 @@ SEAL_CHECKED int cli_call(struct cli *cli, const char *method, const char *path,
 /* GET, for an answer that is no JSON. */
 SEAL_CHECKED int cli_call_text(struct cli *cli, const char *path, struct seal_bytes *reply,
 			       struct seal_err *err);
-/* Which root of trust that is: "dir:/abs/olute", or "url:" and the first of its URLs. */
+/* Which root of trust that is, as a name to tell it from others by. */
 SEAL_CHECKED int cli_call_where(struct cli *cli, char *out, size_t size, struct seal_err *err);
 /* Get all pages of a list: {member: [...]} in one.  query is "" or "name=value". */
 SEAL_CHECKED int cli_call_list(struct cli *cli, const char *path, const char *query,

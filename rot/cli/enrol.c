@@ -12,16 +12,17 @@
 #define ID_PATH      "/v1/enrolments/"
 #define ID_PATH_LEN  (sizeof(ID_PATH) + SEAL_ID_LEN)
 
-static const struct cli_column made_columns[] = {
-	{ "ID", "id", CLI_TEXT },
-	{ "SECRET", "secret", CLI_TEXT },
-	{ "FILE", "file", CLI_TEXT },
-	{ "WORKLOAD", "workload", CLI_TEXT },
-	{ "PEER", "peer", CLI_TEXT },
-	{ "HOSTNAMES", "hostnames", CLI_TEXT },
-	{ "CERTIFICATE TTL", "ttl", CLI_TEXT },
-	{ "EXPIRES", "not_after", CLI_TIME },
-};
+/* The one is here, or there. */
+#define MADE_COLUMNS(title, member)                                                                \
+	{ "ID", "id", CLI_TEXT }, { title, member, CLI_TEXT },                                     \
+		{ "WORKLOAD", "workload", CLI_TEXT }, { "PEER", "peer", CLI_TEXT },                \
+		{ "HOSTNAMES", "hostnames", CLI_TEXT }, { "CERTIFICATE TTL", "ttl", CLI_TEXT },    \
+	{                                                                                          \
+		"EXPIRES", "not_after", CLI_TIME                                                   \
+	}
+
+static const struct cli_column shown_columns[] = { MADE_COLUMNS("SECRET", "secret") };
+static const struct cli_column written_columns[] = { MADE_COLUMNS("FILE", "file") };
 
 static const struct cli_column list_columns[] = {
 	{ "ID", "id", CLI_TEXT },
@@ -118,13 +119,13 @@ deliver(const struct cli *cli, const struct cli_place *place, const struct seal_
 	cli_copy_members(json, reply, shown);
 	if (place->dirfd < 0) {
 		seal_json_set_str(json, "secret", secret);
-		return cli_print(cli, json, COLUMNS(made_columns), err);
+		return cli_print(cli, json, COLUMNS(shown_columns), err);
 	}
 	r = write_file(place, id, secret, err);
 	if (r < 0)
 		return r;
 	seal_json_set_str(json, "file", cli->opt.file);
-	return cli_print(cli, json, COLUMNS(made_columns), err);
+	return cli_print(cli, json, COLUMNS(written_columns), err);
 }
 
 int

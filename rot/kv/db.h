@@ -36,6 +36,11 @@ SEAL_CHECKED int rot_db_number(struct rot_db *db, const char *sql, uint64_t *ret
 /* Do its pages have checksums (rot/kv/pages.h)?  Those of a file that we created do; of another, after this. */
 bool rot_db_is_summed(struct rot_db *db);
 SEAL_CHECKED int rot_db_rewrite(struct rot_db *db, struct seal_err *err);
+/*
+ * Before a file with checksums is used: pages without one are either another tool's, and get theirs, or damage.
+ * From then on each has to have its own.  Changes nothing in a file that is only read.
+ */
+SEAL_CHECKED int rot_db_settle(struct rot_db *db, struct seal_err *err);
 /* Everything that SQLite can check of its file.  SEAL_E_SYSTEM with what it found first. */
 SEAL_CHECKED int rot_db_check(struct rot_db *db, struct seal_err *err);
 

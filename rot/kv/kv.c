@@ -693,12 +693,14 @@ verify(struct seal_bytes *scratch, const char *key, struct seal_err *err)
 }
 
 static int
-get(struct rot_kv *kv, const char *key, struct seal_bytes *value, struct seal_err *err)
+get_by(struct rot_kv *kv, const char *key, struct seal_bytes *value,
+       int (*how)(void *state, const char *key, struct seal_bytes *stored, struct seal_err *err),
+       struct seal_err *err)
 {
 	int r;
 
 	seal_bytes_reset(&kv->scratch);
-	r = kv->engine->get(kv->state, key, &kv->scratch, err);
+	r = how(kv->state, key, &kv->scratch, err);
 	if (r == SEAL_E_LIMIT)
 		return fail_damaged(key, err);
 	if (r == 0)
@@ -709,6 +711,12 @@ get(struct rot_kv *kv, const char *key, struct seal_bytes *value, struct seal_er
 				 kv->scratch.len - ROT_KV_SUM_LEN, err);
 }
 
+static int
+get(struct rot_kv *kv, const char *key, struct seal_bytes *value, struct seal_err *err)
+{
+	return get_by(kv, key, value, kv->engine->get, err);
+}
+
 int
 rot_kv_get(struct rot_kv *kv, const char *key, struct seal_bytes *value, struct seal_err *err)
 {
@@ -717,6 +725,17 @@ rot_kv_get(struct rot_kv *kv, const char *key, struct seal_bytes *value, struct 
 	if (r == 0)
 		r = check_key(key, err);
 	return r < 0 ? r : get(kv, key, value, err);
+}
+
+int
+rot_kv_get_newest(struct rot_kv *kv, const char *key, struct seal_bytes *value,
+		  struct seal_err *err)
+{
+	int r = check_open(kv, err);
+
+	if (r == 0)
+		r = check_key(key, err);
+	return r < 0 ? r : get_by(kv, key, value, kv->engine->get_newest, err);
 }
 
 static int

@@ -122,6 +122,12 @@ SEAL_CHECKED int rot_kv_keep(struct rot_kv *kv, uint64_t mark, struct seal_err *
 /* The following need a transaction.  Append the value; SEAL_E_MISSING, naming the key, without one. */
 SEAL_CHECKED int rot_kv_get(struct rot_kv *kv, const char *key, struct seal_bytes *value,
 			    struct seal_err *err);
+/*
+ * The same, by etcd of this moment instead of the transaction's, for what everybody changes: who reads it last is
+ * seldom overtaken in it.  All else that was read must still be so when it commits, as ever.
+ */
+SEAL_CHECKED int rot_kv_get_newest(struct rot_kv *kv, const char *key, struct seal_bytes *value,
+				   struct seal_err *err);
 SEAL_CHECKED int rot_kv_put(struct rot_kv *kv, const char *key, const void *value, size_t len,
 			    struct seal_err *err);
 /* The same for what must not be there yet: SEAL_E_CONFLICT, by etcd only when it commits. */

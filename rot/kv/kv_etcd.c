@@ -266,17 +266,15 @@ missing(const char *key, struct seal_err *err)
 	return seal_fail(err, SEAL_E_MISSING, "the store has no '%s'", key);
 }
 
+/* What has arrived of a key that was not read before. */
 static int
-fetch(struct etcd_store *store, const char *key, struct seal_bytes *stored, struct seal_err *err)
+take(struct etcd_store *store, const char *key, const struct etcd_page *page,
+     struct seal_bytes *stored, struct seal_err *err)
 {
-	struct etcd_ask asked = { .from = key };
-	SEAL_SCOPED(etcd_page_release) struct etcd_page page = { 0 };
 	const struct etcd_kv *kv;
-	int r = etcd_read(store, &asked, &page, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	kv = page.count > 0 ? &page.items[0] : NULL;
+	kv = page->count > 0 ? &page->items[0] : NULL;
 	r = etcd_note_read(store, key, kv, true, err);
 	if (r < 0)
 		return r;
@@ -287,6 +285,16 @@ fetch(struct etcd_store *store, const char *key, struct seal_bytes *stored, stru
 	if (strcmp(key, ROT_KV_SELF) == 0 && store->self_mod == 0)
 		store->self_mod = kv->mod;
 	return seal_bytes_append(stored, kv->value.data, kv->value.len, err);
+}
+
+static int
+fetch(struct etcd_store *store, const char *key, struct seal_bytes *stored, struct seal_err *err)
+{
+	struct etcd_ask asked = { .from = key };
+	SEAL_SCOPED(etcd_page_release) struct etcd_page page = { 0 };
+	int r = etcd_read(store, &asked, &page, err);
+
+	return r < 0 ? r : take(store, key, &page, stored, err);
 }
 
 static int
@@ -307,6 +315,22 @@ get(void *state, const char *key, struct seal_bytes *stored, struct seal_err *er
 	if (entry == NULL)
 		return fetch(store, key, stored, err);
 	return seal_bytes_append(stored, entry->value.data, entry->value.len, err);
+}
+
+/* What is compared when it commits is what was seen, whenever that was. */
+static int
+get_newest(void *state, const char *key, struct seal_bytes *stored, struct seal_err *err)
+{
+	const struct etcd_ask asked = { .from = key };
+	struct etcd_store *store = state;
+	SEAL_SCOPED(etcd_page_release) struct etcd_page page = { 0 };
+	int r;
+
+	if (etcd_journal_find(&store->writes, key) != NULL ||
+	    etcd_journal_find(&store->reads, key) != NULL)
+		return get(state, key, stored, err);
+	r = etcd_range(store->client, &asked, etcd_now_ms() + ETCD_CALL_MS, &page, err);
+	return r < 0 ? r : take(store, key, &page, stored, err);
 }
 
 /* ---- Writing ---- */
@@ -404,6 +428,7 @@ const struct rot_kv_engine rot_kv_etcd = {
 	.undo = undo,
 	.keep = keep,
 	.get = get,
+	.get_newest = get_newest,
 	.put = put,
 	.delete = delete,
 	.each = etcd_each,

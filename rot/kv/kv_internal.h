@@ -61,6 +61,8 @@ struct rot_kv_engine {
 	int (*keep)(void *state, uint64_t mark, struct seal_err *err);
 
 	int (*get)(void *state, const char *key, struct seal_bytes *stored, struct seal_err *err);
+	int (*get_newest)(void *state, const char *key, struct seal_bytes *stored,
+			  struct seal_err *err);
 	int (*put)(void *state, const char *key, const void *stored, size_t len, bool add,
 		   struct seal_err *err);
 	int (*delete)(void *state, const char *key, struct seal_err *err);

@@ -269,6 +269,8 @@ check_version(struct sqlite *store, uint64_t application, struct seal_err *err)
 		return seal_fail(
 			err, SEAL_E_SYSTEM,
 			"the store is damaged, restore a backup: its pages have no checksums");
+	if (version == FILE_VERSION)
+		return rot_db_settle(store->db, err);
 	if (version == FILE_ADOPTED)
 		return store->reader ? 0 : finish_adoption(store, err);
 	store->older = version < FILE_ADOPTED ? version : 0;
@@ -581,6 +583,7 @@ const struct rot_kv_engine rot_kv_sqlite = {
 	.undo = undo,
 	.keep = keep,
 	.get = get,
+	.get_newest = get,
 	.put = put,
 	.delete = delete,
 	.each = each,

@@ -7,7 +7,8 @@
  *
  * SQLite leaves room at the end of its pages when it is told to, and looks at files through methods that can be
  * replaced: both are documented.  SQLite itself only ever sees zeros there, and so does the log; a page with zeros
- * was therefore brought into the file by another tool, which found it in the log, and is taken as it is.  What
+ * was therefore brought into the file by another tool, which found it in the log, or is one whose end the disk has
+ * lost.  So they are looked for before the file is used (rot_db_settle), and are damage once it is insisted.  What
  * another tool has changed in a page that had a checksum is damage.
  */
 
@@ -33,6 +34,7 @@ struct pages {
 	sqlite3_file base;
 	uint32_t size; /* of a page; 0: not known yet */
 	bool summed;
+	bool insist; /* on a checksum in every page */
 	uint8_t copy[PAGE_MAX];
 	_Alignas(sqlite3_int64) uint8_t real[]; /* as SQLite aligns what it hands us */
 };
@@ -117,7 +119,8 @@ read_file(sqlite3_file *file, void *out, int amount, sqlite3_int64 offset)
 		return SQLITE_OK;
 	found = (uint8_t *)out + pages->size - SUM_LEN;
 	sum(out, pages->size, (uint64_t)offset / pages->size, want);
-	if (memcmp(want, found, SUM_LEN) != 0 && memcmp(none, found, SUM_LEN) != 0)
+	if (memcmp(want, found, SUM_LEN) != 0 &&
+	    (pages->insist || memcmp(none, found, SUM_LEN) != 0))
 		return SQLITE_IOERR_DATA;
 	memset(found, 0, SUM_LEN);
 	return SQLITE_OK;
@@ -258,6 +261,7 @@ open_file(sqlite3_vfs *self, const char *name, sqlite3_file *file, int flags, in
 	pages->base.pMethods = NULL;
 	pages->size = 0;
 	pages->summed = false;
+	pages->insist = false;
 	code = beneath()->xOpen(beneath(), name, real(file), flags, ret_flags);
 	if (code == SQLITE_OK)
 		pages->base.pMethods = &methods;
@@ -295,13 +299,50 @@ rot_pages_ask(sqlite3 *db)
 	return sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &room);
 }
 
-bool
-rot_pages_are_summed(sqlite3 *db)
+/* Ours, with checksums, or NULL. */
+static struct pages *
+find_summed(sqlite3 *db)
 {
 	sqlite3_file *file = NULL;
 
 	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
-	    file == NULL || file->pMethods != &methods)
-		return false;
-	return pages_of(file)->summed;
+	    file == NULL || file->pMethods != &methods || !pages_of(file)->summed)
+		return NULL;
+	return pages_of(file);
+}
+
+bool
+rot_pages_are_summed(sqlite3 *db)
+{
+	return find_summed(db) != NULL;
+}
+
+int
+rot_pages_are_bare(sqlite3 *db, bool *ret_bare)
+{
+	static const uint8_t none[SUM_LEN];
+	struct pages *pages = find_summed(db);
+	sqlite3_file *file = pages != NULL ? real(&pages->base) : NULL;
+	uint8_t found[SUM_LEN];
+	sqlite3_int64 size = 0;
+	int code = SQLITE_OK;
+
+	*ret_bare = false;
+	if (file != NULL)
+		code = file->pMethods->xFileSize(file, &size);
+	for (sqlite3_int64 end = file != NULL ? pages->size : 1;
+	     code == SQLITE_OK && !*ret_bare && end <= size; end += pages->size) {
+		code = file->pMethods->xRead(file, found, SUM_LEN, end - (int)SUM_LEN);
+		*ret_bare = memcmp(found, none, SUM_LEN) == 0;
+	}
+	return code;
+}
+
+void
+rot_pages_insist(sqlite3 *db)
+{
+	struct pages *pages = find_summed(db);
+
+	if (pages != NULL)
+		pages->insist = true;
 }

@@ -16,5 +16,9 @@ const char *rot_pages_name(void);
 int rot_pages_ask(sqlite3 *db);
 /* After the first page was read or written. */
 bool rot_pages_are_summed(sqlite3 *db);
+/* Is there a page in the file whose checksum is missing? */
+int rot_pages_are_bare(sqlite3 *db, bool *ret_bare);
+/* From now on such a page is damage. */
+void rot_pages_insist(sqlite3 *db);
 
 #endif

@@ -28,6 +28,7 @@
 
 static const char *const workload_members[] = { "name", "open", NULL };
 static const char *const pair_members[] = { "client", "server", "workload", NULL };
+static const char *const peer_members[] = { "peer", "workload", NULL };
 static const char *const egg_members[] = { "containers",  "csr",      "hostnames",
 					   "max_hatches", "peer",     "plain_config",
 					   "ttl",         "workload", NULL };
@@ -84,6 +85,8 @@ static const struct rot_route routes[] = {
 	  "pair_allowed", AUDIT_PEER_ALLOW },
 	{ "DELETE", "/v1/peers", ADMIN, SMALL, CHANGES, rot_peers_deny, NULL, SAY, "pair_denied",
 	  AUDIT_PEER_DENY },
+	{ "POST", "/v1/peers/revoke", ADMIN, SMALL, CHANGES, rot_peers_revoke, peer_members, SAY,
+	  "peer_revoked", AUDIT_PEER_REVOKE },
 	{ "GET", "/v1/eggs", READERS, SMALL, READS, rot_eggs_list, NULL, SAY, NULL, AUDIT_OTHER },
 	{ "POST", "/v1/eggs", OPERATORS, SMALL, CHANGES, rot_eggs_mint, egg_members, SAY,
 	  "egg_minted", AUDIT_EGG_MINT },
@@ -92,6 +95,11 @@ static const struct rot_route routes[] = {
 	  AUDIT_EGG_REVOKE },
 	{ "POST", "/v1/certs", ADMIN, SMALL, CHANGES, rot_certs_issue, cert_members, SAY,
 	  "certificate_issued", AUDIT_CERT_ISSUE },
+	{ "GET", "/v1/certs", READERS, SMALL, READS, rot_certs_list, NULL, SAY, NULL, AUDIT_OTHER },
+	{ "GET", "/v1/certs/*", READERS, SMALL, READS, rot_certs_get, NULL, SAY, NULL,
+	  AUDIT_OTHER },
+	{ "DELETE", "/v1/certs/*", ADMIN, SMALL, CHANGES, rot_certs_revoke, NULL, SAY,
+	  "certificate_revoked", AUDIT_CERT_REVOKE },
 	{ "GET", "/v1/enrolments", WATCHERS, SMALL, READS, rot_enrolments_list,
 	  NULL, SAY, NULL, AUDIT_OTHER },
 	{ "POST", "/v1/enrolments", ADMIN, SMALL, CHANGES, rot_enrolments_create, enrolment_members,
@@ -173,6 +181,7 @@ start_worker(struct rot_api *api, struct seal_err *err)
 						  .arg = api };
 
 	api->is_well = api->has_time = true; /* it has just answered */
+	atomic_store(&api->must_sweep, true); /* what a crash has left, with the first call */
 	return rot_worker_new(&api->worker, api->config.loop, &config, err);
 }
 
@@ -355,9 +364,11 @@ static void
 on_done(void *arg, struct rot_job *job)
 {
 	struct rot_task *task = (struct rot_task *)job;
+	struct rot_api *api = arg;
 
-	(void)arg;
 	task->done(task);
+	if (atomic_load(&api->must_sweep))
+		rot_batch_sweep(api);
 }
 
 static void
@@ -610,9 +621,12 @@ log_failure(const struct rot_call *call, const struct rot_route *route, unsigned
 	enum seal_level level = status >= 500 ? SEAL_LOG_ERROR : SEAL_LOG_WARN;
 	char name[ROT_CALLER_NAME_MAX] = "";
 	const char *event = "request_refused";
+	struct rot_api *api = call->api;
 	uint64_t missed = 0;
 
-	if (!seal_log_may(&call->api->refusals, REFUSALS_LOGGED, &missed))
+	/* Whoever is refused again and again must not hide what fails. */
+	if (!seal_log_may(status >= 500 ? &api->failures : &api->refusals, REFUSALS_LOGGED,
+			  &missed))
 		return;
 	if (status >= 500)
 		event = "request_failed";

@@ -8,6 +8,8 @@
  * handlers.  Handlers, store and signer are the worker's thread's; requests' beginnings and ends the loop's.
  */
 
+#include <stdatomic.h>
+
 #include "base/json/json.h"
 #include "base/log/log.h"
 #include "base/secret/secret.h"
@@ -95,13 +97,15 @@ struct rot_api {
 	struct rot_caller local;
 	struct rot_audit audit;
 	struct seal_log_limit refusals; /* of requests */
+	struct seal_log_limit failures; /* of ours */
 	struct seal_log_limit est_refusals;
 	struct seal_log_limit unknown; /* clients that were refused in the handshake */
 	int64_t started_at;
 	struct rot_work_counters work;
 	/* The worker's: */
-	bool must_sweep;        /* a workload was deleted */
-	int64_t recorded_at;    /* the store's clock as it was read last; 0: not yet */
+	atomic_bool
+		must_sweep;  /* a workload was deleted, or something revoked; the loop reads it */
+	int64_t recorded_at; /* the store's clock as it was read last; 0: not yet */
 	int64_t own_not_before; /* of our own certificate */
 	int64_t own_not_after;
 	struct rot_expiries *expiries; /* of CAs, as they were: */
@@ -109,8 +113,9 @@ struct rot_api {
 	/* The loop's: */
 	uint64_t
 		asked_ms; /* when the store was last asked whether it answers, monotonic; 0: it is not being asked */
-	bool is_well;  /* it did, */
-	bool has_time; /* and by what it has written down the clock can be right */
+	bool is_sweeping; /* a task for it is on its way */
+	bool is_well;     /* it did, */
+	bool has_time;    /* and by what it has written down the clock can be right */
 	struct rot_totals totals;
 	struct rot_expiry next[ROT_EXPIRY_KINDS]; /* what ends next, as far as is known */
 	uint64_t count_after_ms;                  /* when to count again */
@@ -155,9 +160,9 @@ struct rot_call {
 	char word[ROT_STORE_WORD_LEN + 1];    /* which was found under this word */
 	enum rot_refusal refusal;
 	const char *type;     /* of the answer; NULL: JSON */
-	unsigned status;                      /* of success */
-	unsigned retry_after;                 /* > 0: too many requests */
-	uint64_t began_us;                    /* when the request was whole, monotonic */
+	unsigned status;      /* of success */
+	unsigned retry_after; /* > 0: too many requests */
+	uint64_t began_us;    /* when the request was whole, monotonic */
 	int64_t now;
 };
 
@@ -181,6 +186,8 @@ void rot_api_count_certified(struct rot_api *api, enum rot_certified whom);
 
 /* A worker's batch: tasks on their own, calls in as few transactions as may be. */
 void rot_batch_run(void *arg, struct rot_job *first);
+/* In the loop's thread: sweep, and go on as long as there is more. */
+void rot_batch_sweep(struct rot_api *api);
 
 /* ---- audit_note.c: all in the store's thread, but for _open, _start, _stop and _stranger ---- */
 
@@ -240,7 +247,11 @@ int rot_eggs_mint(struct rot_call *call, struct seal_err *err);
 int rot_eggs_list(struct rot_call *call, struct seal_err *err);
 int rot_eggs_get(struct rot_call *call, struct seal_err *err);
 int rot_eggs_revoke(struct rot_call *call, struct seal_err *err);
+int rot_peers_revoke(struct rot_call *call, struct seal_err *err);
 int rot_certs_issue(struct rot_call *call, struct seal_err *err);
+int rot_certs_list(struct rot_call *call, struct seal_err *err);
+int rot_certs_get(struct rot_call *call, struct seal_err *err);
+int rot_certs_revoke(struct rot_call *call, struct seal_err *err);
 int rot_enrolments_create(struct rot_call *call, struct seal_err *err);
 int rot_enrolments_list(struct rot_call *call, struct seal_err *err);
 int rot_enrolments_revoke(struct rot_call *call, struct seal_err *err);

@@ -49,8 +49,8 @@ read_kinds(const struct rot_call *call, struct filter *filter, struct seal_err *
 	if (text == NULL)
 		return 0;
 	r = seal_strv_split(&names, text, ',', err);
-	if (r == 0 && names.count > MAX_KINDS)
-		r = seal_fail(err, SEAL_E_LIMIT, "too many kinds");
+	if (r == 0 && (names.count == 0 || names.count > MAX_KINDS))
+		r = seal_fail(err, SEAL_E_LIMIT, "1 to %d of them", MAX_KINDS);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		r = audit_kind_parse(names.items[i], &kind, err);
 		if (r == 0)

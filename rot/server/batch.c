@@ -5,15 +5,16 @@
  *
  *   begin ─▶ (mark ─▶ handler ─▶ keep | undo)… ─▶ commit ─▶ all are answered
  *                                                   │
- *                            overtaken by another process: each again, alone
+ *                            overtaken by another process: all again; in the end each alone
  *
  * Every call that changes, hands out or is refused gets its entry in the audit log (audit_note.c), in the same transaction.
  * No answer leaves before the commit.  Answers are written before it: what was committed can always be answered.
  */
 
 #include "rot/server/api_internal.h"
+#include "rot/server/news.h"
 
-#define MAX_ATTEMPTS 8 /* of a call that other processes overtake */
+#define MAX_ATTEMPTS 16 /* of what other processes overtake */
 #define MAX_SWEEPS   32 /* steps before other calls have their turn; the daily upkeep does the rest */
 
 static bool
@@ -120,6 +121,10 @@ undo(struct rot_call *call, uint64_t mark, struct seal_err *err)
 {
 	int r = rot_store_undo(call->api->config.store, mark, NULL);
 
+	if (r < 0 && call->result == SEAL_E_SYSTEM) {
+		*err = call->err; /* that is why there is nothing to be undone any more */
+		return SEAL_E_SYSTEM;
+	}
 	if (r < 0)
 		return seal_fail(err, r, "the store failed");
 	return call->result == 0 ? rot_audit_done(call, err) : rot_audit_refused(call, err);
@@ -146,6 +151,23 @@ run_call(struct rot_call *call)
 }
 
 /* ---- Transactions ---- */
+
+/* What made the store give up a transaction says more than that there is none any more. */
+static int
+find_cause(int r, const struct rot_job *first, const struct rot_job *end, struct seal_err *err)
+{
+	if (r != SEAL_E_SYSTEM && r != SEAL_E_BUG)
+		return r;
+	for (const struct rot_job *at = first; at != end; at = at->next) {
+		const struct rot_call *call = (const struct rot_call *)at;
+
+		if (call->result == SEAL_E_SYSTEM) {
+			*err = call->err;
+			return SEAL_E_SYSTEM;
+		}
+	}
+	return r;
+}
 
 static int
 commit(struct rot_api *api, uint64_t calls, struct seal_err *err)
@@ -177,6 +199,7 @@ run_alone(struct rot_call *call)
 	}
 	if (r == SEAL_E_CONFLICT)
 		r = seal_fail(&err, SEAL_E_TIMEOUT, "others change the store all the time");
+	r = find_cause(r, &call->task.job, call->task.job.next, &err);
 	if (r < 0)
 		fail(call, r, &err);
 	else
@@ -190,26 +213,41 @@ run_each_alone(struct rot_job *first, const struct rot_job *end)
 		run_alone((struct rot_call *)at);
 }
 
-/* As many calls as one transaction takes, at least one; the first that is left. */
-static struct rot_job *
-run_together(struct rot_api *api, struct rot_job *first)
+/* One attempt at as many calls as one transaction takes, at least one; *ret_end: the first that is left. */
+static int
+try_together(struct rot_api *api, struct rot_job *first, struct rot_job **ret_end,
+	     struct seal_err *err)
 {
 	struct rot_store *store = api->config.store;
 	struct rot_job *end = first;
-	struct seal_err err = { 0 };
 	uint64_t calls = 0;
-	int r = rot_store_begin(store, &err);
+	int r = rot_store_begin(store, err);
 
-	if (r < 0) {
-		fail((struct rot_call *)first, r, &err);
-		return first->next;
-	}
+	*ret_end = first->next;
+	if (r < 0)
+		return r;
 	do {
 		run_call((struct rot_call *)end);
 		end = end->next;
 		calls++;
 	} while (end != NULL && is_call(end) && rot_store_room(store) >= ROT_STORE_HATCH_ROOM);
-	r = commit(api, calls, &err);
+	*ret_end = end;
+	return find_cause(commit(api, calls, err), first, end, err);
+}
+
+/*
+ * All changes contend for the end of the audit log: who was overtaken there was so for no fault of any one call, and
+ * does them together again.
+ */
+static struct rot_job *
+run_together(struct rot_api *api, struct rot_job *first)
+{
+	struct rot_job *end = NULL;
+	struct seal_err err = { 0 };
+	int r = SEAL_E_CONFLICT;
+
+	for (unsigned i = 0; r == SEAL_E_CONFLICT && i < MAX_ATTEMPTS; i++)
+		r = try_together(api, first, &end, &err);
 	if (r == SEAL_E_CONFLICT || (r == SEAL_E_LIMIT && first->next != end)) {
 		run_each_alone(first, end);
 		return end;
@@ -227,11 +265,61 @@ run_together(struct rot_api *api, struct rot_job *first)
 static void
 sweep(struct rot_api *api)
 {
+	struct seal_err err = { 0 };
 	int r = 1;
 
 	for (unsigned i = 0; r == 1 && i < MAX_SWEEPS; i++)
-		r = rot_store_sweep(api->config.store, NULL);
-	api->must_sweep = r == 1;
+		r = rot_store_sweep(api->config.store, &err);
+	if (r < 0)
+		seal_log(SEAL_LOG_WARN, "sweep_failed", SEAL_STR("reason", err.text));
+	atomic_store(&api->must_sweep, r == 1);
+}
+
+struct sweeping {
+	struct rot_task task;
+	struct rot_api *api;
+};
+
+static void
+run_sweeping(struct rot_task *task)
+{
+	atomic_store(&((struct sweeping *)task)->api->must_sweep, true); /* when the batch ends */
+}
+
+static void
+end_sweeping(struct rot_task *task)
+{
+	struct rot_api *api = ((struct sweeping *)task)->api;
+
+	free(task);
+	api->is_sweeping = false;
+	if (atomic_load(&api->must_sweep))
+		rot_batch_sweep(api);
+	rot_news_look(api->news);
+}
+
+static void
+drop_sweeping(struct rot_task *task)
+{
+	free(task);
+}
+
+void
+rot_batch_sweep(struct rot_api *api)
+{
+	struct sweeping *sweeping;
+
+	if (api->is_sweeping)
+		return;
+	sweeping = calloc(1, sizeof(*sweeping));
+	if (sweeping == NULL)
+		return; /* who comes next tries again */
+	sweeping->task.run = run_sweeping;
+	sweeping->task.done = end_sweeping;
+	sweeping->task.drop = drop_sweeping;
+	sweeping->api = api;
+	api->is_sweeping = true;
+	rot_worker_add(api->worker, &sweeping->task.job);
 }
 
 void
@@ -249,6 +337,6 @@ rot_batch_run(void *arg, struct rot_job *first)
 		task->run(task);
 		first = first->next;
 	}
-	if (api->must_sweep)
+	if (atomic_load(&api->must_sweep))
 		sweep(api);
 }

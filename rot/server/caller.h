@@ -29,7 +29,7 @@ struct rot_caller {
 	int64_t not_after;                /* of it */
 	uint8_t key_id[SEAL_HASH_LEN];
 	char enrolment[SEAL_ID_LEN + 1]; /* whose credential this is, of who has no certificate */
-	struct seal_certs *chain; /* of a pod, still to be confirmed; NULL for others */
+	struct seal_certs *chain;        /* of a pod, still to be confirmed; NULL for others */
 };
 
 /* SEAL_E_FORMAT for a role that no operator can have. */

@@ -54,8 +54,8 @@ struct listing {
 };
 
 static int
-set_dependents(const struct listing *listing, struct seal_json *entry,
-	       const struct rot_ca_info *ca, struct seal_err *err)
+set_dependents(const struct listing *listing, struct seal_json *entry, const struct rot_ca_info *ca,
+	       struct seal_err *err)
 {
 	int r = rot_set_holders(listing->call, entry, "certificates", "certified",
 				listing->workload, ROT_SIGNED_BY, ca->generation, err);

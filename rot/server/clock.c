@@ -19,8 +19,7 @@
 static bool
 can_be(int64_t recorded, int64_t now)
 {
-	return recorded == 0 ||
-	       (now >= recorded - BACK_SECONDS && now <= recorded + AHEAD_SECONDS);
+	return recorded == 0 || (now >= recorded - BACK_SECONDS && now <= recorded + AHEAD_SECONDS);
 }
 
 static void
@@ -40,10 +39,11 @@ fail(int64_t recorded, int64_t now, struct seal_err *err)
 
 	say_time(recorded, then);
 	say_time(now, today);
-	return seal_fail(err, SEAL_E_SYSTEM,
-			 "the clock has jumped: it is %s here, and something was issued at %s: set the "
-			 "clock right, or, if it is, restart seal-rot with --accept-clock",
-			 today, then);
+	return seal_fail(
+		err, SEAL_E_SYSTEM,
+		"the clock has jumped: it is %s here, and something was issued at %s: set the "
+		"clock right, or, if it is, restart seal-rot with --accept-clock",
+		today, then);
 }
 
 int

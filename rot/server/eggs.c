@@ -3,6 +3,8 @@
  * /v1/eggs: mint, list, show, revoke.  The egg's key never comes here: a signing request does.
  */
 
+#include <inttypes.h>
+
 #include "egg/statement.h"
 #include "rot/server/api_internal.h"
 
@@ -237,13 +239,20 @@ rot_eggs_get(struct rot_call *call, struct seal_err *err)
 int
 rot_eggs_revoke(struct rot_call *call, struct seal_err *err)
 {
+	uint64_t certificates = 0;
 	int r;
 
 	r = seal_id_check(call->param, err);
 	if (r == 0)
-		r = rot_store_revoke_egg(call->api->config.store, call->param, call->now, err);
+		r = rot_store_revoke_egg(call->api->config.store, call->param, call->now,
+					 &certificates, err);
+	if (r == 0)
+		r = rot_eggs_get(call, err);
 	if (r < 0)
 		return r;
-	(void)snprintf(call->subject, sizeof(call->subject), "%s", call->param);
-	return rot_eggs_get(call, err);
+	atomic_store(&call->api->must_sweep, true);
+	seal_json_set_u64(call->reply, "certificates", certificates);
+	(void)snprintf(call->subject, sizeof(call->subject), "%s: %" PRIu64 " certificates",
+		       call->param, certificates);
+	return 0;
 }

@@ -138,7 +138,8 @@ issue(struct rot_call *call, const struct rot_enrolment *enrolment, struct rot_c
 	cert->not_before = issued.not_before;
 	cert->not_after = issued.not_after;
 	cert->ca = issued.ca;
-	cert->newest_ca = issued.newest_ca; /* which clients fetch whenever they enrol: docs/EST.md */
+	cert->newest_ca =
+		issued.newest_ca; /* which clients fetch whenever they enrol: docs/EST.md */
 	return 0;
 }
 

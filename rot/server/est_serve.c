@@ -104,6 +104,14 @@ log_refusal(const struct rot_est_call *est, unsigned status)
 }
 
 static void
+count(const struct rot_call *call, unsigned status)
+{
+	call->api->counters.requests[rot_result_of(status)]++;
+	if (status == 200 && call->issued_event != NULL)
+		rot_api_count_certified(call->api, ROT_CERTIFIED_OUTSIDE);
+}
+
+static void
 answer_failure(const struct rot_est_call *est)
 {
 	const struct rot_call *call = &est->call;
@@ -112,6 +120,7 @@ answer_failure(const struct rot_est_call *est)
 	const char *sentence = call->err.text;
 
 	log_refusal(est, status);
+	count(call, status);
 	if (status >= 500)
 		sentence = "not now, try again";
 	else if (status == 403 && call->caller == &est->anybody)
@@ -146,6 +155,7 @@ answer(struct rot_task *task)
 		answer_failure(est);
 	} else {
 		log_issued(est);
+		count(call, 200);
 		seal_http_reply_with(call->request, 200, BASE64, ROT_EST_ANSWER_TYPE,
 				     call->raw.data, call->raw.len, 0);
 	}
@@ -166,8 +176,7 @@ find_caller(struct rot_est_call *est)
 	const struct rot_caller *client = seal_http_client(est->call.request);
 
 	est->anybody.right = ROT_MAY_ENROL;
-	return est->target.operation == ROT_EST_REENROLL && client != NULL ? client
-									     : &est->anybody;
+	return est->target.operation == ROT_EST_REENROLL && client != NULL ? client : &est->anybody;
 }
 
 static struct rot_est_call *

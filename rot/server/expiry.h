@@ -50,7 +50,8 @@ SEAL_CHECKED int rot_expiries(struct rot_api *api, int64_t now, struct rot_expir
 
 /* One sentence: what ends when, and what to do. */
 #define ROT_EXPIRY_TEXT 400
-void rot_expiry_say(const struct rot_expiry *expiry, int64_t now, char text[static ROT_EXPIRY_TEXT]);
+void rot_expiry_say(const struct rot_expiry *expiry, int64_t now,
+		    char text[static ROT_EXPIRY_TEXT]);
 
 /* The members expires and warnings of a status. */
 SEAL_CHECKED int rot_expiry_set(struct rot_api *api, int64_t now, struct seal_json *status,

@@ -14,6 +14,7 @@
 #include "base/crypto/crypto.h"
 
 #define TICK_MS         500
+#define SWEEP_TICKS     120 /* a replica that died may have left something half revoked */
 #define WAIT_MS         50000
 #define SPREAD_MS       5000 /* so that those who came together do not come again together */
 #define BUCKETS         1024
@@ -27,7 +28,8 @@ struct rot_news {
 	size_t group_count;
 	atomic_size_t count;               /* may be read in any thread */
 	char word[ROT_STORE_WORD_LEN + 1]; /* of the store when all epochs were last looked at */
-	bool is_known;   /* there was such a time, and nothing speaks against it */
+	bool is_known; /* there was such a time, and nothing speaks against it */
+	unsigned ticks;
 	uint64_t doubts; /* how often something did */
 	bool is_looking;
 	bool must_look; /* again */
@@ -494,6 +496,8 @@ on_tick(void *arg)
 	if (news->count == 0)
 		return;
 	seal_timer_arm(news->tick, TICK_MS);
+	if (++news->ticks % SWEEP_TICKS == 0)
+		rot_batch_sweep(news->api);
 	start_looking(news);
 }
 

@@ -64,8 +64,8 @@ reply_credential(struct rot_call *call, const struct rot_operator *holder,
 static void
 set_subject(struct rot_call *call, const struct rot_operator *holder)
 {
-	(void)snprintf(call->subject, sizeof(call->subject), "%s/%s%s%s", holder->role, holder->name,
-		       holder->serial[0] != '\0' ? ": " : "", holder->serial);
+	(void)snprintf(call->subject, sizeof(call->subject), "%s/%s%s%s", holder->role,
+		       holder->name, holder->serial[0] != '\0' ? ": " : "", holder->serial);
 }
 
 /* ---- Adding ---- */

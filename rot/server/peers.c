@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /v1/peers: who may call whom. */
 
+#include <inttypes.h>
+
 #include "rot/server/api_internal.h"
 
 static int
@@ -66,6 +68,34 @@ rot_peers_allow(struct rot_call *call, struct seal_err *err)
 		return r;
 	call->status = 201;
 	set_pair(call, workload, client, server, epoch);
+	return 0;
+}
+
+int
+rot_peers_revoke(struct rot_call *call, struct seal_err *err)
+{
+	const char *workload = NULL, *peer = NULL;
+	uint64_t eggs = 0, certificates = 0;
+	int r;
+
+	r = rot_body_name(call, "workload", NULL, seal_workload_check, &workload, err);
+	if (r == 0)
+		rot_call_about(call, workload);
+	if (r == 0)
+		r = rot_body_name(call, "peer", NULL, seal_peer_check, &peer, err);
+	if (r == 0)
+		r = rot_store_revoke_peer(call->api->config.store, workload, peer, call->now, &eggs,
+					  &certificates, err);
+	if (r < 0)
+		return r;
+	atomic_store(&call->api->must_sweep, true);
+	seal_json_set_str(call->reply, "workload", workload);
+	seal_json_set_str(call->reply, "peer", peer);
+	seal_json_set_u64(call->reply, "eggs", eggs);
+	seal_json_set_u64(call->reply, "certificates", certificates);
+	(void)snprintf(call->subject, sizeof(call->subject),
+		       "%s/%s: %" PRIu64 " eggs, %" PRIu64 " certificates", workload, peer, eggs,
+		       certificates);
 	return 0;
 }
 

@@ -21,8 +21,6 @@
 #include "rot/wire/wire.h"
 
 #define MAX_CONNECTIONS 16384 /* one for each pod that waits for news, and some */
-/* Of those who may come without a certificate: they are not to take the places of the others. */
-#define MAX_EST_CONNECTIONS 256
 #define HANDSHAKE_MS    10000
 #define REQUEST_MS      15000 /* 64 KiB in a quarter of a minute: slower is no client of ours */
 #define IDLE_MS         60000
@@ -39,6 +37,8 @@
 #define TICK_MS 60000
 /* What is forgotten is forgotten in steps, with time for requests between them. */
 #define PURGE_AGAIN_MS 200
+/* Of those who may come without a certificate: they are not to take the places of the others. */
+#define MAX_EST_CONNECTIONS 256
 
 struct rot_server {
 	struct seal_loop *loop;

@@ -311,9 +311,6 @@ typedef int (*rot_egg_fn)(void *arg, const struct rot_egg *egg, struct seal_err 
 SEAL_CHECKED int rot_store_each_egg(struct rot_store *store, const char *workload,
 				    const char *after, uint64_t limit, rot_egg_fn fn, void *arg,
 				    struct seal_err *err);
-/* Revoking again changes nothing. */
-SEAL_CHECKED int rot_store_revoke_egg(struct rot_store *store, const char *id, int64_t now,
-				      struct seal_err *err);
 
 /* A pod certificate that was issued. */
 struct rot_cert {
@@ -328,6 +325,7 @@ struct rot_cert {
 	int64_t revoked_at; /* 0: not revoked */
 	uint64_t
 		ca; /* generation that signed it; 0: the oldest in use, of before there were others */
+	char from[SEAL_SERIAL_LEN + 1]; /* the one it was renewed from; "" for none, or not known */
 	uint64_t newest_ca;  /* what its holder got with it: the newest CA, and the newest key, */
 	uint64_t newest_key; /* generations; 0: none.  Known to rot_store_each_holder alone */
 };
@@ -347,10 +345,10 @@ SEAL_CHECKED int rot_store_add_cert(struct rot_store *store, const struct rot_ce
 				    struct seal_err *err);
 SEAL_CHECKED int rot_store_get_cert(struct rot_store *store, const char *serial,
 				    struct rot_cert *ret_cert, struct seal_err *err);
-/* Revoking again changes nothing. */
-SEAL_CHECKED int rot_store_revoke_cert(struct rot_store *store, const char *serial, int64_t now,
-				       struct seal_err *err);
-/* The serials of a workload's certificates that are revoked and not expired. */
+/*
+ * The serials of a workload's certificates that are revoked and not expired; of more than ROT_MAX_REVOKED those that
+ * live longest.
+ */
 typedef int (*rot_serial_fn)(void *arg, const char *serial, struct seal_err *err);
 SEAL_CHECKED int rot_store_each_revoked(struct rot_store *store, const char *workload, int64_t now,
 					rot_serial_fn fn, void *arg, struct seal_err *err);
@@ -419,6 +417,34 @@ SEAL_CHECKED int rot_store_purge_enrolments(struct rot_store *store, int64_t bef
 /* Forget certificates that expired before the time given, some of them: 1 when there may be more. */
 SEAL_CHECKED int rot_store_purge(struct rot_store *store, int64_t before, struct seal_err *err);
 
+/* Certificates by their end, of a state, behind the one named by after ("": from the first); workload "": all. */
+enum rot_cert_state { ROT_CERT_ANY, ROT_CERT_LIVE, ROT_CERT_REVOKED, ROT_CERT_EXPIRED };
+typedef int (*rot_cert_fn)(void *arg, const struct rot_cert *cert, struct seal_err *err);
+SEAL_CHECKED int rot_store_each_cert(struct rot_store *store, const char *workload,
+				     enum rot_cert_state state, const char *after, uint64_t limit,
+				     int64_t now, rot_cert_fn fn, void *arg, struct seal_err *err);
+
+/* ---- Revoking (store_revoke.c) ---- */
+
+/*
+ * An egg, a certificate, or all of a peer, and the certificates that come of it: born of it, renewed from it.  With
+ * the first transaction nothing comes of it any more; the certificates are marked in steps, here, or (within a batch, or
+ * after a crash) by rot_store_sweep.  *ret_count, unless NULL: how many certificates that makes, which were good before.
+ * Again changes nothing.  SEAL_E_MISSING without it; a certificate: SEAL_E_CONFLICT when as many are revoked as pods can
+ * be told.
+ */
+SEAL_CHECKED int rot_store_revoke_egg(struct rot_store *store, const char *id, int64_t now,
+				      uint64_t *ret_count, struct seal_err *err);
+SEAL_CHECKED int rot_store_revoke_cert(struct rot_store *store, const char *serial, int64_t now,
+				       uint64_t *ret_count, struct seal_err *err);
+/* *ret_eggs: how many could hatch before. */
+SEAL_CHECKED int rot_store_revoke_peer(struct rot_store *store, const char *workload,
+				       const char *peer, int64_t now, uint64_t *ret_eggs,
+				       uint64_t *ret_count, struct seal_err *err);
+/* Is there anything of a workload that is not marked yet? */
+SEAL_CHECKED int rot_store_is_revoking(struct rot_store *store, const char *workload, bool *ret_is,
+				       struct seal_err *err);
+
 /* ---- The audit log (docs/AUDIT.md) ---- */
 
 struct rot_audit_log {
@@ -473,6 +499,9 @@ SEAL_CHECKED int rot_store_each_head(struct rot_store *store, uint64_t from, uin
 typedef int (*rot_holder_fn)(void *arg, const struct rot_cert *cert, struct seal_err *err);
 SEAL_CHECKED int rot_store_each_holder(struct rot_store *store, const char *workload, int64_t now,
 				       rot_holder_fn fn, void *arg, struct seal_err *err);
+/* The same with those that were replaced, which are as good to whoever has their key. */
+SEAL_CHECKED int rot_store_each_valid(struct rot_store *store, const char *workload, int64_t now,
+				      rot_holder_fn fn, void *arg, struct seal_err *err);
 enum rot_which {
 	ROT_SIGNED_BY,   /* certified by this CA */
 	ROT_WITHOUT_CA,  /* not known to have this CA in their bundle */

@@ -2,7 +2,7 @@
 /*
  * The audit log as the store keeps it.  Entries of a transaction gather in memory and are numbered and written
  * when it is committed, in it: so there is no change without its entry, no entry without its change, and the log's
- * end, which all changes contend for, is read once for each transaction.
+ * end, which all changes contend for, is read once for each transaction, last of all.
  *
  *   audit-key         the log's id, and its key, wrapped
  *   audit-tree        the roots of the complete subtrees (rot/audit/tree.h)
@@ -133,11 +133,14 @@ put_tree(struct rot_store *store, const struct audit_tree *tree, struct seal_err
 	return rot_kv_put(store->kv, TREE_KEY, text.data, text.len, err);
 }
 
+typedef int (*get_fn)(struct rot_kv *kv, const char *key, struct seal_bytes *value,
+		      struct seal_err *err);
+
 static int
-get_tree(struct rot_store *store, void *arg, struct seal_err *err)
+read_tree(struct rot_store *store, get_fn get, struct audit_tree *ret_tree, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes text = SEAL_BYTES(ROT_KV_VALUE_MAX);
-	int r = rot_kv_get(store->kv, TREE_KEY, &text, err);
+	int r = get(store->kv, TREE_KEY, &text, err);
 
 	if (r == SEAL_E_MISSING)
 		return seal_fail(err, SEAL_E_SYSTEM,
@@ -145,8 +148,14 @@ get_tree(struct rot_store *store, void *arg, struct seal_err *err)
 				 TREE_KEY);
 	if (r < 0)
 		return r;
-	r = audit_tree_parse(arg, text.data, text.len, err);
+	r = audit_tree_parse(ret_tree, text.data, text.len, err);
 	return r == SEAL_E_FORMAT ? rot_fail_damaged(TREE_KEY, err) : r;
+}
+
+static int
+get_tree(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	return read_tree(store, rot_kv_get, arg, err);
 }
 
 int
@@ -314,7 +323,7 @@ rot_pending_write(struct rot_store *store, struct seal_err *err)
 
 	if (pending->count == 0)
 		return 0;
-	r = get_tree(store, &tree, err);
+	r = read_tree(store, rot_kv_get_newest, &tree, err); /* all else has been read */
 	for (size_t i = 0; r == 0 && i < pending->count; i++)
 		r = append(store, &tree, &pending->items[i], i == 0, err);
 	return r < 0 ? r : put_tree(store, &tree, err);

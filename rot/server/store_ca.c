@@ -448,8 +448,7 @@ retire_ca(struct rot_store *store, void *arg, struct seal_err *err)
 		r = keep_retired(store, change, entry, err);
 	if (r == 0)
 		r = rot_store_news(store, change->workload, err);
-	return r < 0 ? r
-		     : write_cas(store, change->workload, &cas, NULL, change->generation, err);
+	return r < 0 ? r : write_cas(store, change->workload, &cas, NULL, change->generation, err);
 }
 
 int

@@ -46,6 +46,8 @@ write_cert(struct rot_store *store, const struct rot_cert *cert, enum rot_record
 	seal_json_set_i64(record, "not_after", cert->not_after);
 	seal_json_set_i64(record, "revoked_at", cert->revoked_at);
 	seal_json_set_u64(record, "ca", cert->ca);
+	if (cert->from[0] != '\0')
+		seal_json_set_str(record, "from", cert->from);
 	return rot_record_put(store, cert_key(cert->serial).text, record, how, err);
 }
 
@@ -56,7 +58,7 @@ parse_cert(const struct seal_json *record, const char *key, struct rot_cert *cer
 	static const char *const members[] = { "workload",  "egg",        "peer",
 					       "hostnames", "created_at", "not_before",
 					       "not_after", "revoked_at", "ca",
-					       NULL };
+					       "from",      NULL };
 	struct rot_fields fields = { .key = key, .record = record };
 
 	rot_field_text(&fields, "workload", cert->workload, sizeof(cert->workload));
@@ -68,6 +70,7 @@ parse_cert(const struct seal_json *record, const char *key, struct rot_cert *cer
 	rot_field_time(&fields, "not_after", &cert->not_after);
 	rot_field_time(&fields, "revoked_at", &cert->revoked_at);
 	rot_field_u64_or(&fields, "ca", &cert->ca);
+	rot_field_text_or(&fields, "from", cert->from, sizeof(cert->from));
 	return rot_fields_done(&fields, members, err);
 }
 
@@ -97,11 +100,12 @@ rot_store_put_cert(struct rot_store *store, const struct rot_cert *cert, struct 
 {
 	const uint64_t end = rot_path_time(cert->not_after);
 	const struct rot_path at = rot_path("cert-end/" ROT_TIME "/%s", end, cert->serial);
-	char owner[SEAL_WORKLOAD_MAX + SEAL_ID_LEN + 2];
+	char owner[ROT_OWNER_MAX];
 	int r;
 
 	/* With what it takes to forget it without reading it. */
-	(void)snprintf(owner, sizeof(owner), "%s %s", cert->workload, cert->egg);
+	(void)snprintf(owner, sizeof(owner), "%s %s%s%s", cert->workload, cert->egg,
+		       cert->from[0] != '\0' ? " " : "", cert->from);
 	r = write_cert(store, cert, ROT_RECORD_ADD, err);
 	if (r < 0)
 		return seal_note(err, r, "certificate %s", cert->serial);
@@ -111,6 +115,12 @@ rot_store_put_cert(struct rot_store *store, const struct rot_cert *cert, struct 
 	if (r == 0 && cert->egg[0] != '\0')
 		r = rot_record_flag(store, rot_path("cert-egg/%s/%s", cert->egg, cert->serial).text,
 				    err);
+	if (r == 0 && cert->from[0] != '\0')
+		r = rot_record_flag(
+			store,
+			rot_path("cert-next/%s/%s/%s", cert->workload, cert->from, cert->serial)
+				.text,
+			err);
 	if (r == 0 && cert->revoked_at != 0)
 		r = rot_record_flag(store, revoked_key(cert).text, err);
 	return r;
@@ -179,6 +189,7 @@ renew(struct rot_store *store, void *arg, struct seal_err *err)
 	if (r < 0)
 		return r;
 	cert = old; /* with its list, lent */
+	memcpy(cert.from, old.serial, sizeof(cert.from));
 	memcpy(cert.serial, issue->cert->serial, sizeof(cert.serial));
 	cert.created_at = issue->cert->created_at;
 	cert.not_before = issue->cert->not_before;
@@ -208,6 +219,7 @@ add_cert(struct rot_store *store, void *arg, struct seal_err *err)
 	int r = rot_store_need_workload(store, cert.workload, err);
 
 	cert.egg[0] = '\0';
+	cert.from[0] = '\0';
 	cert.revoked_at = 0;
 	return r < 0 ? r : rot_store_put_cert(store, &cert, err);
 }
@@ -248,29 +260,21 @@ rot_store_get_cert(struct rot_store *store, const char *serial, struct rot_cert 
 	return rot_store_look(store, look_at_cert, &look, err);
 }
 
-static int
-revoke_cert(struct rot_store *store, void *arg, struct seal_err *err)
+int
+rot_store_mark_cert(struct rot_store *store, const char *serial, int64_t now, bool *ret_was_good,
+		    struct seal_err *err)
 {
-	const struct cert_look *look = arg;
 	SEAL_SCOPED(rot_cert_release) struct rot_cert cert = { 0 };
-	int r = read_cert(store, look->serial, &cert, err);
+	int r = read_cert(store, serial, &cert, err);
 
+	*ret_was_good = r == 0 && cert.revoked_at == 0;
+	if (r == SEAL_E_MISSING)
+		return 0;
 	if (r < 0 || cert.revoked_at != 0)
 		return r;
-	cert.revoked_at = look->now;
+	cert.revoked_at = now;
 	r = write_cert(store, &cert, ROT_RECORD_PUT, err);
-	if (r == 0)
-		r = rot_record_flag(store, revoked_key(&cert).text, err);
-	return r < 0 ? r : rot_store_news(store, cert.workload, err);
-}
-
-int
-rot_store_revoke_cert(struct rot_store *store, const char *serial, int64_t now,
-		      struct seal_err *err)
-{
-	struct cert_look look = { .serial = serial, .now = now };
-
-	return rot_store_change(store, revoke_cert, &look, err);
+	return r < 0 ? r : rot_record_flag(store, revoked_key(&cert).text, err);
 }
 
 static int
@@ -290,9 +294,12 @@ look_at_revoked(struct rot_store *store, void *arg, struct seal_err *err)
 	const struct rot_path from =
 		rot_path("revoked/%s/" ROT_TIME "/", look->name, rot_path_time(look->now + 1));
 	const struct rot_path to = rot_path("revoked/%s0", look->name);
-	const struct rot_kv_range range = {
-		.from = from.text, .to = to.text, .keys_only = true, .loose = true
-	};
+	const struct rot_kv_range range = { .from = from.text,
+					    .to = to.text,
+					    .limit = ROT_MAX_REVOKED,
+					    .backwards = true,
+					    .keys_only = true,
+					    .loose = true };
 
 	return rot_kv_each(store->kv, &range, give_serial, look, err);
 }

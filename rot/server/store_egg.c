@@ -332,28 +332,56 @@ rot_store_each_egg(struct rot_store *store, const char *workload, const char *af
 	return rot_store_look(store, look_at_eggs, &look, err);
 }
 
-static int
-revoke_egg(struct rot_store *store, void *arg, struct seal_err *err)
-{
-	const struct egg_look *look = arg;
-	SEAL_SCOPED(rot_egg_release) struct rot_egg egg = { 0 };
-	int r = read_egg(store, look->id, &egg, err);
+struct of_peer {
+	const char *peer;
+	bool is;
+};
 
-	if (r < 0 || egg.revoked_at != 0)
-		return r;
-	egg.revoked_at = look->now;
-	r = write_egg(store, &egg, ROT_RECORD_PUT, err);
+static int
+compare_peer(void *arg, const char *key, const void *value, size_t len, struct seal_err *err)
+{
+	struct of_peer *of = arg;
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
+	SEAL_SCOPED(rot_egg_release) struct rot_egg egg = { 0 };
+	int r = rot_record_parse(key, value, len, &record, err);
+
 	if (r == 0)
-		r = set_live(store, &egg, false, err);
-	return r < 0 ? r : rot_store_news(store, egg.workload, err);
+		r = parse_egg(record, key, &egg, err);
+	of->is = r == 0 && strcmp(egg.peer, of->peer) == 0;
+	return r;
 }
 
 int
-rot_store_revoke_egg(struct rot_store *store, const char *id, int64_t now, struct seal_err *err)
+rot_store_is_egg_of(struct rot_store *store, const char *id, const char *peer, bool *ret_is,
+		    struct seal_err *err)
 {
-	struct egg_look look = { .id = id, .now = now };
+	const struct rot_path from = egg_key(id), to = rot_path("egg/%s!", id);
+	const struct rot_kv_range range = { .from = from.text, .to = to.text, .loose = true };
+	struct of_peer of = { .peer = peer };
+	int r = rot_kv_each(store->kv, &range, compare_peer, &of, err);
 
-	return rot_store_change(store, revoke_egg, &look, err);
+	if (r == 0)
+		*ret_is = of.is;
+	return r;
+}
+
+int
+rot_store_mark_egg(struct rot_store *store, const char *id, int64_t now,
+		   char ret_workload[static SEAL_WORKLOAD_MAX + 1], bool *ret_was_good,
+		   struct seal_err *err)
+{
+	SEAL_SCOPED(rot_egg_release) struct rot_egg egg = { 0 };
+	int r = read_egg(store, id, &egg, err);
+
+	if (r < 0)
+		return r;
+	memcpy(ret_workload, egg.workload, sizeof(egg.workload));
+	*ret_was_good = egg.revoked_at == 0;
+	if (egg.revoked_at != 0)
+		return 0;
+	egg.revoked_at = now;
+	r = write_egg(store, &egg, ROT_RECORD_PUT, err);
+	return r < 0 ? r : set_live(store, &egg, false, err);
 }
 
 int

@@ -458,8 +458,10 @@ int
 rot_store_reenrol(struct rot_store *store, const char *old_serial, const struct rot_cert *cert,
 		  int64_t now, struct seal_err *err)
 {
-	struct issue issue = { .from = old_serial, .cert = cert, .now = now };
+	struct rot_cert next = *cert; /* its list is lent */
+	struct issue issue = { .from = old_serial, .cert = &next, .now = now };
 
+	(void)snprintf(next.from, sizeof(next.from), "%s", old_serial);
 	return rot_store_change(store, reenrol, &issue, err);
 }
 
@@ -476,9 +478,13 @@ revoke(struct rot_store *store, void *arg, struct seal_err *err)
 		return r;
 	enrolment.revoked_at = issue->now;
 	for (size_t i = 0; r == 0 && i < enrolment.cert_count; i++) {
-		r = rot_store_revoke_cert(store, enrolment.certs[i].serial, issue->now, err);
-		r = r == SEAL_E_MISSING ? 0 : r; /* forgotten, long after its end */
+		bool was_good = false;
+
+		r = rot_store_mark_cert(store, enrolment.certs[i].serial, issue->now, &was_good,
+					err);
 	}
+	if (r == 0)
+		r = rot_store_news(store, enrolment.workload, err);
 	return r < 0 ? r : write_record(store, &enrolment, ROT_RECORD_PUT, err);
 }
 
@@ -489,6 +495,60 @@ rot_store_revoke_enrolment(struct rot_store *store, const char *id, int64_t now,
 	struct issue issue = { .from = id, .now = now };
 
 	return rot_store_change(store, revoke, &issue, err);
+}
+
+/* ---- Those of a peer that can be spent ---- */
+
+struct search {
+	const char *peer;
+	int64_t now;
+	bool fits;
+};
+
+static int
+look_whether_it_fits(void *arg, const char *key, const void *value, size_t len,
+		     struct seal_err *err)
+{
+	struct search *search = arg;
+	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
+	const char *peer = NULL;
+	uint64_t spent = 1, revoked = 1, end = 0;
+	int r = rot_record_parse(key, value, len, &record, err);
+
+	if (r < 0)
+		return r;
+	if (seal_json_get_str(record, "peer", &peer, NULL) < 0 ||
+	    seal_json_get_u64(record, "spent_at", INT64_MAX, &spent, NULL) < 0 ||
+	    seal_json_get_u64(record, "revoked_at", INT64_MAX, &revoked, NULL) < 0 ||
+	    seal_json_get_u64(record, "not_after", INT64_MAX, &end, NULL) < 0)
+		return rot_fail_damaged(key, err);
+	search->fits = strcmp(peer, search->peer) == 0 && spent == 0 && revoked == 0 &&
+		       (int64_t)end > search->now;
+	return 0;
+}
+
+int
+rot_store_find_enrolments(struct rot_store *store, const char *workload, const char *peer,
+			  int64_t now, uint64_t limit, struct seal_strv *ids, struct seal_err *err)
+{
+	const struct rot_path from = rot_path("enrol-of/%s/", workload);
+	const struct rot_path to = rot_path("enrol-of/%s0", workload);
+	SEAL_SCOPED(seal_strv_release) struct seal_strv keys = { 0 };
+	int r = rot_range_keys(store, from.text, to.text, 0, &keys, err);
+
+	for (size_t i = 0; r == 0 && i < keys.count && ids->count < limit; i++) {
+		const char *id = strrchr(keys.items[i], '/') + 1;
+		const struct rot_path at = record_key(id), behind = rot_path("enrol/%s!", id);
+		const struct rot_kv_range one = { .from = at.text,
+						  .to = behind.text,
+						  .loose = true };
+		struct search search = { .peer = peer, .now = now };
+
+		r = rot_kv_each(store->kv, &one, look_whether_it_fits, &search, err);
+		if (r == 0 && search.fits)
+			r = seal_strv_add(ids, id, err);
+	}
+	return r;
 }
 
 struct purge {

@@ -121,6 +121,7 @@ struct walk {
 	const char *workload;
 	const char *prefix;
 	int64_t now;
+	bool all;                 /* those that were replaced, too */
 	struct seal_strv revoked; /* "TIME/SERIAL", in order */
 	size_t passed;            /* of these */
 	rot_holder_fn fn;
@@ -134,8 +135,8 @@ note_revoked(void *arg, const char *key, const void *value, size_t len, struct s
 
 	(void)value;
 	(void)len;
-	return seal_strv_add(&walk->revoked,
-			     key + strlen("revoked/") + strlen(walk->workload) + 1, err);
+	return seal_strv_add(&walk->revoked, key + strlen("revoked/") + strlen(walk->workload) + 1,
+			     err);
 }
 
 /* Both lists have one order. */
@@ -205,7 +206,7 @@ give_holder(void *arg, const char *key, const void *value, size_t len, struct se
 	(void)snprintf(cert.workload, sizeof(cert.workload), "%s", walk->workload);
 	r = len == 0 ? read_old(walk, &cert, err)
 		     : parse_holder(key, value, len, &cert, &replaced, err);
-	return r < 0 || replaced ? r : walk->fn(walk->arg, &cert, err);
+	return r < 0 || (replaced && !walk->all) ? r : walk->fn(walk->arg, &cert, err);
 }
 
 static int
@@ -241,6 +242,17 @@ rot_store_each_holder(struct rot_store *store, const char *workload, int64_t now
 		      void *arg, struct seal_err *err)
 {
 	struct walk walk = { .workload = workload, .now = now, .fn = fn, .arg = arg };
+	int r = rot_store_look(store, walk_all, &walk, err);
+
+	seal_strv_release(&walk.revoked);
+	return r;
+}
+
+int
+rot_store_each_valid(struct rot_store *store, const char *workload, int64_t now, rot_holder_fn fn,
+		     void *arg, struct seal_err *err)
+{
+	struct walk walk = { .workload = workload, .now = now, .all = true, .fn = fn, .arg = arg };
 	int r = rot_store_look(store, walk_all, &walk, err);
 
 	seal_strv_release(&walk.revoked);
@@ -287,8 +299,7 @@ rot_store_find_holders(struct rot_store *store, const char *workload, int64_t no
 
 	holders->count = 0;
 	holders->total = 0;
-	return r < 0 ? r
-		     : rot_store_each_holder(store, workload, now, collect, holders, err);
+	return r < 0 ? r : rot_store_each_holder(store, workload, now, collect, holders, err);
 }
 
 #define NAMED 3 /* in a sentence */

@@ -80,6 +80,8 @@ struct rot_fields {
 void rot_field_text(struct rot_fields *fields, const char *name, char *out, size_t size);
 void rot_field_u64(struct rot_fields *fields, const char *name, uint64_t *ret_value);
 /* Unchanged where there is no such member. */
+/* Where it is absent, out is as it was. */
+void rot_field_text_or(struct rot_fields *fields, const char *name, char *out, size_t size);
 void rot_field_u64_or(struct rot_fields *fields, const char *name, uint64_t *value);
 void rot_field_time(struct rot_fields *fields, const char *name, int64_t *ret_value);
 void rot_field_bool(struct rot_fields *fields, const char *name, bool *ret_value);
@@ -100,7 +102,8 @@ SEAL_CHECKED int rot_range_keys(struct rot_store *store, const char *from, const
 
 /* ---- Parts of records, within a transaction ---- */
 
-#define ROT_BLOB_MAX (64u * 1024) /* a certificate, a wrapped key */
+#define ROT_BLOB_MAX  (64u * 1024) /* a certificate, a wrapped key */
+#define ROT_OWNER_MAX (SEAL_WORKLOAD_MAX + SEAL_ID_LEN + SEAL_SERIAL_LEN + 3) /* of a certificate */
 
 SEAL_CHECKED int rot_store_no_workload(const char *name, struct seal_err *err);
 /*
@@ -161,6 +164,26 @@ SEAL_CHECKED int rot_store_put_egg(struct rot_store *store, const struct rot_egg
 				   struct seal_err *err);
 SEAL_CHECKED int rot_store_put_cert(struct rot_store *store, const struct rot_cert *cert,
 				    struct seal_err *err);
+/* Mark it, and its absence from those that can hatch; the caller sees to the news.  *ret_live: it could have hatched. */
+SEAL_CHECKED int rot_store_mark_egg(struct rot_store *store, const char *id, int64_t now,
+				    char ret_workload[static SEAL_WORKLOAD_MAX + 1],
+				    bool *ret_was_good, struct seal_err *err);
+/* The ids of a peer's enrolments that can be spent, limit at most; nothing of it is compared. */
+SEAL_CHECKED int rot_store_find_enrolments(struct rot_store *store, const char *workload,
+					   const char *peer, int64_t now, uint64_t limit,
+					   struct seal_strv *ids, struct seal_err *err);
+/* Without being compared, so that many can be asked for. */
+SEAL_CHECKED int rot_store_is_egg_of(struct rot_store *store, const char *id, const char *peer,
+				     bool *ret_is, struct seal_err *err);
+/* Mark it; false: it was already, or is gone. */
+SEAL_CHECKED int rot_store_mark_cert(struct rot_store *store, const char *serial, int64_t now,
+				     bool *ret_was_good, struct seal_err *err);
+/* A step of what is to be marked yet; *ret_any: there was something. */
+SEAL_CHECKED int rot_store_revoke_step(struct rot_store *store, bool *ret_any,
+				       struct seal_err *err);
+/* How many things of so many keys each go into a step. */
+uint64_t rot_store_step_of(const struct rot_store *store, uint64_t keys);
+
 /* One hatch less: SEAL_E_REFUSED when it cannot, or its workload is gone. */
 SEAL_CHECKED int rot_store_spend_egg(struct rot_store *store, const char *id, int64_t now,
 				     struct rot_egg *ret_egg, struct seal_err *err);

@@ -137,6 +137,13 @@ rot_field_u64(struct rot_fields *fields, const char *name, uint64_t *ret_value)
 }
 
 void
+rot_field_text_or(struct rot_fields *fields, const char *name, char *out, size_t size)
+{
+	if (seal_json_member(fields->record, name) != NULL)
+		rot_field_text(fields, name, out, size);
+}
+
+void
 rot_field_u64_or(struct rot_fields *fields, const char *name, uint64_t *value)
 {
 	if (seal_json_has(fields->record, name))

@@ -11,15 +11,14 @@
 
 /* Keys of one step: no more than a short moment's work. */
 #define STEP_KEYS  4000
-#define CERT_KEYS  5 /* a certificate and its index keys */
+#define CERT_KEYS  6 /* a certificate and its index keys */
 #define EGG_KEYS   8
 #define ENROL_KEYS (ROT_ENROLMENT_CERTS + 4)
 #define SPARE_KEYS 16
 #define MAX_GONE   1
 
-/* How many things of so many keys each go into a step. */
-static uint64_t
-step_of(const struct rot_store *store, uint64_t keys)
+uint64_t
+rot_store_step_of(const struct rot_store *store, uint64_t keys)
 {
 	uint64_t room = rot_kv_room(store->kv);
 
@@ -38,6 +37,7 @@ delete_key(struct rot_store *store, struct rot_path key, struct seal_err *err)
 struct doomed {
 	char workload[SEAL_WORKLOAD_MAX + 1];
 	char egg[SEAL_ID_LEN + 1];
+	char from[SEAL_SERIAL_LEN + 1]; /* the one it was renewed from */
 	const char *serial;
 	int64_t end;
 };
@@ -62,6 +62,11 @@ forget_cert(struct rot_store *store, const struct doomed *cert, struct seal_err 
 			err);
 	if (r == 0 && cert->egg[0] != '\0')
 		r = delete_key(store, rot_path("cert-egg/%s/%s", cert->egg, cert->serial), err);
+	if (r == 0 && cert->from[0] != '\0')
+		r = delete_key(
+			store,
+			rot_path("cert-next/%s/%s/%s", cert->workload, cert->from, cert->serial),
+			err);
 	return r;
 }
 
@@ -75,7 +80,7 @@ static int
 note_expired(void *arg, const char *key, const void *value, size_t len, struct seal_err *err)
 {
 	struct purge *purge = arg;
-	char owner[SEAL_WORKLOAD_MAX + SEAL_ID_LEN + 2];
+	char owner[ROT_OWNER_MAX];
 	int r;
 
 	if (len >= sizeof(owner))
@@ -86,18 +91,32 @@ note_expired(void *arg, const char *key, const void *value, size_t len, struct s
 	return r < 0 ? r : seal_strv_add(&purge->owners, owner, err);
 }
 
-/* "shop 0123...": the workload and the egg of an expired certificate. */
+static bool
+copy_part(char *out, size_t max, const char *part, size_t len)
+{
+	if (len > max)
+		return false;
+	memcpy(out, part, len);
+	out[len] = '\0';
+	return true;
+}
+
+/* "shop 0123... 4567...": the workload of an expired certificate, its egg, and the one it was renewed from. */
 static int
 split_owner(const char *owner, struct doomed *cert)
 {
-	const char *blank = strchr(owner, ' ');
-	size_t len = blank != NULL ? (size_t)(blank - owner) : 0;
+	const char *egg = strchr(owner, ' ');
+	const char *from = egg != NULL ? strchr(egg + 1, ' ') : NULL;
+	size_t egg_len;
 
-	if (len == 0 || len > SEAL_WORKLOAD_MAX || strlen(blank + 1) > SEAL_ID_LEN)
+	if (egg == NULL || egg == owner)
 		return SEAL_E_FORMAT;
-	memcpy(cert->workload, owner, len);
-	cert->workload[len] = '\0';
-	memcpy(cert->egg, blank + 1, strlen(blank + 1) + 1);
+	egg_len = from != NULL ? (size_t)(from - egg - 1) : strlen(egg + 1);
+	from = from != NULL ? from + 1 : "";
+	if (!copy_part(cert->workload, SEAL_WORKLOAD_MAX, owner, (size_t)(egg - owner)) ||
+	    !copy_part(cert->egg, SEAL_ID_LEN, egg + 1, egg_len) ||
+	    !copy_part(cert->from, SEAL_SERIAL_LEN, from, strlen(from)))
+		return SEAL_E_FORMAT;
 	return 0;
 }
 
@@ -108,7 +127,7 @@ purge_step(struct rot_store *store, void *arg, struct seal_err *err)
 	const struct rot_path to = rot_path("cert-end/" ROT_TIME "/", rot_path_time(purge->before));
 	const struct rot_kv_range range = { .from = "cert-end/",
 					    .to = to.text,
-					    .limit = step_of(store, CERT_KEYS),
+					    .limit = rot_store_step_of(store, CERT_KEYS),
 					    .loose = true };
 	int r;
 
@@ -163,7 +182,7 @@ sweep_certs(struct step *step, struct seal_err *err)
 {
 	const struct rot_path prefix = rot_path("cert-of/%s/", step->name);
 	const struct rot_path to = rot_path("cert-of/%s0", step->name);
-	uint64_t limit = step_of(step->store, CERT_KEYS);
+	uint64_t limit = rot_store_step_of(step->store, CERT_KEYS);
 	SEAL_SCOPED(seal_strv_release) struct seal_strv keys = { 0 };
 	struct doomed cert = { 0 };
 	int r;
@@ -183,7 +202,7 @@ sweep_certs(struct step *step, struct seal_err *err)
 static int
 sweep_range(struct step *step, struct rot_path from, struct rot_path to, struct seal_err *err)
 {
-	uint64_t limit = step_of(step->store, 1), count = 0;
+	uint64_t limit = rot_store_step_of(step->store, 1), count = 0;
 	int r = rot_range_delete(step->store, from.text, to.text, limit, &count, err);
 
 	advance(step, count, limit);
@@ -208,7 +227,7 @@ sweep_eggs(struct step *step, struct seal_err *err)
 {
 	const struct rot_path prefix = rot_path("egg-of/%s/", step->name);
 	const struct rot_path to = rot_path("egg-of/%s0", step->name);
-	uint64_t limit = step_of(step->store, EGG_KEYS);
+	uint64_t limit = rot_store_step_of(step->store, EGG_KEYS);
 	SEAL_SCOPED(seal_strv_release) struct seal_strv keys = { 0 };
 	int r = rot_range_keys(step->store, prefix.text, to.text, limit, &keys, err);
 
@@ -223,7 +242,7 @@ sweep_enrolments(struct step *step, struct seal_err *err)
 {
 	const struct rot_path prefix = rot_path("enrol-of/%s/", step->name);
 	const struct rot_path to = rot_path("enrol-of/%s0", step->name);
-	uint64_t limit = step_of(step->store, ENROL_KEYS);
+	uint64_t limit = rot_store_step_of(step->store, ENROL_KEYS);
 	SEAL_SCOPED(seal_strv_release) struct seal_strv keys = { 0 };
 	int r = rot_range_keys(step->store, prefix.text, to.text, limit, &keys, err);
 
@@ -236,7 +255,8 @@ sweep_enrolments(struct step *step, struct seal_err *err)
 static int
 sweep_ranges(struct step *step, struct seal_err *err)
 {
-	static const char *const ranges[] = { "object", "sealed", "root", "revoked", "ca-retired" };
+	static const char *const ranges[] = { "object",   "sealed",    "root",      "revoked",
+					      "revoking", "cert-next", "ca-retired" };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && !step->full && i < SEAL_COUNT(ranges); i++)
@@ -294,9 +314,12 @@ int
 rot_store_sweep(struct rot_store *store, struct seal_err *err)
 {
 	struct sweep sweep = { 0 };
-	int r = rot_store_change(store, sweep_once, &sweep, err);
+	bool any = false;
+	int r = rot_store_revoke_step(store, &any, err); /* others wait to hear of that */
 
-	return r < 0 ? r : sweep.any;
+	if (r == 0 && !any)
+		r = rot_store_change(store, sweep_once, &sweep, err);
+	return r < 0 ? r : any || sweep.any;
 }
 
 /* ---- Deleting ---- */

@@ -32,6 +32,7 @@ struct part {
 	size_t generation_count;
 	uint64_t active_ca; /* generations */
 	uint64_t oldest_ca;
+	bool is_partial; /* revoked does not say all: some are not marked yet, or there are too many */
 };
 
 static void
@@ -96,6 +97,9 @@ find_part(struct rot_store *store, const char *workload, int64_t now, struct par
 		r = rot_store_each_ca(store, workload, note_ca, part, err);
 	if (r == 0)
 		r = rot_store_each_revoked(store, workload, now, add_serial, &part->revoked, err);
+	if (r == 0)
+		r = rot_store_is_revoking(store, workload, &part->is_partial, err);
+	part->is_partial = part->is_partial || part->revoked.count == ROT_MAX_REVOKED;
 	seal_strv_sort(&part->revoked);
 	return r;
 }
@@ -412,6 +416,9 @@ judge(struct tale *tale, const struct rot_standing *standing, const char **ret_r
 		*ret_reason = "the certificate, or the CA that issued it, is trusted no more";
 		return 0;
 	}
+	*ret_reason = NULL;
+	if (!tale->part->is_partial)
+		return 0;
 	if (strcmp(tale->egg, standing->egg) != 0) {
 		r = judge_egg(tale->api->config.store, standing->egg, &tale->egg_reason, err);
 		(void)snprintf(tale->egg, sizeof(tale->egg), "%s", r == 0 ? standing->egg : "");

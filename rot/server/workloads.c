@@ -161,6 +161,6 @@ rot_workloads_delete(struct rot_call *call, struct seal_err *err)
 	if (r < 0)
 		return r;
 	(void)snprintf(call->subject, sizeof(call->subject), "%s", call->param);
-	call->api->must_sweep = true;
+	atomic_store(&call->api->must_sweep, true);
 	return rot_store_delete_workload(call->api->config.store, call->param, err);
 }

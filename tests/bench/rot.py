@@ -150,7 +150,8 @@ class Rot:
         """A folder from which EGGS eggs can be hatched."""
         folder = os.path.join(self.bench.work, name)
         os.mkdir(folder)
-        pod_request, _ = self.bench.pod
+        pod_request, pod_key = self.bench.pod
+        _write(os.path.join(folder, "pod.key"), pod_key)
         for i in range(EGGS):
             request, key = _csr()
             egg = self.mint("shop", request)
@@ -356,11 +357,6 @@ def fleet(bench):
     sizes = bench.sizes
     rot = Rot(bench, "fleet")
     folder = rot.eggs("fleet-eggs")
-    # The pod's own key: its certificates are used by the load.
-    for i in range(EGGS):
-        path = os.path.join(folder, f"{i}.pem")
-        with open(path, encoding="ascii") as file:
-            _write(os.path.join(folder, f"egg-{i}.pem"), file.read())
     if not has_sync(rot, folder):
         print("no /v1/sync in this seal-rot: pods that wait are left out")
         rot.stop()

@@ -110,7 +110,8 @@ line_open(struct line *line)
 	line->ssl = SSL_new(line->who->tls);
 	if (line->ssl == NULL || SSL_set_fd(line->ssl, line->fd) != 1)
 		die("no memory for a connection");
-	if (line->cert != NULL && SSL_use_certificate(line->ssl, line->cert) != 1)
+	if (line->cert != NULL && (SSL_use_certificate(line->ssl, line->cert) != 1 ||
+				   SSL_use_PrivateKey(line->ssl, line->key) != 1))
 		die("a certificate that does not fit the key");
 	SSL_set_connect_state(line->ssl);
 	line->state = LINE_OPENING;

@@ -31,7 +31,8 @@ struct line {
 	int fd;
 	SSL *ssl;
 	const struct identity *who;
-	X509 *cert; /* its own, instead of who's; NULL: who's */
+	X509 *cert;    /* its own, instead of who's; NULL: who's */
+	EVP_PKEY *key; /* with it */
 	uint64_t due_ns;
 	char *request;
 	size_t request_len;

@@ -23,7 +23,7 @@
 
 static const char usage[] =
 	"usage: bench-rot-load MODE PORT DIR IDENTITIES PATH ARGUMENT...\n"
-	"  DIR holds N.pem and N.body for each of the IDENTITIES, from 0\n"
+	"  DIR holds N.pem and N.body for each of the IDENTITIES, from 0, and pod.key\n"
 	"  closed … COUNT CONNECTIONS kept|fresh           each asks again when it was answered\n"
 	"  rate … PER-SECOND CONNECTIONS SECONDS kept|fresh\n"
 	"  hold … PODS ROUNDS                              PATH hatches; then each pod waits for "
@@ -293,6 +293,25 @@ hatch_all(void)
 		line_close(&job.fleet.lines[i]);
 }
 
+/* DIR/pod.key: of all pods, as they have all sent the same request. */
+static EVP_PKEY *
+read_key(const char *dir)
+{
+	char path[4096];
+	EVP_PKEY *key = NULL;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/pod.key", dir);
+	file = fopen(path, "re");
+	if (file != NULL) {
+		key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+		(void)fclose(file);
+	}
+	if (key == NULL)
+		die("%s: no key", path);
+	return key;
+}
+
 static void
 poll_again(struct line *line)
 {
@@ -321,14 +340,17 @@ told(struct line *line)
 }
 
 static void
-run_hold(uint64_t rounds)
+run_hold(const char *dir, uint64_t rounds)
 {
+	EVP_PKEY *key = read_key(dir);
+
 	job.certs = calloc(job.wanted, sizeof(X509 *));
 	if (job.certs == NULL)
 		die("no memory for %" PRIu64 " pods", job.wanted);
 	hatch_all();
 	for (size_t i = 0; i < job.wanted; i++) {
 		job.fleet.lines[i].cert = job.certs[i];
+		job.fleet.lines[i].key = key;
 		job.fleet.lines[i].epoch = job.epoch;
 	}
 	job.answered = 0;
@@ -437,7 +459,7 @@ main(int argc, char **argv)
 	if (strcmp(mode, "hold") == 0 && argc == 8) {
 		job.wanted = number_of("PODS", argv[6], 1, MAX_CONNECTIONS);
 		prepare(argv, job.wanted);
-		run_hold(number_of("ROUNDS", argv[7], 1, 1000));
+		run_hold(argv[3], number_of("ROUNDS", argv[7], 1, 1000));
 	} else if (strcmp(mode, "closed") == 0 && argc == 9) {
 		job.wanted = number_of("COUNT", argv[6], 1, UINT64_C(1) << 32);
 		job.fresh = is_fresh(argv[8]);

@@ -137,7 +137,10 @@ expect_kept ops-next
 
 say "a root of trust that hangs, closes, lies or is out of order changes nothing"
 epoch=11
-for mode in hang close garbage 503 drip 404; do
+# After a few failures it asks twice a minute, and who hangs is heard out: all of them only in the long form.
+modes="close garbage 503"
+[ -z "${SEAL_LONG:-}" ] || modes="hang $modes drip 404"
+for mode in $modes; do
 	news "$epoch" ops "" next next
 	wait_for 70 "epoch $epoch before $mode" is_at "$epoch"
 	printf '%s\n' "$mode" >"$FAKE/sync-mode"
@@ -153,9 +156,11 @@ for mode in hang close garbage 503 drip 404; do
 	[ "$mode" = 404 ] || wait_for 40 "epoch $((epoch + 2)) after $mode" is_at $((epoch + 2))
 	epoch=$((epoch + 3))
 done
-say "one too old to be asked is asked again within a minute"
-wait_for 70 "news after 404" is_at $((epoch - 1))
-expect_line "$LOG" 'event=sync_absent'
+if [ -n "${SEAL_LONG:-}" ]; then
+	say "one too old to be asked is asked again within a minute"
+	wait_for 70 "news after 404" is_at $((epoch - 1))
+	expect_line "$LOG" 'event=sync_absent'
+fi
 expect_line "$LOG" 'event=sync_back'
 expect_line "$LOG" 'event=sync_failed'
 expect_kept ops-next

@@ -10,7 +10,7 @@ FUZZ_LINK =
 endif
 
 FUZZ_TARGETS = json yaml tree names http answer certs egg jwe wire signer proxy_config hello spec agent token inject policy \
-	hosts resolv account mountinfo learn audit etcd
+	hosts resolv account mountinfo learn audit etcd est
 
 check_PROGRAMS += %D%/fuzz_json
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c $(FUZZ_MAIN)
@@ -35,6 +35,12 @@ check_PROGRAMS += %D%/fuzz_etcd
 %C%_fuzz_etcd_CFLAGS = $(AM_CFLAGS) -UNDEBUG
 %C%_fuzz_etcd_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
 %C%_fuzz_etcd_LDADD = $(ROT_KV_LIBS)
+
+check_PROGRAMS += %D%/fuzz_est
+%C%_fuzz_est_SOURCES = %D%/fuzz_est.c $(FUZZ_MAIN)
+%C%_fuzz_est_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+%C%_fuzz_est_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LINK)
+%C%_fuzz_est_LDADD = $(ROT_SERVER_LIBS)
 
 check_PROGRAMS += %D%/fuzz_names
 %C%_fuzz_names_SOURCES = %D%/fuzz_names.c $(FUZZ_MAIN)

@@ -171,6 +171,73 @@ Test(bytes_base64url, spells_the_vectors_of_rfc_4648_without_padding)
 /* The letter of a value by the table of RFC 4648 section 5, and not by arithmetic. */
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+Test(bytes_base64, spells_the_vectors_of_rfc_4648)
+{
+	static const char *const cases[][2] = {
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
+		{ "\xfb\xef\xbe\xff\xff\xff", "++++////" },
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(cases); i++) {
+		BYTES text = SEAL_BYTES(100);
+		BYTES back = SEAL_BYTES(100);
+
+		cr_assert_eq(seal_base64_encode(&text, cases[i][0], strlen(cases[i][0]), NULL), 0);
+		expect_text(&text, cases[i][1]);
+		cr_assert_eq(seal_base64_decode(&back, cases[i][1], strlen(cases[i][1]), NULL), 0);
+		expect_text(&back, cases[i][0]);
+	}
+}
+
+Test(bytes_base64, passes_over_blanks_and_ends_of_lines)
+{
+	static const char *const spellings[] = {
+		"Zm9vYg==",
+		"Zm9v\r\nYg==\r\n",
+		" Z m\t9 v Y g = =\n",
+		"\n\nZm9vYg=\n=",
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(spellings); i++) {
+		BYTES out = SEAL_BYTES(100);
+
+		cr_assert_eq(seal_base64_decode(&out, spellings[i], strlen(spellings[i]), NULL), 0,
+			     "%s", spellings[i]);
+		expect_text(&out, "foob");
+	}
+}
+
+Test(bytes_base64, decodes_one_spelling_and_leaves_nothing_of_others)
+{
+	static const char *const bad[] = {
+		"Z",     "Zg",    "Zg=",  "Zm8",  "=",    "====",     "Z===",     "Zg==Zg==",
+		"Zg===", "Zg==Z", "Zh==", "Zm9=", "Zg=a", "Zm9v-___", "Zm9v*m9v", "Zm9v\v",
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(bad); i++) {
+		BYTES out = SEAL_BYTES(100);
+
+		cr_assert_eq(seal_bytes_append_str(&out, "was", NULL), 0);
+		cr_expect_eq(seal_base64_decode(&out, bad[i], strlen(bad[i]), NULL), SEAL_E_FORMAT,
+			     "%s", bad[i]);
+		expect_text(&out, "was");
+	}
+	for (unsigned c = 0; c < 256; c++) {
+		BYTES out = SEAL_BYTES(100);
+		const char text[] = { 'Z', 'm', (char)c, 'v' };
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			      (c >= '0' && c <= '9') || c == '+' || c == '/';
+
+		cr_expect_eq(seal_base64_decode(&out, text, 4, NULL) == 0, letter, "%u", c);
+	}
+}
+
 Test(bytes_base64url, every_pair_of_bytes_has_the_one_spelling)
 {
 	for (unsigned v = 0; v < 65536; v++) {

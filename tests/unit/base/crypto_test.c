@@ -377,6 +377,43 @@ Test(crypto_csr, gives_back_the_key_it_was_made_for)
 	cr_expect(seal_key_same_public(key, found));
 }
 
+/* The request within PEM. */
+static void
+unwrap(struct seal_bytes *der, const struct seal_bytes *pem)
+{
+	const char *from = strchr(seal_bytes_str(pem), '\n') + 1;
+	const char *to = strstr(from, "-----END");
+
+	cr_assert_eq(seal_base64_decode(der, from, (size_t)(to - from), NULL), 0);
+}
+
+Test(crypto_csr, reads_der_whole_and_unaltered)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(8192);
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes der = SEAL_BYTES(8192);
+	FREE_KEY key = NULL;
+	FREE_KEY found = NULL;
+	FREE_KEY none = NULL;
+
+	cr_assert_eq(seal_key_new(&key, NULL), 0);
+	cr_assert_eq(seal_csr_new(&pem, key, NULL), 0);
+	unwrap(&der, &pem);
+	cr_assert_eq(seal_csr_public_key_der(&found, der.data, der.len, NULL), 0);
+	cr_expect(seal_key_same_public(key, found));
+	for (size_t cut = 0; cut < der.len; cut++)
+		cr_expect_eq(seal_csr_public_key_der(&none, der.data, cut, NULL), SEAL_E_FORMAT);
+	for (size_t bit = 0; bit < 8 * der.len; bit++) {
+		der.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		cr_expect_lt(seal_csr_public_key_der(&none, der.data, der.len, NULL), 0, "bit %zu",
+			     bit);
+		der.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	cr_assert_eq(seal_bytes_append(&der, "", 1, NULL), 0);
+	cr_expect_eq(seal_csr_public_key_der(&none, der.data, der.len, NULL), SEAL_E_FORMAT);
+	cr_expect_eq(seal_csr_public_key_der(&none, der.data, 9000, NULL), SEAL_E_LIMIT);
+	cr_expect_null(none);
+}
+
 Test(crypto_csr, refuses_truncations_additions_and_forgeries)
 {
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes pem = SEAL_BYTES(16384);

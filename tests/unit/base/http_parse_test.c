@@ -105,6 +105,52 @@ Test(http_parse, accepts_what_rfc_9112_allows_and_we_need)
 	}
 }
 
+static void
+expect_kept(const char *head, const char *authorization, const char *content_type)
+{
+	struct http_parse parse;
+	char text[1024];
+
+	(void)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n" HOST "%s\r\n", head);
+	cr_assert_eq(feed(&parse, text, strlen(text), 3).stage, HTTP_STAGE_DONE, "%s", head);
+	for (int i = 0; i < 2; i++) {
+		const char *want = i == 0 ? authorization : content_type;
+		const char *got =
+			http_parse_kept(&parse, i == 0 ? "authorization" : "content-type");
+
+		cr_expect_eq(got == NULL, want == NULL, "%s", head);
+		if (got != NULL && want != NULL)
+			cr_expect_str_eq(got, want);
+	}
+	cr_expect_null(http_parse_kept(&parse, "host"), "not one of them");
+	http_parse_release(&parse);
+}
+
+Test(http_parse, keeps_what_handlers_read)
+{
+	expect_kept("", NULL, NULL);
+	expect_kept("Authorization: Basic abc= \r\n", "Basic abc=", NULL);
+	expect_kept("AUTHORIZATION:x\r\ncontent-Type: a/b; c=d\r\n", "x", "a/b; c=d");
+	expect_kept("Authorization:\r\n", "", NULL);
+	expect_kept("X-Authorization: x\r\n", NULL, NULL);
+}
+
+Test(http_parse, refuses_a_second_answer_to_who_is_calling)
+{
+	static const char *const twice[] = {
+		"Authorization: a\r\nAuthorization: a\r\n",
+		"Authorization:\r\nauthorization: b\r\n",
+		"Content-Type: a/b\r\nContent-Type: a/b\r\n",
+	};
+
+	for (size_t i = 0; i < SEAL_COUNT(twice); i++) {
+		char text[256];
+
+		(void)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n" HOST "%s\r\n", twice[i]);
+		cr_expect_eq(status_of(text, strlen(text)), 400, "%s", twice[i]);
+	}
+}
+
 Test(http_parse, reads_the_same_however_the_bytes_are_cut)
 {
 	for (size_t i = 0; i < SEAL_COUNT(good); i++) {

@@ -7,7 +7,7 @@ tests_unit_base_tests_LDFLAGS = $(AM_LDFLAGS) $(ALLOC_WRAP)
 tests_unit_base_tests_LDADD = $(SUPPORT_LIBS) $(BASE_LIBS) $(UNIT_LIBS)
 tests_unit_base_tests_SOURCES = \
 	%D%/crypto_test.c %D%/sign_test.c %D%/jwe_test.c %D%/verify_test.c %D%/peer_cache_test.c %D%/subject_test.c %D%/stream_test.c \
-	%D%/tls_rig.c %D%/tls_rig.h %D%/tls_test.c %D%/tls_hostile_test.c %D%/tls_memory_test.c %D%/tls_public_test.c \
+	%D%/tls_rig.c %D%/tls_rig.h %D%/tls_test.c %D%/tls_hostile_test.c %D%/tls_memory_test.c %D%/tls_public_test.c %D%/tls_anonymous_test.c \
 	%D%/shortcut_test.c \
 	%D%/wycheproof_test.c \
 	%D%/loop_test.c %D%/net_test.c %D%/resolve_test.c \

@@ -117,6 +117,7 @@ tls_rig_open(struct tls_rig *rig, enum tls_rig_side side, int fd)
 		.verify = end->has_no_verifier ? NULL : verify,
 		.resume = resume,
 		.arg = end,
+		.anonymous = end->anonymous,
 	};
 
 	end->verified = 0;

@@ -21,6 +21,7 @@ struct tls_rig_end {
 	const char *server_name;
 	struct seal_strv alpn;
 	bool has_no_verifier;
+	bool anonymous;     /* serves who shows nothing */
 	bool gives_no_name; /* the verifier admits without saying whom */
 	int verdict;        /* what the verifier answers */
 	bool admits;        /* what the resume function answers */

@@ -351,7 +351,8 @@ Test(cli_verbs, say_which_one_may_have_been_meant)
  */
 Test(cli_verbs, have_output_for_programs)
 {
-	static const char *const others[] = { "completion", "help", "inject", "policy kata" };
+	static const char *const others[] = { "audit export", "audit head", "completion",
+					      "help",         "inject",     "policy kata" };
 	char name[64];
 
 	for (size_t i = 0; i < cli_verb_count; i++) {

@@ -471,6 +471,15 @@ rig_call(struct rot_client *client, const char *method, const char *path,
 	return status;
 }
 
+unsigned
+rig_get(struct rot_client *client, const char *path, struct seal_bytes *reply)
+{
+	unsigned status = 0;
+
+	MUST(rot_client_call(client, "GET", path, NULL, 0, &status, reply, err));
+	return status;
+}
+
 void
 rig_expect(struct rig *rig, unsigned status, const char *method, const char *path,
 	   const struct seal_json *body)

@@ -81,6 +81,8 @@ void rig_release(struct rig *rig);
 /* A call as the local operator; body NULL or JSON text.  The reply is parsed (NULL: no object). */
 unsigned rig_call(struct rot_client *client, const char *method, const char *path,
 		  const struct seal_json *body, struct seal_json **ret_reply);
+/* The answer as it came, appended. */
+unsigned rig_get(struct rot_client *client, const char *path, struct seal_bytes *reply);
 /* The same, expecting the status, dropping the reply. */
 void rig_expect(struct rig *rig, unsigned status, const char *method, const char *path,
 		const struct seal_json *body);

@@ -47,11 +47,15 @@ static const struct line {
 	{ "GET", "/v1/peers", "acu--l", NULL, NULL },
 	{ "POST", "/v1/peers", "a----l", NULL, NULL },
 	{ "DELETE", "/v1/peers", "a----l", NULL, NULL },
+	{ "POST", "/v1/peers/revoke", "a----l", NULL, NULL },
 	{ "GET", "/v1/eggs", "acu--l", NULL, NULL },
 	{ "POST", "/v1/eggs", "ac---l", NULL, NULL },
 	{ "GET", "/v1/eggs/*", "acu--l", NULL, "00000000000000000000000000000000" },
 	{ "DELETE", "/v1/eggs/*", "a----l", NULL, "00000000000000000000000000000000" },
 	{ "POST", "/v1/certs", "a----l", NULL, NULL },
+	{ "GET", "/v1/certs", "acu--l", NULL, NULL },
+	{ "GET", "/v1/certs/*", "acu--l", NULL, "00000000000000000000000000000000" },
+	{ "DELETE", "/v1/certs/*", "a----l", NULL, "00000000000000000000000000000000" },
 	{ "POST", "/v1/seal", "ac---l", NULL, NULL },
 	{ "POST", "/v1/unseal", "a----l", NULL, NULL },
 	{ "GET", "/v1/audit", "a-u--l", NULL, NULL },
@@ -247,23 +251,16 @@ Test(rot_roles, give_the_auditor_no_secret, .init = setup, .fini = teardown)
 	for (size_t i = 0; i < SEAL_COUNT(table); i++) {
 		const struct line *line = &table[i];
 		struct seal_bytes text = SEAL_BYTES(1u << 20);
-		struct seal_json *reply = NULL;
 		char path[256];
 
-		/* These are texts, and hold what the list holds. */
-		if (line->may[AUDITOR] == '-' || strcmp(line->method, "GET") != 0 ||
-		    strcmp(line->path, "/v1/audit/log") == 0 ||
-		    strcmp(line->path, "/v1/audit/heads") == 0)
+		if (line->may[AUDITOR] == '-' || strcmp(line->method, "GET") != 0)
 			continue;
 		fill_path(line, path, sizeof(path));
-		(void)rig_call(clients[AUDITOR], line->method, path, NULL, &reply);
-		cr_assert_not_null(reply, "%s", path);
-		cr_assert_eq(seal_json_dump(reply, false, &text, NULL), 0);
+		(void)rig_get(clients[AUDITOR], path, &text);
 		cr_expect_null(strstr(seal_bytes_str(&text), "PRIVATE KEY"), "%s", path);
 		cr_expect_null(strstr(seal_bytes_str(&text), "\"statement\""), "%s", path);
 		cr_expect_null(strstr(seal_bytes_str(&text), "wrapped"), "%s", path);
 		cr_expect_null(strstr(seal_bytes_str(&text), "token"), "%s", path);
-		seal_json_free(reply);
 		seal_bytes_release(&text);
 	}
 }

@@ -545,7 +545,7 @@ BOTH(rot_store, refuses_to_hatch_revoked_expired_and_unknown_eggs)
 	add_egg(1, "shop", 0);
 	add_egg(2, "shop", 0);
 	number_id(id, sizeof(id), 1);
-	cr_assert_eq(rot_store_revoke_egg(store, id, NOW, &err), 0, "%s", err.text);
+	cr_assert_eq(rot_store_revoke_egg(store, id, NOW, NULL, &err), 0, "%s", err.text);
 	cr_expect_eq(hatch(store, 1, 1, NOW, &err), SEAL_E_REFUSED, "a revoked egg");
 	cr_expect_eq(hatch(store, 2, 2, NOW + 100, &err), SEAL_E_REFUSED, "in its last second");
 	cr_expect_eq(hatch(store, 3, 3, NOW, &err), SEAL_E_REFUSED, "an unknown egg");
@@ -574,12 +574,12 @@ BOTH(rot_store, revokes_once_and_keeps_the_first_time)
 	rig_add_workload(store, "shop", false, NOW);
 	add_egg(1, "shop", 0);
 	number_id(id, sizeof(id), 1);
-	cr_expect_eq(rot_store_revoke_egg(store, id, NOW + 1, &err), 0);
-	cr_expect_eq(rot_store_revoke_egg(store, id, NOW + 2, &err), 0);
+	cr_expect_eq(rot_store_revoke_egg(store, id, NOW + 1, NULL, &err), 0);
+	cr_expect_eq(rot_store_revoke_egg(store, id, NOW + 2, NULL, &err), 0);
 	cr_assert_eq(rot_store_get_egg(store, id, &egg, &err), 0);
 	cr_expect_eq(egg.revoked_at, NOW + 1);
 	number_id(id, sizeof(id), 2);
-	cr_expect_eq(rot_store_revoke_egg(store, id, NOW, &err), SEAL_E_MISSING);
+	cr_expect_eq(rot_store_revoke_egg(store, id, NOW, NULL, &err), SEAL_E_MISSING);
 	rot_egg_release(&egg);
 }
 
@@ -740,11 +740,11 @@ BOTH(rot_store, refuses_to_renew_what_it_does_not_know_or_has_revoked)
 	cr_expect_eq(renew(99, 6, &err), SEAL_E_REFUSED, "unknown");
 	cr_assert_eq(hatch(store, 1, 1, NOW, &err), 0);
 	cr_assert_eq(hatch(store, 2, 1, NOW, &err), 0);
-	cr_assert_eq(rot_store_revoke_cert(store, make_cert(1, 0).serial, NOW, &err), 0);
-	cr_expect_eq(rot_store_revoke_cert(store, make_cert(77, 0).serial, NOW, &err),
+	cr_assert_eq(rot_store_revoke_cert(store, make_cert(1, 0).serial, NOW, NULL, &err), 0);
+	cr_expect_eq(rot_store_revoke_cert(store, make_cert(77, 0).serial, NOW, NULL, &err),
 		     SEAL_E_MISSING);
 	cr_expect_eq(renew(1, 6, &err), SEAL_E_REFUSED, "a revoked certificate");
-	cr_assert_eq(rot_store_revoke_egg(store, make_cert(0, 1).egg, NOW, &err), 0);
+	cr_assert_eq(rot_store_revoke_egg(store, make_cert(0, 1).egg, NOW, NULL, &err), 0);
 	cr_expect_eq(renew(2, 6, &err), SEAL_E_REFUSED, "of a revoked egg");
 	cr_expect_eq(store_count(store, "cert/"), 3);
 }
@@ -911,9 +911,9 @@ BOTH(rot_store, changes_its_word_with_whatever_pods_have_to_hear_of)
 	cr_assert_eq(rot_store_word(store, words[n++], &err), 0);
 	cr_assert_eq(rot_store_delete_pair(store, "shop", "web", "db", &epoch, &err), 0);
 	cr_assert_eq(rot_store_word(store, words[n++], &err), 0);
-	cr_assert_eq(rot_store_revoke_cert(store, make_cert(1, 0).serial, NOW, &err), 0);
+	cr_assert_eq(rot_store_revoke_cert(store, make_cert(1, 0).serial, NOW, NULL, &err), 0);
 	cr_assert_eq(rot_store_word(store, words[n++], &err), 0);
-	cr_assert_eq(rot_store_revoke_egg(store, make_cert(0, 1).egg, NOW, &err), 0);
+	cr_assert_eq(rot_store_revoke_egg(store, make_cert(0, 1).egg, NOW, NULL, &err), 0);
 	cr_assert_eq(rot_store_word(store, words[n++], &err), 0);
 	cr_assert_eq(rot_store_delete_workload(store, "shop", &err), 0);
 	cr_assert_eq(rot_store_word(store, words[n++], &err), 0);
@@ -948,8 +948,8 @@ BOTH(rot_store, lists_what_is_revoked_and_what_an_egg_gave_birth_to)
 	add_egg(2, "shop", 0);
 	for (unsigned i = 1; i <= 4; i++)
 		cr_assert_eq(hatch(store, i, i % 2 + 1, NOW, &err), 0);
-	cr_assert_eq(rot_store_revoke_cert(store, make_cert(3, 0).serial, NOW + 1, &err), 0);
-	cr_assert_eq(rot_store_revoke_cert(store, make_cert(3, 0).serial, NOW + 2, &err), 0);
+	cr_assert_eq(rot_store_revoke_cert(store, make_cert(3, 0).serial, NOW + 1, NULL, &err), 0);
+	cr_assert_eq(rot_store_revoke_cert(store, make_cert(3, 0).serial, NOW + 2, NULL, &err), 0);
 	cr_assert_eq(rot_store_get_cert(store, make_cert(3, 0).serial, &cert, &err), 0);
 	cr_expect_eq(cert.revoked_at, NOW + 1, "the first time counts");
 	cr_assert_eq(rot_store_each_revoked(store, "shop", NOW, count_serial, &seen, &err), 0);
