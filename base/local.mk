@@ -19,7 +19,7 @@ noinst_HEADERS += \
 	%D%/yaml/tree_memory.c %D%/yaml/tree_stream.c %D%/yaml/tree_pairs.c %D%/yaml/tree_build.c %D%/yaml/tree_map.c \
 	%D%/yaml/tree_scalar.c %D%/yaml/tree_text.c %D%/yaml/tree_edit.c %D%/yaml/tree_json.c %D%/yaml/tree_write.c \
 	%D%/config/config.c %D%/confine/calls.c %D%/confine/files.c %D%/confine/privileges.c %D%/names/names.c \
-	%D%/names/identity.c %D%/names/numbers.c %D%/names/spec.c %D%/crypto/crypto.c %D%/crypto/key.c %D%/crypto/sign.c \
+	%D%/names/identity.c %D%/names/numbers.c %D%/names/spec.c %D%/crypto/crypto.c %D%/crypto/digest.c %D%/crypto/scrypt.c %D%/crypto/key.c %D%/crypto/sign.c \
 	%D%/crypto/csr.c %D%/jwe/jwe.c %D%/x509/cert.c %D%/x509/alt_names.c %D%/x509/issue.c %D%/x509/chain.c %D%/x509/peer.c \
 	%D%/x509/peer_cache.c %D%/x509/subject.c %D%/x509/pkcs12.c %D%/x509/pkcs7.c %D%/tls/tls.c %D%/tls/session.c \
 	%D%/tls/ticket.c %D%/tls/remember.c %D%/tls/record.c %D%/tls/choose.c %D%/tls/shortcut.c %D%/loop/loop.c \

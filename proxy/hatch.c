@@ -67,6 +67,7 @@ proxy_hatch_free(struct proxy_hatch *hatch)
 	egg_free(hatch->egg);
 	free(hatch->path);
 	seal_strv_release(&hatch->hostnames);
+	seal_strv_release(&hatch->key_ids);
 	seal_certs_free(hatch->chain);
 	seal_key_free(hatch->key);
 	proxy_state_unref(hatch->latest);
@@ -269,6 +270,23 @@ remember(struct proxy_hatch *hatch, const struct rot_credentials *credentials,
 		hatch->ask_from = 0;
 }
 
+static int
+note_keys(struct proxy_hatch *hatch, const struct rot_credentials *credentials,
+	  struct seal_err *err)
+{
+	SEAL_SCOPED(seal_strv_release) struct seal_strv ids = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < credentials->key_count; i++)
+		r = seal_strv_add(&ids, credentials->keys[i].id, err);
+	if (r < 0)
+		return r;
+	seal_strv_release(&hatch->key_ids);
+	hatch->key_ids = ids;
+	ids = (struct seal_strv){ 0 }; /* the hatch's now */
+	return 0;
+}
+
 /* Turn an answer into a state and remember what the next renewal needs.  Under the lock. */
 static int
 take_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentials,
@@ -293,8 +311,8 @@ take_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentials
 		r = check_names(hatch, state, credentials, err);
 	if (r != 0)
 		return seal_note(err, r, "the certificate received");
-	if (hatch->keys != NULL)
-		r = proxy_keys_update(hatch->keys, credentials, err);
+	r = hatch->keys != NULL ? proxy_keys_update(hatch->keys, credentials, err)
+				: note_keys(hatch, credentials, err);
 	if (r < 0)
 		return r;
 	remember(hatch, credentials, &chain, key, state, parts.now);

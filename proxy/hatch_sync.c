@@ -94,6 +94,20 @@ demand_renewal(struct proxy_hatch *hatch, uint64_t epoch, uint64_t spread_ms, co
 
 /* ---- News ---- */
 
+/*
+ * Where keys are not kept, none is missed here; but the root of trust has to know that this pod, too, has got what it
+ * introduces, before it seals with that.
+ */
+static bool
+has_not_got(const struct proxy_hatch *hatch, const struct seal_strv *ids)
+{
+	for (size_t i = 0; i < ids->count; i++) {
+		if (!seal_strv_contains(&hatch->key_ids, ids->items[i]))
+			return true;
+	}
+	return false;
+}
+
 /* A failure to take the floor in must not keep policy from counting.  Under the lock. */
 static bool
 lacks_keys(struct proxy_hatch *hatch, const struct rot_sync *sync)
@@ -101,7 +115,9 @@ lacks_keys(struct proxy_hatch *hatch, const struct rot_sync *sync)
 	struct seal_err err = { 0 };
 	bool lacks = false;
 
-	if (hatch->keys != NULL && proxy_keys_sync(hatch->keys, sync, &lacks, &err) < 0)
+	if (hatch->keys == NULL)
+		return has_not_got(hatch, &sync->keys);
+	if (proxy_keys_sync(hatch->keys, sync, &lacks, &err) < 0)
 		seal_log(SEAL_LOG_ERROR, "keys_not_synced", SEAL_STR("reason", err.text));
 	return lacks;
 }

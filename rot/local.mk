@@ -9,10 +9,11 @@ ROT_SERVER_LIBS = %D%/librotserver.a %D%/audit/librotaudit.a $(ROT_CLIENT_LIBS) 
 
 noinst_HEADERS += \
 	%D%/wire/wire.h %D%/wire/wire_internal.h %D%/client/client.h %D%/client/client_internal.h %D%/signer/signer.h \
-	%D%/signer/signer_internal.h %D%/server/store.h %D%/server/store_internal.h %D%/server/init.h %D%/server/home.h \
-	%D%/server/limits.h %D%/server/caller.h %D%/server/news.h %D%/server/worker.h %D%/server/expiry.h %D%/server/api.h \
-	%D%/server/api_internal.h %D%/server/server.h %D%/server/options.h %D%/server/metrics.h %D%/server/html.h \
-	%D%/server/page.h %D%/server/page_internal.h %D%/server/graph.h %D%/server/graph_internal.h
+	%D%/signer/signer_internal.h %D%/server/store.h %D%/server/store_internal.h %D%/server/init.h %D%/server/kek.h \
+	%D%/server/place.h %D%/server/copy.h %D%/server/backup.h %D%/server/vault.h %D%/server/vault_internal.h \
+	%D%/server/home.h %D%/server/limits.h %D%/server/caller.h %D%/server/news.h %D%/server/worker.h %D%/server/expiry.h \
+	%D%/server/api.h %D%/server/api_internal.h %D%/server/server.h %D%/server/options.h %D%/server/metrics.h \
+	%D%/server/html.h %D%/server/page.h %D%/server/page_internal.h %D%/server/graph.h %D%/server/graph_internal.h
 noinst_HEADERS += %D%/kv/kv.h %D%/kv/kv_internal.h %D%/kv/db.h %D%/kv/pages.h %D%/kv/log.h %D%/kv/etcd_internal.h
 %C%_librotkv_a_SOURCES = \
 	%D%/kv/kv.c %D%/kv/db.c %D%/kv/pages.c %D%/kv/log.c %D%/kv/kv_sqlite.c %D%/kv/kv_etcd.c %D%/kv/etcd_commit.c \
@@ -24,15 +25,18 @@ noinst_HEADERS += %D%/kv/kv.h %D%/kv/kv_internal.h %D%/kv/db.h %D%/kv/pages.h %D
 	%D%/signer/signer.c %D%/signer/process.c %D%/signer/ca.c %D%/signer/issue.c %D%/signer/wrap.c %D%/signer/derive.c \
 	%D%/signer/roots.c %D%/signer/heads.c %D%/signer/rekey.c %D%/signer/upkeep.c %D%/signer/confine.c %D%/server/store.c \
 	%D%/server/store_record.c %D%/server/store_workload.c %D%/server/store_egg.c %D%/server/store_cert.c \
-	%D%/server/store_ca.c %D%/server/store_holder.c %D%/server/store_clock.c %D%/server/store_news.c %D%/server/store_revoke.c %D%/server/store_certs.c \
-	%D%/server/store_root.c %D%/server/store_object.c %D%/server/store_operator.c %D%/server/store_sweep.c \
-	%D%/server/store_audit.c %D%/server/store_migrate.c %D%/server/kek.c %D%/server/home.c %D%/server/init.c \
-	%D%/server/limits.c %D%/server/caller.c %D%/server/issue.c %D%/server/request.c %D%/server/api.c %D%/server/status.c \
-	%D%/server/workloads.c %D%/server/peers.c %D%/server/eggs.c %D%/server/operators.c %D%/server/cas.c %D%/server/keys.c \
-	%D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c %D%/server/hatch.c %D%/server/sync.c %D%/server/news.c \
-	%D%/server/worker.c %D%/server/batch.c %D%/server/audit.c %D%/server/audit_note.c %D%/server/upkeep.c \
-	%D%/server/clock.c %D%/server/expiry.c %D%/server/look.c %D%/server/metrics.c %D%/server/html.c %D%/server/graph.c \
-	%D%/server/graph_layout.c %D%/server/page.c %D%/server/page_parts.c %D%/server/page_style.c %D%/server/page_door.c \
+	%D%/server/store_ca.c %D%/server/store_holder.c %D%/server/store_clock.c %D%/server/store_news.c \
+	%D%/server/store_revoke.c %D%/server/store_certs.c %D%/server/store_root.c %D%/server/store_object.c \
+	%D%/server/store_operator.c %D%/server/store_sweep.c %D%/server/store_audit.c %D%/server/store_migrate.c \
+	%D%/server/store_kek.c %D%/server/store_restored.c %D%/server/place.c %D%/server/copy.c %D%/server/backup.c \
+	%D%/server/vault.c %D%/server/restore.c %D%/server/migrate.c %D%/server/rekey.c %D%/server/kek_ask.c %D%/server/kek.c \
+	%D%/server/home.c %D%/server/init.c %D%/server/limits.c %D%/server/caller.c %D%/server/issue.c %D%/server/request.c \
+	%D%/server/api.c %D%/server/status.c %D%/server/workloads.c %D%/server/peers.c %D%/server/eggs.c \
+	%D%/server/operators.c %D%/server/cas.c %D%/server/keys.c %D%/server/seal.c %D%/server/unseal.c %D%/server/certs.c \
+	%D%/server/hatch.c %D%/server/sync.c %D%/server/news.c %D%/server/worker.c %D%/server/batch.c %D%/server/audit.c \
+	%D%/server/audit_note.c %D%/server/upkeep.c %D%/server/clock.c %D%/server/expiry.c %D%/server/look.c \
+	%D%/server/metrics.c %D%/server/html.c %D%/server/graph.c %D%/server/graph_layout.c %D%/server/page.c \
+	%D%/server/page_parts.c %D%/server/page_audit.c %D%/server/page_style.c %D%/server/page_door.c \
 	%D%/server/store_watch.c %D%/server/server.c %D%/server/options.c
 
 noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h %D%/inject/kata.h %D%/inject/kata_internal.h
@@ -49,9 +53,9 @@ noinst_HEADERS += %D%/cli/cli.h %D%/cli/inject.h
 %C%_librotcli_a_SOURCES = \
 	%D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c %D%/cli/output.c %D%/cli/yaml.c %D%/cli/files.c \
 	%D%/cli/subject.c %D%/cli/credential.c %D%/cli/profile.c %D%/cli/operator.c %D%/cli/complete.c %D%/cli/completion.c \
-	%D%/cli/init.c %D%/cli/workload.c %D%/cli/egg.c %D%/cli/token.c %D%/cli/sealing.c %D%/cli/cert.c %D%/cli/audit.c \
-	%D%/cli/audit_source.c %D%/cli/audit_verify.c %D%/cli/audit_seen.c %D%/cli/inject.c %D%/cli/inject_files.c \
-	%D%/cli/inject_images.c %D%/cli/inject_rot.c %D%/cli/inject_report.c %D%/cli/policy.c
+	%D%/cli/init.c %D%/cli/store.c %D%/cli/workload.c %D%/cli/rotate.c %D%/cli/egg.c %D%/cli/token.c %D%/cli/sealing.c \
+	%D%/cli/cert.c %D%/cli/audit.c %D%/cli/audit_source.c %D%/cli/audit_verify.c %D%/cli/audit_seen.c %D%/cli/inject.c \
+	%D%/cli/inject_files.c %D%/cli/inject_images.c %D%/cli/inject_rot.c %D%/cli/inject_report.c %D%/cli/policy.c
 
 # Enrolment of clients outside.
 noinst_HEADERS += %D%/server/est.h %D%/server/est_internal.h %D%/server/est_serve.h

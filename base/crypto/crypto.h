@@ -4,7 +4,7 @@
 
 /*
  * Keys, sealing, derivation, digests, randomness, signing requests.  ECDSA P-256, AES-256-GCM,
- * HKDF-SHA-256, SHA-256 and nothing else, but for keys that a public CA certified.  The only door to
+ * HKDF-SHA-256, scrypt, SHA-256 and nothing else, but for keys that a public CA certified.  The only door to
  * OpenSSL's EVP.
  */
 
@@ -31,6 +31,16 @@ SEAL_CHECKED int seal_sha384(uint8_t ret_hash[static SEAL_SHA384_LEN], const voi
 			     struct seal_err *err);
 SEAL_CHECKED int seal_sha256(uint8_t ret_hash[static SEAL_HASH_LEN], const void *data, size_t len,
 			     struct seal_err *err);
+/* SHA-256 of what comes in pieces; after _end only to be freed. */
+struct seal_digest;
+SEAL_CHECKED int seal_digest_new(struct seal_digest **ret_digest, struct seal_err *err);
+void seal_digest_free(struct seal_digest *digest);
+void seal_digest_freep(struct seal_digest **digest);
+SEAL_CHECKED int seal_digest_add(struct seal_digest *digest, const void *data, size_t len,
+				 struct seal_err *err);
+SEAL_CHECKED int seal_digest_end(struct seal_digest *digest,
+				 uint8_t ret_hash[static SEAL_HASH_LEN], struct seal_err *err);
+
 SEAL_CHECKED int seal_hmac_sha256(uint8_t ret_mac[static SEAL_HASH_LEN],
 				  const struct seal_secret *key, const void *data, size_t len,
 				  struct seal_err *err);
@@ -38,6 +48,19 @@ SEAL_CHECKED int seal_hmac_sha256(uint8_t ret_mac[static SEAL_HASH_LEN],
 /* RFC 5869 with SHA-256 and an empty salt: a key for the purpose that info names. */
 SEAL_CHECKED int seal_hkdf(struct seal_secret **ret_key, const struct seal_secret *root,
 			   const char *info, struct seal_err *err);
+
+/*
+ * A key from a passphrase: scrypt (RFC 7914), which needs 128 * n * r bytes of memory.  SEAL_E_FORMAT for a cost out
+ * of bounds: n a power of two from 2^14 to 2^22, r and p up to 16, 2 GiB in all.
+ */
+struct seal_scrypt {
+	uint64_t n;
+	uint64_t r;
+	uint64_t p;
+};
+SEAL_CHECKED int seal_scrypt(struct seal_secret **ret_key, const struct seal_secret *passphrase,
+			     const void *salt, size_t salt_len, const struct seal_scrypt *cost,
+			     struct seal_err *err);
 
 /*
  * AES-256-GCM (NIST SP 800-38D).  The nonce is the caller's: never twice under one key.  Sealing

@@ -8,7 +8,7 @@
  * output.c and yaml.c print, and one file per subject (workload.c, egg.c, token.c, sealing.c, cert.c, init.c,
  * operator.c, profile.c) holds the handlers.
  * meant, connect.c reaches the root of trust, output.c and yaml.c print, and one file per subject
- * (workload.c, egg.c, token.c, sealing.c, cert.c, enrol.c, init.c) holds the handlers.
+ * (workload.c, egg.c, token.c, sealing.c, cert.c, enrol.c, init.c, store.c) holds the handlers.
  */
 
 #include <limits.h>
@@ -24,6 +24,7 @@
 #include "base/names/names.h"
 #include "base/x509/x509.h"
 #include "rot/client/client.h"
+#include "rot/server/place.h"
 
 #define CLI_MAX_ARGS       3
 #define CLI_MAX_CONTAINERS 32             /* that get a token with one egg */
@@ -44,6 +45,8 @@ struct cli_options {
 	bool plain_config;
 	bool recursive;
 	bool refused;
+	bool switch_; /* of a rotation: the second step, */
+	bool wait;    /* or all of them */
 	bool yes;
 	const char *algorithm;
 	const char *container;
@@ -52,9 +55,12 @@ struct cli_options {
 	const char *explain_format;
 	const char *file; /* -o of the verbs that write: a file, or a directory */
 	const char *kek_file;
+	const char *kek_passphrase_file;
 	const char *key;
 	const char *kind;
 	const char *name;
+	const char *new_kek_file;
+	const char *new_passphrase_file;
 	const char *ns;
 	const char *only;
 	const char *out;    /* -o of inject: a file, replaced */
@@ -69,6 +75,12 @@ struct cli_options {
 	const char *since;
 	const char *source; /* --file of audit verify: what audit export wrote */
 	const char *role;
+	const char *store; /* sqlite, etcd:... */
+	const char *store_ca;
+	const char *store_cert;
+	const char *store_key;
+	const char *store_prefix;
+	const char *to; /* of store migrate, like store */
 	const char *trust_domain;
 	const char *until;
 	const char *workload;
@@ -83,6 +95,7 @@ struct cli_options {
 	struct seal_strv urls;
 	uint64_t expires;
 	uint64_t max_hatches;
+	uint64_t timeout;
 	uint64_t ttl;
 };
 
@@ -384,7 +397,9 @@ SEAL_CHECKED int cli_profile_use(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_create(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_delete(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_list(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_workload_retire_ca(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_retire_key(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_workload_rotate_ca(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_rotate_key(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_workload_show(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_peer_allow(struct cli *cli, struct seal_err *err);
@@ -400,6 +415,17 @@ SEAL_CHECKED int cli_enrolment_list(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_enrolment_revoke(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_seal(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_unseal(struct cli *cli, struct seal_err *err);
+
+/* Generations of CAs and keys, and whose certificates stand in the way of their next steps. */
+SEAL_CHECKED int cli_print_generations(const struct cli *cli, const struct seal_json *workload,
+				       struct seal_err *err);
+SEAL_CHECKED int cli_backup(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_rekey(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_restore(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_store_check(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_store_migrate(struct cli *cli, struct seal_err *err);
+/* --store and what belongs to it, lent. */
+struct rot_place_options cli_store_options(const struct cli *cli);
 
 /* What mint and issue have in common: whom the certificate is for, checked. */
 SEAL_CHECKED int cli_check_subject(const struct cli *cli, bool patterns, struct seal_err *err);

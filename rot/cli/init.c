@@ -10,13 +10,10 @@
 #include "rot/server/init.h"
 
 static const struct cli_column init_columns[] = {
-	{ "DIRECTORY", "dir", CLI_TEXT },
-	{ "TRUST DOMAIN", "trust_domain", CLI_TEXT },
-	{ "URLS", "urls", CLI_TEXT },
-	{ "KEY FILE", "kek_file", CLI_TEXT },
-	{ "CREDENTIAL", "credentials", CLI_TEXT },
-	{ "SERVE IT WITH", "next", CLI_TEXT },
-	{ "USE IT WITH", "use", CLI_TEXT },
+	{ "DIRECTORY", "dir", CLI_TEXT },      { "TRUST DOMAIN", "trust_domain", CLI_TEXT },
+	{ "URLS", "urls", CLI_TEXT },          { "STORE", "store", CLI_TEXT },
+	{ "KEY FILE", "kek_file", CLI_TEXT },  { "CREDENTIAL", "credentials", CLI_TEXT },
+	{ "SERVE IT WITH", "next", CLI_TEXT }, { "USE IT WITH", "use", CLI_TEXT },
 };
 
 static int
@@ -36,6 +33,9 @@ check_options(const struct cli *cli, struct seal_err *err)
 		if (r < 0)
 			return seal_note(err, r, "--url");
 	}
+	if (cli->opt.kek_file != NULL && cli->opt.kek_passphrase_file != NULL)
+		return seal_fail(err, SEAL_E_USAGE,
+				 "--kek-file and --kek-passphrase-file: a store is under one key");
 	if (cli->opt.trust_domain == NULL)
 		return 0;
 	r = seal_trust_domain_check(cli->opt.trust_domain, err);
@@ -65,9 +65,10 @@ report(const struct cli *cli, const char *trust_domain, struct seal_err *err)
 	seal_json_set_str(json, "dir", cli->opt.dir);
 	seal_json_set_str(json, "trust_domain", trust_domain);
 	seal_json_set_strv(json, "urls", &cli->opt.urls);
+	seal_json_set_str(json, "store", cli->opt.store != NULL ? cli->opt.store : "sqlite");
 	if (cli->opt.kek_file != NULL)
 		seal_json_set_str(json, "kek_file", cli->opt.kek_file);
-	else
+	else if (cli->opt.kek_passphrase_file == NULL)
 		r = set_around(json, "kek_file", "", cli->opt.dir, "/" ROT_KEK_NAME, err);
 	if (r == 0)
 		r = set_around(json, "credentials", "", cli->opt.dir, "/admin", err);
@@ -87,7 +88,9 @@ cli_init(struct cli *cli, struct seal_err *err)
 		.dir = cli->opt.dir,
 		.urls = &cli->opt.urls,
 		.trust_domain = cli->opt.trust_domain,
-		.kek_file = cli->opt.kek_file,
+		.kek = { .file = cli->opt.kek_file,
+			 .passphrase_file = cli->opt.kek_passphrase_file },
+		.store = cli_store_options(cli),
 		.now = (int64_t)time(NULL),
 	};
 	int r;

@@ -25,15 +25,83 @@
 		"yes", 'y', SEAL_OPT_FLAG, OPTION(yes), NULL, "do not ask", 0, 0                   \
 	}
 
+#define ROW_DIR(text)                                                                              \
+	{                                                                                          \
+		"dir", 0, SEAL_OPT_STR, OPTION(dir), "DIR", text, 0, 0                             \
+	}
+/* Where the store is: the first is the option's name, which has to stand in its place of the alphabet. */
+#define ROW_STORE(name, field, text)                                                               \
+	{                                                                                          \
+		name, 0, SEAL_OPT_STR, OPTION(field), "STORE", text, 0, 0                          \
+	}
+#define ROWS_ETCD                                                                                  \
+	{                                                                                          \
+		"store-ca", 0, SEAL_OPT_STR, OPTION(store_ca), "FILE", "who certifies etcd, PEM",  \
+		0,          0                                                                      \
+	},                                                                                         \
+		{ "store-cert",                                                                    \
+		  0,                                                                               \
+		  SEAL_OPT_STR,                                                                    \
+		  OPTION(store_cert),                                                              \
+		  "FILE",                                                                          \
+		  "our certificate for etcd, PEM",                                                 \
+		  0,                                                                               \
+		  0 },                                                                             \
+		{ "store-key", 0, SEAL_OPT_STR, OPTION(store_key), "FILE", "its key, PEM", 0, 0 }, \
+	{                                                                                          \
+		"store-prefix", 0, SEAL_OPT_STR, OPTION(store_prefix), "PREFIX",                   \
+			"what all keys in etcd begin with; default: /seal/", 0, 0                  \
+	}
+
 static const struct seal_option init_options[] = {
-	{ "dir", 0, SEAL_OPT_STR, OPTION(dir), "DIR", "the directory to make the root of trust in",
-	  0, 0 },
+	ROW_DIR("the directory to make the root of trust in"),
 	{ "kek-file", 0, SEAL_OPT_STR, OPTION(kek_file), "FILE",
 	  "take the key-encryption key from there; default: make DIR/kek", 0, 0 },
+	{ "kek-passphrase-file", 0, SEAL_OPT_STR, OPTION(kek_passphrase_file), "FILE",
+	  "make it from a passphrase; -: standard input, or asked for", 0, 0 },
+	ROW_STORE("store", store,
+		  "etcd:https://HOST:PORT,... or sqlite; default: sqlite, DIR/seal.db"),
+	ROWS_ETCD,
 	{ "trust-domain", 0, SEAL_OPT_STR, OPTION(trust_domain), "NAME",
 	  "the SPIFFE trust domain; default: the host of the first URL", 0, 0 },
 	{ "url", 0, SEAL_OPT_LIST, OPTION(urls), "URL",
 	  "https://host[:port] where it will be reached; may be repeated", 0, 0 },
+};
+
+static const struct seal_option backup_options[] = {
+	ROW_DIR("of the root of trust"),
+	{ "force", 0, SEAL_OPT_FLAG, OPTION(force), NULL, "replace the file if it is there", 0, 0 },
+	{ "out", 'o', SEAL_OPT_STR, OPTION(out), "FILE", "write the backup there", 0, 0 },
+};
+
+static const struct seal_option restore_options[] = {
+	ROW_DIR("the directory to restore it into"),
+	{ "force", 0, SEAL_OPT_FLAG, OPTION(force), NULL, "move aside what the directory holds", 0,
+	  0 },
+	ROW_STORE("store", store,
+		  "etcd:https://HOST:PORT,... or sqlite; default: sqlite, DIR/seal.db"),
+	ROWS_ETCD,
+	ROW_YES,
+};
+
+static const struct seal_option check_options[] = { ROW_DIR("of the root of trust") };
+
+static const struct seal_option migrate_options[] = {
+	ROW_DIR("of the root of trust"),
+	ROWS_ETCD,
+	ROW_STORE("to", to, "etcd:https://HOST:PORT,... or sqlite, DIR/seal.db"),
+};
+
+static const struct seal_option rekey_options[] = {
+	ROW_DIR("of the root of trust"),
+	{ "kek-file", 0, SEAL_OPT_STR, OPTION(kek_file), "FILE", "the old key; default: DIR/kek", 0,
+	  0 },
+	{ "kek-passphrase-file", 0, SEAL_OPT_STR, OPTION(kek_passphrase_file), "FILE",
+	  "the old passphrase; -: standard input; default: asked for", 0, 0 },
+	{ "new-kek-file", 0, SEAL_OPT_STR, OPTION(new_kek_file), "FILE",
+	  "the new key; default: make DIR/kek", 0, 0 },
+	{ "new-passphrase-file", 0, SEAL_OPT_STR, OPTION(new_passphrase_file), "FILE",
+	  "make the new key from a passphrase; -: standard input, or asked for", 0, 0 },
 };
 
 #define OPERATOR_TTL_MIN 60u
@@ -62,9 +130,21 @@ static const struct seal_option create_options[] = {
 static const struct seal_option confirm_options[] = { ROW_YES };
 
 static const struct seal_option retire_options[] = {
-	{ "force", 0, SEAL_OPT_FLAG, OPTION(force), NULL,
-	  "even while objects were sealed with it last", 0, 0 },
+	{ "force", 0, SEAL_OPT_FLAG, OPTION(force), NULL, "even while something depends on it", 0,
+	  0 },
 	ROW_YES,
+};
+
+#define TIMEOUT_MAX (31u * 86400)
+static const struct seal_option rotate_options[] = {
+	{ "force", 0, SEAL_OPT_FLAG, OPTION(force), NULL,
+	  "with --switch: even before everyone has it", 0, 0 },
+	{ "switch", 0, SEAL_OPT_FLAG, OPTION(switch_), NULL,
+	  "the second step: use the one that was introduced", 0, 0 },
+	{ "timeout", 0, SEAL_OPT_DURATION, OPTION(timeout), "TIME",
+	  "with --wait: how long at most (90s, 15m, 24h); default: 10m", 1, TIMEOUT_MAX },
+	{ "wait", 0, SEAL_OPT_FLAG, OPTION(wait), NULL,
+	  "all steps, waiting between them; goes on with what was begun", 0, 0 },
 };
 
 static const struct seal_option seal_options[] = {
@@ -239,6 +319,10 @@ const struct cli_verb cli_verbs[] = {
 	  "and\n"
 	  "the one seen here last. Without any of the last two, and without --key, the log's key\n"
 	  "is believed, as there is nothing to compare it with: see seal(1)." },
+	{ "backup", NULL, "", 0, 0, OPTIONS(backup_options), CLI_SHOWS | CLI_FILES, cli_backup,
+	  "Write what the store of a root of trust holds into a file",
+	  "On its machine, while seal-rot serves or not. Keys in it are encrypted under the\n"
+	  "key-encryption key, which is not in it: keep that elsewhere. See docs/BACKUP.md." },
 	{ "cert", "enrol", "WORKLOAD", 1, 1, OPTIONS(enrol_options),
 	  CLI_CALLS | CLI_SHOWS | CLI_FILES, cli_cert_enrol,
 	  "Make a credential for one enrolment over EST by a client outside",
@@ -326,12 +410,31 @@ const struct cli_verb cli_verbs[] = {
 	  "The credential itself stays good: seal operator revoke ends it." },
 	{ "profile", "use", "NAME", 1, 1, NO_OPTIONS, CLI_SHOWS, cli_profile_use,
 	  "Use this profile from now on when nothing else is said", NULL },
+	{ "rekey", NULL, "", 0, 0, OPTIONS(rekey_options), CLI_SHOWS, cli_rekey,
+	  "Put a root of trust under another key-encryption key",
+	  "seal-rot must not run; of replicas none. Interrupted, it is finished by the same "
+	  "command\n"
+	  "with the same keys. Backups made before are under the old key." },
+	{ "restore", NULL, "FILE", 1, 1, OPTIONS(restore_options), CLI_SHOWS, cli_restore,
+	  "Make the store of a root of trust from a backup",
+	  "Whole or not at all. Certificates issued and revocations made since the backup are not\n"
+	  "in it: docs/BACKUP.md says what to do about them." },
 	{ "seal", NULL, "WORKLOAD [FILE]", 1, 2, OPTIONS(seal_options), CLI_CALLS | CLI_SHOWS,
 	  cli_seal, "Seal one value for its place in an object",
 	  "Reads FILE, or standard input. The object then has this one value: pods refuse values\n"
 	  "sealed for it before. Whole manifests are sealed by seal inject." },
 	{ "status", NULL, "", 0, 0, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_status,
-	  "Show the root of trust and who we are to it", NULL },
+	  "Show the root of trust, what of it expires next, and who we are to it",
+	  "Warnings go to standard error." },
+	{ "store", "check", "", 0, 0, OPTIONS(check_options), CLI_SHOWS, cli_store_check,
+	  "Read the whole store of a root of trust, and verify every checksum",
+	  "On its machine, while seal-rot serves or not." },
+	{ "store", "migrate", "", 0, 0, OPTIONS(migrate_options), CLI_SHOWS, cli_store_migrate,
+	  "Move the store of a root of trust to etcd, or back into its directory",
+	  "seal-rot must not run. What was copied is read back and compared; then the old place\n"
+	  "refuses to be served. Interrupted, it is finished by the same command, or taken back "
+	  "by\n"
+	  "naming the place where the store was." },
 	{ "unseal", NULL, "[FILE]", 0, 1, OPTIONS(unseal_options), CLI_CALLS | CLI_SHOWS,
 	  cli_unseal, "Open one sealed value and print it",
 	  "Reads FILE, or standard input. With -o json also where it belongs." },
@@ -342,17 +445,33 @@ const struct cli_verb cli_verbs[] = {
 	  cli_workload_delete, "Delete a workload with its CA, policy and eggs", NULL },
 	{ "workload", "list", "", 0, 0, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_workload_list,
 	  "List workloads", NULL },
+	{ "workload", "retire-ca", "NAME GENERATION", 2, 2, OPTIONS(retire_options),
+	  CLI_CALLS | CLI_SHOWS, cli_workload_retire_ca,
+	  "Retire a CA generation: nobody trusts what it certified",
+	  "The last step of rotate-ca. Refused while certificates of it can be used, unless "
+	  "--force;\n"
+	  "seal workload show says whose. One that was only introduced can be given up so." },
 	{ "workload", "retire-key", "NAME GENERATION", 2, 2, OPTIONS(retire_options),
 	  CLI_CALLS | CLI_SHOWS, cli_workload_retire_key,
 	  "Retire a key generation: what it sealed opens no more",
 	  "Refused while objects were sealed with it last, unless --force; seal workload show "
 	  "says\n"
 	  "how many. What applications encrypted with it themselves is not counted." },
-	{ "workload", "rotate-key", "NAME", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS,
-	  cli_workload_rotate_key, "Make a new key generation: from now on it seals",
-	  "What was sealed before still opens. Pods get the new keys when they renew." },
+	{ "workload", "rotate-ca", "NAME", 1, 1, OPTIONS(rotate_options), CLI_CALLS | CLI_SHOWS,
+	  cli_workload_rotate_ca, "Introduce a new CA generation, or switch to it",
+	  "Pods trust the new one first; it signs when all have it (--switch), and pods renew; "
+	  "then the\n"
+	  "old one is retired (retire-ca). No connection breaks. --wait does all of it. "
+	  "Certificates of\n"
+	  "seal cert issue know what their files say: issue them again, and revoke the old ones." },
+	{ "workload", "rotate-key", "NAME", 1, 1, OPTIONS(rotate_options), CLI_CALLS | CLI_SHOWS,
+	  cli_workload_rotate_key, "Introduce a new key generation, or switch to it",
+	  "Pods get the new keys first; they seal when all have them (--switch). What was sealed "
+	  "before\n"
+	  "still opens. --wait does both; retire-key is for when everything was sealed again." },
 	{ "workload", "show", "NAME", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_workload_show,
-	  "Show a workload", "With -o json its CA bundle, too." },
+	  "Show a workload, its CAs and keys, and what depends on old ones",
+	  "With -o json its CA bundle, too." },
 };
 
 const size_t cli_verb_count = SEAL_COUNT(cli_verbs);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config-verify/ring.h"
 #include "rot/cli/cli.h"
 
 #define PATH_LEN 512
@@ -49,13 +48,6 @@ static const struct cli_column one_workload_columns[] = {
 	{ "CA EXPIRES", "ca_not_after", CLI_TIME },
 };
 
-static const struct cli_column key_columns[] = {
-	{ "KEY GENERATION", "generation", CLI_TEXT },
-	{ "OBJECTS", "objects", CLI_TEXT },
-	{ "CREATED", "created_at", CLI_TIME },
-	{ "RETIRED", "retired_at", CLI_TIME },
-};
-
 static const struct cli_column pair_columns[] = {
 	{ "CLIENT", "client", CLI_TEXT },
 	{ "SERVER", "server", CLI_TEXT },
@@ -70,6 +62,32 @@ static const struct cli_column one_pair_columns[] = {
 
 #define COLUMNS(table) table, SEAL_COUNT(table)
 
+static const struct cli_column expiry_columns[] = {
+	{ "EXPIRES NEXT", "what", CLI_TEXT },
+	{ "NAME", "name", CLI_TEXT },
+	{ "GENERATION", "generation", CLI_TEXT },
+	{ "EXPIRES", "not_after", CLI_TIME },
+};
+
+/* A root of trust of before there were any says nothing of them. */
+static int
+print_expiries(const struct cli *cli, const struct seal_json *status, struct seal_err *err)
+{
+	const struct seal_json *warnings = NULL;
+	int r;
+
+	if (!seal_json_has(status, "expires"))
+		return 0;
+	r = cli_write_out("\n", 1, err);
+	if (r == 0)
+		r = cli_print_list(cli, status, "expires", COLUMNS(expiry_columns), err);
+	if (r < 0 || seal_json_get_array(status, "warnings", &warnings, NULL) < 0)
+		return r;
+	for (size_t i = 0; i < seal_json_count(warnings); i++)
+		fprintf(stderr, "warning: %s\n", seal_json_str(seal_json_at(warnings, i)));
+	return 0;
+}
+
 int
 cli_status(struct cli *cli, struct seal_err *err)
 {
@@ -77,7 +95,11 @@ cli_status(struct cli *cli, struct seal_err *err)
 	int r;
 
 	r = cli_call(cli, "GET", "/v1/status", NULL, &status, err);
-	return r < 0 ? r : cli_print(cli, status, COLUMNS(status_columns), err);
+	if (r == 0)
+		r = cli_print(cli, status, COLUMNS(status_columns), err);
+	if (r < 0 || cli->format != CLI_TABLE)
+		return r;
+	return print_expiries(cli, status, err);
 }
 
 /* ---- Workloads ---- */
@@ -136,52 +158,7 @@ cli_workload_show(struct cli *cli, struct seal_err *err)
 		r = cli_print(cli, workload, COLUMNS(one_workload_columns), err);
 	if (r < 0 || cli->format != CLI_TABLE)
 		return r;
-	r = cli_write_out("\n", 1, err);
-	return r < 0 ? r : cli_print_list(cli, workload, "keys", COLUMNS(key_columns), err);
-}
-
-int
-cli_workload_rotate_key(struct cli *cli, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_json_freep) struct seal_json *keys = NULL;
-	char workload[PATH_LEN];
-	char path[PATH_LEN + 8];
-	int r;
-
-	r = workload_path(cli, workload, err);
-	if (r < 0)
-		return r;
-	(void)snprintf(path, sizeof(path), "%s/keys", workload);
-	r = cli_call(cli, "POST", path, NULL, &keys, err);
-	return r < 0 ? r : cli_print_list(cli, keys, "keys", COLUMNS(key_columns), err);
-}
-
-int
-cli_workload_retire_key(struct cli *cli, struct seal_err *err)
-{
-	SEAL_SCOPED(seal_json_freep) struct seal_json *keys = NULL;
-	uint64_t generation = 0;
-	char workload[PATH_LEN];
-	char path[PATH_LEN + 64];
-	char what[PATH_LEN];
-	int r;
-
-	r = workload_path(cli, workload, err);
-	if (r == 0)
-		r = seal_number_parse(cli->args[1], 1, VERIFY_MAX_KEY_GENERATION, &generation, err);
-	if (r < 0)
-		return r;
-	(void)snprintf(what, sizeof(what),
-		       "retire key generation %" PRIu64
-		       " of '%s', for good: what it sealed, and what "
-		       "applications encrypted with it, opens no more",
-		       generation, cli->args[0]);
-	(void)snprintf(path, sizeof(path), "%s/keys/%" PRIu64 "%s", workload, generation,
-		       cli->opt.force ? "?force=1" : "");
-	r = cli_confirm(cli, what, err);
-	if (r == 0)
-		r = cli_call(cli, "DELETE", path, NULL, &keys, err);
-	return r < 0 ? r : cli_print_list(cli, keys, "keys", COLUMNS(key_columns), err);
+	return cli_print_generations(cli, workload, err);
 }
 
 int

@@ -70,6 +70,12 @@ free_client(struct etcd_client **client)
 	*client = NULL;
 }
 
+int
+etcd_client_reread(struct etcd_client *client, struct seal_err *err)
+{
+	return etcd_http_reread(&client->http, err);
+}
+
 const char *
 etcd_client_cluster(const struct etcd_client *client)
 {

@@ -20,6 +20,7 @@ struct etcd_http {
 	struct seal_bytes ca;
 	struct seal_bytes cert;
 	struct seal_secret *key;
+	struct seal_strv files; /* where these came from, in this order */
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -41,6 +42,7 @@ etcd_http_free(struct etcd_http *http)
 	seal_bytes_release(&http->ca);
 	seal_bytes_release(&http->cert);
 	seal_secret_free(http->key);
+	seal_strv_release(&http->files);
 	free(http);
 }
 
@@ -67,7 +69,12 @@ read_files(struct etcd_http *http, const struct rot_kv_config *config, struct se
 	if (r < 0)
 		return seal_note(err, r, "certificate for etcd %s", config->cert);
 	r = seal_fs_read_secret(&http->key, AT_FDCWD, config->key, PEM_MAX, err);
-	return r < 0 ? seal_note(err, r, "key for etcd %s", config->key) : 0;
+	if (r < 0)
+		return seal_note(err, r, "key for etcd %s", config->key);
+	r = seal_strv_add(&http->files, config->ca, err);
+	if (r == 0)
+		r = seal_strv_add(&http->files, config->cert, err);
+	return r < 0 ? r : seal_strv_add(&http->files, config->key, err);
 }
 
 static struct curl_blob
@@ -184,6 +191,33 @@ etcd_http_new(struct etcd_http **ret_http, const struct rot_kv_config *config, s
 		return seal_fail(err, SEAL_E_SYSTEM, "libcurl cannot what is needed: %s",
 				 curl_easy_strerror(code));
 	*ret_http = SEAL_TAKE(http);
+	return 0;
+}
+
+static bool
+has_same_files(const struct etcd_http *one, const struct etcd_http *other)
+{
+	return strcmp(seal_bytes_str(&one->ca), seal_bytes_str(&other->ca)) == 0 &&
+	       strcmp(seal_bytes_str(&one->cert), seal_bytes_str(&other->cert)) == 0 &&
+	       seal_secret_len(one->key) == seal_secret_len(other->key) &&
+	       seal_equal(seal_secret_peek(one->key), seal_secret_peek(other->key),
+			  seal_secret_len(one->key));
+}
+
+int
+etcd_http_reread(struct etcd_http **http, struct seal_err *err)
+{
+	SEAL_SCOPED(free_http) struct etcd_http *fresh = NULL;
+	const struct rot_kv_config config = { .ca = (*http)->files.items[0],
+					      .cert = (*http)->files.items[1],
+					      .key = (*http)->files.items[2] };
+	struct etcd_http *old = *http;
+	int r = etcd_http_new(&fresh, &config, err);
+
+	if (r < 0 || has_same_files(old, fresh))
+		return r;
+	*http = fresh;
+	fresh = old; /* to be freed, with its connections */
 	return 0;
 }
 

@@ -27,6 +27,8 @@ struct etcd_http;
 int etcd_http_new(struct etcd_http **ret_http, const struct rot_kv_config *config,
 		  struct seal_err *err);
 void etcd_http_free(struct etcd_http *http);
+/* As rot_kv_reread; connections are left alone when nothing is new. */
+int etcd_http_reread(struct etcd_http **http, struct seal_err *err);
 /*
  * POST body to url; its answer is appended to what answer holds.  *ret_sent: the request, or a part of it, may
  * have arrived although the call failed.
@@ -85,6 +87,8 @@ struct etcd_client;
 int etcd_client_new(struct etcd_client **ret_client, const struct rot_kv_config *config,
 		    const char *endpoints, struct seal_err *err);
 void etcd_client_free(struct etcd_client *client);
+/* As rot_kv_reread. */
+int etcd_client_reread(struct etcd_client *client, struct seal_err *err);
 /* The cluster's id, "" before its first answer. */
 const char *etcd_client_cluster(const struct etcd_client *client);
 

@@ -146,6 +146,12 @@ rot_kv_moved_to(const struct rot_kv *kv)
 }
 
 int
+rot_kv_reread(struct rot_kv *kv, struct seal_err *err)
+{
+	return kv->engine->reread != NULL ? kv->engine->reread(kv->state, err) : 0;
+}
+
+int
 rot_kv_ping(struct rot_kv *kv, struct seal_err *err)
 {
 	return kv->engine->ping(kv->state, err);

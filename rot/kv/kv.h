@@ -90,6 +90,11 @@ const char *rot_kv_moved_to(const struct rot_kv *kv);
 /* Part of a transaction: once it is committed, whoever else has the store open can change nothing any more. */
 SEAL_CHECKED int rot_kv_shut_out(struct rot_kv *kv, struct seal_err *err);
 
+/*
+ * Read the files again by which the engine makes itself known (etcd's CA, our certificate and its key), for connections
+ * from now on.  After a failure the old ones are used.  Not within a transaction.
+ */
+SEAL_CHECKED int rot_kv_reread(struct rot_kv *kv, struct seal_err *err);
 /* Does it answer, now?  SEAL_E_REFUSED once somebody has shut us out. */
 SEAL_CHECKED int rot_kv_ping(struct rot_kv *kv, struct seal_err *err);
 /* Read all of it: every checksum, and what the engine can check of itself. */

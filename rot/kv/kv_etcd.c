@@ -126,6 +126,14 @@ ping(void *state, struct seal_err *err)
 }
 
 static int
+reread(void *state, struct seal_err *err)
+{
+	struct etcd_store *store = state;
+
+	return etcd_client_reread(store->client, err);
+}
+
+static int
 check(void *state, struct seal_err *err)
 {
 	return ping(state, err); /* its members compare themselves */
@@ -415,6 +423,7 @@ const struct rot_kv_engine rot_kv_etcd = {
 	.close = close_store,
 	.holder = holder,
 	.ping = ping,
+	.reread = reread,
 	.check = check,
 	.db = get_db,
 	.older = older,

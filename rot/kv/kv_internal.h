@@ -43,6 +43,7 @@ struct rot_kv_engine {
 	/* Besides the store's own name: "", or what holds it. */
 	const char *(*holder)(const void *state);
 	int (*ping)(void *state, struct seal_err *err);
+	int (*reread)(void *state, struct seal_err *err); /* NULL: there is nothing to read again */
 	int (*check)(void *state, struct seal_err *err);
 	/* The file (NULL: the engine has none), and its version when that is still to be adopted, else 0. */
 	struct rot_db *(*db)(void *state);

@@ -390,7 +390,7 @@ open_statement_key(struct rot_api *api, struct seal_err *err)
 	if (r == SEAL_E_UNAUTH)
 		return seal_fail(err, SEAL_E_REFUSED,
 				 "this is not the key-encryption key of this root of trust: give "
-				 "the right one with --kek-file");
+				 "the right one with --kek-file, or --kek-passphrase-file");
 	return r;
 }
 

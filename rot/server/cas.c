@@ -57,9 +57,16 @@ static int
 set_dependents(const struct listing *listing, struct seal_json *entry, const struct rot_ca_info *ca,
 	       struct seal_err *err)
 {
-	int r = rot_set_holders(listing->call, entry, "certificates", "certified",
-				listing->workload, ROT_SIGNED_BY, ca->generation, err);
+	int r;
 
+	/* Nobody can use what a retired one has certified. */
+	if (ca->phase == ROT_PHASE_RETIRED) {
+		seal_json_set_u64(entry, "certificates", 0);
+		seal_json_set_u64(entry, "waiting", 0);
+		return 0;
+	}
+	r = rot_set_holders(listing->call, entry, "certificates", "certified", listing->workload,
+			    ROT_SIGNED_BY, ca->generation, err);
 	if (r < 0)
 		return r;
 	/* Who has not taken it in matters until it signs. */

@@ -27,6 +27,9 @@ struct site {
 	int fd;
 	int admin_fd;
 	struct rot_signer *signer;
+	struct rot_kek_scheme scheme;
+	struct rot_place place;
+	struct rot_store *store; /* not finished yet */
 	struct rot_meta meta;
 	struct rot_ca system_ca;
 	struct rot_operator admin;
@@ -36,9 +39,9 @@ struct site {
 
 /* Everything that may be in a directory we made, innermost first. */
 static const char *const made[] = {
-	ADMIN_DIR "/ca.pem", ADMIN_DIR "/cert.pem", ADMIN_DIR "/key.pem", ADMIN_DIR "/urls",
-	ROT_KEK_NAME,        ROT_DB_NAME "-shm",    ROT_DB_NAME "-wal",   ROT_DB_NAME "-journal",
-	ROT_DB_NAME "-lock", ROT_DB_NAME,
+	ADMIN_DIR "/ca.pem",    ADMIN_DIR "/cert.pem", ADMIN_DIR "/key.pem", ADMIN_DIR "/urls",
+	ROT_KEK_NAME,           ROT_PLACE_NAME,        ROT_DB_NAME "-shm",   ROT_DB_NAME "-wal",
+	ROT_DB_NAME "-journal", ROT_DB_NAME "-lock",   ROT_DB_NAME,
 };
 
 static int check_options(struct site *site, struct seal_err *err);
@@ -49,11 +52,13 @@ static int make_keys(struct site *site, struct seal_err *err);
 static int make_admin(struct site *site, struct seal_err *err);
 static int write_all(struct site *site, struct seal_err *err);
 static int move_into_place(struct site *site, struct seal_err *err);
+static int finish_store(struct site *site, struct seal_err *err);
 
 static void
 release_site(struct site *site)
 {
 	rot_signer_free(site->signer);
+	rot_store_close(site->store);
 	rot_meta_release(&site->meta);
 	rot_ca_release(&site->system_ca);
 	seal_bytes_release(&site->admin_cert);
@@ -98,6 +103,8 @@ rot_init(const struct rot_init_options *options,
 		r = write_all(&site, err);
 	if (r == 0)
 		r = move_into_place(&site, err);
+	if (r == 0 && site.store != NULL)
+		r = finish_store(&site, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(ret_trust_domain, SEAL_TRUST_DOMAIN_MAX + 1, "%s", site.meta.trust_domain);
@@ -160,7 +167,7 @@ check_options(struct site *site, struct seal_err *err)
 static int
 check_target(const char *dir, struct seal_err *err)
 {
-	char db[PATH_MAX];
+	char db[PATH_MAX], place[PATH_MAX];
 	struct stat st;
 	int n = snprintf(db, sizeof(db), "%s/%s", dir, ROT_DB_NAME);
 
@@ -171,7 +178,8 @@ check_target(const char *dir, struct seal_err *err)
 		return errno == ENOENT ? 0 : seal_fail_errno(err, errno, "%s", dir);
 	if (!S_ISDIR(st.st_mode))
 		return seal_fail(err, SEAL_E_CONFLICT, "'%s' is not a directory", dir);
-	if (lstat(db, &st) == 0)
+	(void)snprintf(place, sizeof(place), "%s/%s", dir, ROT_PLACE_NAME);
+	if (lstat(db, &st) == 0 || lstat(place, &st) == 0)
 		return seal_fail(err, SEAL_E_CONFLICT,
 				 "'%s' holds a root of trust already: serve it with seal-rot "
 				 "--dir %s, or name another directory",
@@ -211,39 +219,27 @@ make_directory(struct site *site, struct seal_err *err)
 
 /* A fresh key-encryption key, written before it is used. */
 static int
-make_kek(struct site *site, struct seal_secret **ret_kek, struct seal_err *err)
+write_kek(struct site *site, const struct seal_secret *kek, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_secret_freep) struct seal_secret *kek = NULL;
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *text = NULL;
-	int r;
+	int r = rot_kek_text(kek, &text, err);
 
-	r = seal_secret_new(&kek, SEAL_KEY_LEN, err);
-	if (r == 0)
-		r = seal_random(seal_secret_bytes(kek), SEAL_KEY_LEN, err);
-	if (r == 0)
-		r = seal_secret_new(&text, 2 * SEAL_KEY_LEN + 1, err);
-	if (r < 0)
-		return r;
-	seal_hex_encode((char *)seal_secret_bytes(text), seal_secret_peek(kek), SEAL_KEY_LEN);
-	seal_secret_bytes(text)[2 * SEAL_KEY_LEN] = '\n';
-	r = seal_fs_write(site->fd, ROT_KEK_NAME, seal_secret_peek(text), seal_secret_len(text),
-			  0600, false, err);
-	if (r < 0)
-		return r;
-	*ret_kek = SEAL_TAKE(kek);
-	return 0;
+	return r < 0 ? r
+		     : seal_fs_write(site->fd, ROT_KEK_NAME, seal_secret_peek(text),
+				     seal_secret_len(text), 0600, false, err);
 }
 
 static int
 start_signer(struct site *site, struct seal_err *err)
 {
+	const struct rot_kek_source *source = &site->options->kek;
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *kek = NULL;
 	int r;
 
-	if (site->options->kek_file != NULL)
-		r = rot_kek_read(&kek, AT_FDCWD, site->options->kek_file, err);
-	else
-		r = make_kek(site, &kek, err);
+	site->scheme.number = 1;
+	r = rot_kek_new(&kek, source, &site->scheme, err);
+	if (r == 0 && source->file == NULL && source->passphrase_file == NULL)
+		r = write_kek(site, kek, err);
 	if (r < 0)
 		return r;
 	return rot_signer_start(&site->signer, &kek, site->meta.trust_domain, err);
@@ -310,33 +306,44 @@ make_admin(struct site *site, struct seal_err *err)
 
 /* Entry 0 of the audit log: what was made, and for whom. */
 static int
-begin_audit(struct site *site, const struct rot_kv_config *where, struct seal_err *err)
+begin_audit(struct site *site, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_audit_log_release) struct rot_audit_log log = { 0 };
-	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
 	char subject[AUDIT_SUBJECT_MAX];
 	int r;
 
 	(void)snprintf(subject, sizeof(subject), "%s: %s for operator/admin/%s",
 		       site->meta.trust_domain, site->admin.serial, ROT_ADMIN_NAME);
 	r = rot_audit_log_new(site->signer, &log, err);
-	if (r == 0)
-		r = rot_store_open(&store, where, err);
-	return r < 0 ? r : rot_store_audit_begin(store, &log, subject, site->options->now, err);
+	return r < 0 ? r
+		     : rot_store_audit_begin(site->store, &log, subject, site->options->now, err);
 }
 
+/* Where it will be, and where it is made: SQLite's file is in the directory that is renamed. */
 static int
 write_store(struct site *site, struct seal_err *err)
 {
-	char place[PATH_MAX + 8];
-	const struct rot_kv_config where = { .where = place };
-	int n = snprintf(place, sizeof(place), "sqlite:%s/%s", site->path, ROT_DB_NAME);
+	struct rot_kv_config config;
 	int r;
 
-	if (n < 0 || (size_t)n >= sizeof(place))
-		return seal_fail(err, SEAL_E_LIMIT, "the path is too long");
-	r = rot_store_create(&where, &site->meta, &site->system_ca, &site->admin, err);
-	return r < 0 ? r : begin_audit(site, &where, err);
+	r = rot_place_make(&site->place, site->path, &site->options->store, err);
+	if (r < 0)
+		return r;
+	rot_place_config(&site->place, &config);
+	r = rot_store_begin_new(&site->store, &config, &site->meta, &site->system_ca, &site->admin,
+				&site->scheme, err);
+	if (r == 0)
+		r = begin_audit(site, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(site->place.id, sizeof(site->place.id), "%s", rot_store_id(site->store));
+	r = rot_place_write(&site->place, site->fd, err);
+	/* In etcd it becomes a store once the directory, with the key, is in its place. */
+	if (r < 0 || rot_place_is_etcd(&site->place))
+		return r;
+	r = rot_store_filled(site->store, err);
+	rot_store_closep(&site->store); /* while its path is true */
+	return r;
 }
 
 /* Where the credential is for: with them it is a whole profile (rot/cli/profile.c). */
@@ -414,4 +421,13 @@ move_into_place(struct site *site, struct seal_err *err)
 	}
 	site->path[0] = '\0'; /* it is no longer ours to remove */
 	return sync_parent(dir, err);
+}
+
+static int
+finish_store(struct site *site, struct seal_err *err)
+{
+	int r = rot_store_filled(site->store, err);
+
+	return r < 0 ? seal_note(err, r, "remove '%s' and run seal init again", site->options->dir)
+		     : 0;
 }

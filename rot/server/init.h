@@ -6,8 +6,9 @@
  * A new root of trust: the directory that seal-rot serves.
  *
  *   DIR/            0700
- *     seal.db       the store
- *     kek           the key-encryption key, 64 hexadecimal digits (absent with a key file of one's own)
+ *     store         where the store is, and which one
+ *     seal.db       it, unless it is in etcd
+ *     kek           the key-encryption key, 64 hexadecimal digits (absent with a key of one's own, or a passphrase)
  *     admin/        the first operator's credential: ca.pem cert.pem key.pem urls
  *
  * The process must be hardened (seal_process_harden) and single-threaded: a signer is forked for the
@@ -20,9 +21,9 @@
 #include "base/err/err.h"
 #include "base/names/names.h"
 #include "base/secret/secret.h"
+#include "rot/server/kek.h"
+#include "rot/server/place.h"
 
-#define ROT_DB_NAME       "seal.db"
-#define ROT_KEK_NAME      "kek"
 #define ROT_SOCKET_NAME   "rot.sock"
 #define ROT_LOCK_NAME     "lock"
 #define ROT_MAX_URLS      16
@@ -31,9 +32,10 @@
 
 struct rot_init_options {
 	const char *dir;
-	const struct seal_strv *urls; /* at least one */
-	const char *trust_domain;     /* NULL: the host of the first URL */
-	const char *kek_file;         /* an existing key file; NULL: make DIR/kek */
+	const struct seal_strv *urls;   /* at least one */
+	const char *trust_domain;       /* NULL: the host of the first URL */
+	struct rot_kek_source kek;      /* without one: make DIR/kek */
+	struct rot_place_options store; /* without one: DIR/seal.db */
 	int64_t now;
 };
 
@@ -45,12 +47,5 @@ struct rot_init_options {
 SEAL_CHECKED int rot_init(const struct rot_init_options *options,
 			  char ret_trust_domain[static SEAL_TRUST_DOMAIN_MAX + 1],
 			  struct seal_err *err);
-
-/*
- * Read a key-encryption key: 64 hexadecimal digits and at most one newline, in a file only its owner
- * can read.
- */
-SEAL_CHECKED int rot_kek_read(struct seal_secret **ret_kek, int dirfd, const char *name,
-			      struct seal_err *err);
 
 #endif

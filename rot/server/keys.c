@@ -254,8 +254,6 @@ reply_keys(struct rot_call *call, struct seal_err *err)
 static void
 note_subject(struct rot_call *call, uint64_t generation, bool force)
 {
-	(void)snprintf(call->workload, sizeof(call->workload), "%.*s", SEAL_WORKLOAD_MAX,
-		       call->param);
 	(void)snprintf(call->subject, sizeof(call->subject), "%s: generation %" PRIu64 "%s",
 		       call->param, generation, force ? ", forced" : "");
 }

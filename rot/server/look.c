@@ -6,6 +6,7 @@
  */
 
 #include "rot/server/api_internal.h"
+#include "rot/server/news.h"
 
 #define STALE_MS 5000 /* who has not answered for so long is not ready */
 /* Counting a million certificates takes a while: so often at most, and this part of the store's time. */
@@ -132,6 +133,7 @@ rot_api_metrics(struct rot_api *api, struct rot_view *view, struct seal_bytes *o
 	view->store_up = store_is_up(api);
 	/* Our own question is no request. */
 	view->queue = rot_worker_pending(api->worker) - (api->asked_ms != 0);
+	view->waiting = rot_news_count(api->news);
 	view->workloads = api->totals.workloads;
 	view->eggs = api->totals.eggs;
 	view->certificates = api->totals.certificates;

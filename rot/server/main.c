@@ -15,6 +15,7 @@
 #include "rot/server/init.h"
 #include "rot/server/options.h"
 #include "rot/server/page.h"
+#include "rot/server/place.h"
 #include "rot/server/server.h"
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -70,30 +71,33 @@ raise_limits(void)
  * it.
  */
 static int
-read_meta(const struct rot_kv_config *where, struct rot_meta *meta, struct seal_err *err)
+read_meta(const struct rot_place *place, struct rot_meta *meta, struct rot_kek_scheme *scheme,
+	  struct seal_err *err)
 {
 	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
-	int r = rot_store_open(&store, where, err);
+	struct rot_kv_config where;
+	int r;
 
-	if (r < 0)
-		return r;
-	return rot_store_meta(store, meta, err);
+	rot_place_config(place, &where);
+	r = rot_store_open(&store, &where, err);
+	if (r == 0)
+		r = rot_place_check(place, rot_store_id(store), err);
+	if (r == 0)
+		r = rot_store_kek(store, scheme, err);
+	return r < 0 ? r : rot_store_meta(store, meta, err);
 }
 
 static int
 start_signer(const struct rot_options *options, const struct rot_home *home,
-	     const char *trust_domain, struct rot_signer **ret_signer, struct seal_err *err)
+	     const struct rot_kek_scheme *scheme, const char *trust_domain,
+	     struct rot_signer **ret_signer, struct seal_err *err)
 {
+	const struct rot_kek_source source = { .file = options->kek_file,
+					       .passphrase_file = options->kek_passphrase_file };
 	SEAL_SCOPED(seal_secret_freep) struct seal_secret *kek = NULL;
-	int r;
+	int r = rot_kek_get(&kek, &source, scheme, home->dir_fd, err);
 
-	if (options->kek_file != NULL)
-		r = rot_kek_read(&kek, AT_FDCWD, options->kek_file, err);
-	else
-		r = rot_kek_read(&kek, home->dir_fd, ROT_KEK_NAME, err);
-	if (r < 0)
-		return r;
-	return rot_signer_start(ret_signer, &kek, trust_domain, err);
+	return r < 0 ? r : rot_signer_start(ret_signer, &kek, trust_domain, err);
 }
 
 static int
@@ -165,6 +169,7 @@ configure(const struct rot_options *options, const struct rot_home *home,
 	config->rate_per_egg = (uint32_t)options->rate_per_egg;
 	config->rate_per_address = (uint32_t)options->rate_per_address;
 	config->lifetime = options->lifetime;
+	config->accept_clock = options->accept_clock;
 	r = choose_est(options, config, err);
 	if (r < 0)
 		return r;
@@ -178,6 +183,26 @@ configure(const struct rot_options *options, const struct rot_home *home,
 	return choose_page(options, config, err);
 }
 
+/* For as long as pods may hold what the backup does not know. */
+#define RESTORED_SECONDS (30 * 86400)
+
+static int
+warn_if_restored(struct rot_store *store, struct seal_err *err)
+{
+	struct rot_restored restored = { .restored_at = 0 };
+	int r = rot_store_restored(store, &restored, err);
+
+	if (r == 0 && restored.restored_at != 0 &&
+	    seal_clock_now() - restored.restored_at < RESTORED_SECONDS)
+		seal_log(SEAL_LOG_WARN, "store_restored",
+			 SEAL_U64("backup_at", (uint64_t)restored.backup_at),
+			 SEAL_U64("restored_at", (uint64_t)restored.restored_at),
+			 SEAL_STR("advice",
+				  "what was issued and revoked after the backup is not known: see "
+				  "docs/BACKUP.md"));
+	return r;
+}
+
 static int
 run(const struct rot_home *home, const struct rot_server_config *config,
     const struct rot_kv_config *where, struct rot_signer *signer, struct seal_err *err)
@@ -188,6 +213,8 @@ run(const struct rot_home *home, const struct rot_server_config *config,
 	int r;
 
 	r = rot_store_open(&store, where, err);
+	if (r == 0)
+		r = warn_if_restored(store, err);
 	if (r == 0)
 		r = seal_loop_new(&loop, err);
 	if (r == 0)
@@ -205,18 +232,22 @@ run(const struct rot_home *home, const struct rot_server_config *config,
 	return r;
 }
 
+/* A replica of a store in etcd needs nothing in its directory, which may be new. */
 static int
-choose_store(const struct rot_home *home, char *place, size_t size, struct rot_kv_config *where,
-	     struct seal_err *err)
+open_home(const struct rot_options *options, struct rot_home *home, struct rot_place *place,
+	  struct seal_err *err)
 {
-	char path[PATH_MAX];
-	int r = rot_home_path(home, ROT_DB_NAME, path, err);
+	const struct rot_place_options where = { .store = options->store,
+						 .prefix = options->store_prefix,
+						 .ca = options->store_ca,
+						 .cert = options->store_cert,
+						 .key = options->store_key };
+	bool is_etcd = options->store != NULL && strncmp(options->store, "etcd:", 5) == 0;
+	int r;
 
-	if (r < 0)
-		return r;
-	(void)snprintf(place, size, "sqlite:%s", path); /* there is room for both */
-	where->where = place;
-	return 0;
+	r = is_etcd ? rot_home_open_any(home, options->dir, true, err)
+		    : rot_home_open(home, options->dir, err);
+	return r < 0 ? r : rot_place_find(place, home->path, home->dir_fd, &where, err);
 }
 
 static int
@@ -225,23 +256,23 @@ serve(const struct rot_options *options, struct seal_err *err)
 	SEAL_SCOPED(rot_home_release) struct rot_home home = ROT_HOME;
 	SEAL_SCOPED(rot_meta_release) struct rot_meta meta = { 0 };
 	SEAL_SCOPED(rot_signer_freep) struct rot_signer *signer = NULL;
+	struct rot_kek_scheme scheme = ROT_KEK_SCHEME;
 	struct rot_server_config config = { 0 };
-	struct rot_kv_config where = { 0 };
-	char place[PATH_MAX + 8];
+	struct rot_place place = { .store = "" };
+	struct rot_kv_config where;
 	int r;
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_limits();
-	r = rot_home_open(&home, options->dir, err);
+	r = open_home(options, &home, &place, err);
 	if (r == 0)
-		r = choose_store(&home, place, sizeof(place), &where, err);
-	if (r == 0)
-		r = read_meta(&where, &meta, err);
+		r = read_meta(&place, &meta, &scheme, err);
 	if (r == 0)
 		r = configure(options, &home, &meta, &config, err);
 	if (r == 0)
-		r = start_signer(options, &home, meta.trust_domain, &signer, err);
+		r = start_signer(options, &home, &scheme, meta.trust_domain, &signer, err);
 	if (r < 0)
 		return r;
+	rot_place_config(&place, &where);
 	return run(&home, &config, &where, signer, err);
 }

@@ -13,7 +13,10 @@
 #define AT(field) offsetof(struct rot_options, field)
 
 const struct seal_option rot_options_table[] = {
-	{ "dir", 0, SEAL_OPT_STR, AT(dir), "DIR", "directory made by seal init (required)", 0, 0 },
+	{ "accept-clock", 0, SEAL_OPT_FLAG, AT(accept_clock), NULL,
+	  "the clock is right, however much it has jumped", 0, 0 },
+	{ "dir", 0, SEAL_OPT_STR, AT(dir), "DIR",
+	  "directory made by seal init; with --store any, for the socket (required)", 0, 0 },
 	{ "est", 0, SEAL_OPT_STR, AT(est), "ADDR:PORT",
 	  "serve EST (RFC 7030) here, HTTPS (default: off)", 0, 0 },
 	{ "health", 0, SEAL_OPT_STR, AT(health), "ADDR:PORT",
@@ -21,6 +24,8 @@ const struct seal_option rot_options_table[] = {
 	{ "help", 'h', SEAL_OPT_FLAG, AT(help), NULL, "print this help", 0, 0 },
 	{ "kek-file", 0, SEAL_OPT_STR, AT(kek_file), "FILE",
 	  "key-encryption key, 64 hexadecimal digits (default: DIR/kek)", 0, 0 },
+	{ "kek-passphrase-file", 0, SEAL_OPT_STR, AT(kek_passphrase_file), "FILE",
+	  "the passphrase that it is made from; -: standard input, or asked for", 0, 0 },
 	{ "lifetime", 0, SEAL_OPT_DURATION, AT(lifetime), "DURATION",
 	  "how long a pod's certificate lives, 1m to 7d (default: 24h)", ROT_MIN_LIFETIME,
 	  ROT_MAX_LIFETIME },
@@ -37,6 +42,14 @@ const struct seal_option rot_options_table[] = {
 	  RATE_MAX },
 	{ "rate-per-egg", 0, SEAL_OPT_NUMBER, AT(rate_per_egg), "N",
 	  "hatches and renewals a second of one egg, 0: no limit (default: 50)", 0, RATE_MAX },
+	{ "store", 0, SEAL_OPT_STR, AT(store), "STORE",
+	  "sqlite, or etcd:https://HOST:PORT,... (default: what DIR/store says)", 0, 0 },
+	{ "store-ca", 0, SEAL_OPT_STR, AT(store_ca), "FILE", "who certifies etcd, PEM", 0, 0 },
+	{ "store-cert", 0, SEAL_OPT_STR, AT(store_cert), "FILE", "our certificate for etcd, PEM", 0,
+	  0 },
+	{ "store-key", 0, SEAL_OPT_STR, AT(store_key), "FILE", "its key, PEM", 0, 0 },
+	{ "store-prefix", 0, SEAL_OPT_STR, AT(store_prefix), "PREFIX",
+	  "what all keys in etcd begin with (default: /seal/)", 0, 0 },
 	{ "version", 0, SEAL_OPT_FLAG, AT(version), NULL, "print the version", 0, 0 },
 };
 

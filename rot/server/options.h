@@ -13,18 +13,25 @@
 #include "base/log/log.h"
 
 struct rot_options {
+	bool accept_clock;
 	const char *dir;
 	const char *est;    /* NULL: not served */
 	const char *health; /* NULL: none */
 	bool help;
 	const char *kek_file; /* NULL: DIR/kek */
-	uint64_t lifetime;    /* seconds */
-	const char *listen;   /* NULL: the port of the first URL */
+	const char *kek_passphrase_file;
+	uint64_t lifetime;  /* seconds */
+	const char *listen; /* NULL: the port of the first URL */
 	const char *log_format;
 	const char *log_level;
 	const char *page; /* NULL: none */
 	uint64_t rate_per_address;
 	uint64_t rate_per_egg;
+	const char *store; /* NULL, and the four: what DIR/store says */
+	const char *store_ca;
+	const char *store_cert;
+	const char *store_key;
+	const char *store_prefix;
 	bool version;
 	/* What the log options say. */
 	bool log_json;

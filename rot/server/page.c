@@ -103,7 +103,8 @@ put_home(struct page *page, struct seal_err *err)
 	put_head(page, "");
 	html_put(&page->html, "<nav aria-label=\"Sections\"><a href=\"#workloads\">Workloads</a>"
 			      "<a href=\"#peers\">Peers</a><a href=\"#eggs\">Eggs</a>"
-			      "<a href=\"#certificates\">Certificates</a></nav>\n"
+			      "<a href=\"#certificates\">Certificates</a>"
+			      "<a href=\"#audit\">Audit log</a></nav>\n"
 			      "</header>\n<main id=\"main\">\n"
 			      "<h1 class=\"unseen\">Root of trust</h1>\n");
 	page_put_warnings(page);
@@ -115,6 +116,8 @@ put_home(struct page *page, struct seal_err *err)
 		r = page_put_certs(page, "", ROWS, err);
 	if (r == 0)
 		r = page_put_eggs(page, "", ROWS, err);
+	if (r == 0)
+		r = page_put_audit(page, "", err);
 	return r;
 }
 
@@ -156,7 +159,8 @@ put_workload(struct page *page, const char *name, struct seal_err *err)
 	put_head(page, name);
 	html_put(&page->html,
 		 "<nav aria-label=\"Pages\"><a href=\"/\">Overview</a><a href=\"#pairs\">Pairs</a>"
-		 "<a href=\"#certificates\">Certificates</a><a href=\"#eggs\">Eggs</a></nav>\n"
+		 "<a href=\"#certificates\">Certificates</a><a href=\"#eggs\">Eggs</a><a "
+		 "href=\"#audit\">Audit log</a></nav>\n"
 		 "</header>\n<main id=\"main\">\n<h1>Workload %s</h1>\n",
 		 name);
 	put_workload_figures(page, &workload);
@@ -169,6 +173,8 @@ put_workload(struct page *page, const char *name, struct seal_err *err)
 		r = page_put_certs(page, name, ROWS, err);
 	if (r == 0)
 		r = page_put_eggs(page, name, ROWS, err);
+	if (r == 0)
+		r = page_put_audit(page, name, err);
 	return r;
 }
 

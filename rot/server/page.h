@@ -8,6 +8,7 @@
  *   page_door.c    the listener: who is answered, by which headers, how often the store is asked
  *   page.c         the documents: /, /workloads, /workload/NAME
  *   page_parts.c   their tables
+ *   page_audit.c   the newest entries of the audit log
  *   page_style.c   how they look
  *
  * Nothing can be changed through it, it runs no script, and it knows no secret: it reads records of the store that hold

@@ -12,9 +12,9 @@
  */
 #include "rot/server/page_internal.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/crypto/crypto.h"
@@ -298,8 +298,8 @@ is_loopback_name(const char *host)
 
 	if (len > SEAL_HOSTNAME_MAX)
 		return false;
-	if (strcasecmp(host, "localhost") == 0 ||
-	    (len > 10 && strcasecmp(host + len - 10, ".localhost") == 0))
+	if (strcmp(host, "localhost") == 0 ||
+	    (len > 10 && strcmp(host + len - 10, ".localhost") == 0))
 		return true;
 	memcpy(endpoint.host, host, len + 1);
 	return seal_endpoint_is_local(&endpoint);
@@ -307,10 +307,16 @@ is_loopback_name(const char *host)
 
 /* "name:port"; the port may be left out where it is HTTP's own.  Over the socket it says nothing. */
 static bool
-is_our_name(const struct rot_page *page, const char *host)
+is_our_name(const struct rot_page *page, const char *sent)
 {
 	struct seal_endpoint endpoint = { .port = 80 };
+	char host[SEAL_HOSTNAME_MAX + 8] = "";
 
+	if (strlen(sent) >= sizeof(host))
+		return false;
+	/* Names are the same in capitals (RFC 4343). */
+	for (size_t i = 0; sent[i] != '\0'; i++)
+		host[i] = (char)tolower((unsigned char)sent[i]);
 	if (is_loopback_name(host)) /* without a port */
 		return page->endpoint.is_unix || page->port == 80;
 	if (seal_endpoint_parse(&endpoint, host, NULL, NULL) < 0 || endpoint.is_unix)

@@ -33,4 +33,8 @@ int page_put_pairs(struct page *page, const char *workload, struct seal_err *err
 int page_put_eggs(struct page *page, const char *workload, uint64_t limit, struct seal_err *err);
 int page_put_certs(struct page *page, const char *workload, uint64_t limit, struct seal_err *err);
 
+/* ---- page_audit.c ---- */
+
+int page_put_audit(struct page *page, const char *workload, struct seal_err *err);
+
 #endif

@@ -69,6 +69,7 @@ struct rot_server {
 	bool reloading;  /* it is done because somebody asked */
 	int64_t kept_at; /* when it was last; 0: never */
 	int64_t (*clock)(void);
+	uint64_t tick_ms;
 };
 
 static int start(struct rot_server *server, const struct rot_server_config *config,
@@ -95,6 +96,7 @@ rot_server_new(struct rot_server **ret_server, struct seal_loop *loop,
 	server->loop = loop;
 	server->signer = signer;
 	server->clock = config->clock != NULL ? config->clock : seal_clock_now;
+	server->tick_ms = config->tick_ms != 0 ? config->tick_ms : TICK_MS;
 	r = start(server, config, store, err);
 	if (r < 0)
 		return r;
@@ -342,13 +344,27 @@ watch(struct rot_server *server, struct seal_err *err)
 	return 0;
 }
 
+/* An operator's word: from now on the store's idea of the time is ours. */
+static int
+accept_clock(const struct rot_server *server, struct rot_store *store, struct seal_err *err)
+{
+	int64_t now = server->clock();
+
+	if (now < SEAL_CLOCK_FLOOR)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "--accept-clock: the clock of this machine is not set");
+	seal_log(SEAL_LOG_NOTICE, "clock_accepted", SEAL_U64("time", (uint64_t)now));
+	return rot_store_set_clock(store, now, err);
+}
+
 static int
 start(struct rot_server *server, const struct rot_server_config *config, struct rot_store *store,
       struct seal_err *err)
 {
-	int r;
+	int r = config->accept_clock ? accept_clock(server, store, err) : 0;
 
-	r = make_api(server, config, store, err);
+	if (r == 0)
+		r = make_api(server, config, store, err);
 	if (r == 0)
 		r = seal_staging_new(&server->staging, err);
 	if (r == 0)
@@ -394,7 +410,7 @@ on_upkeep(void *arg, struct seal_tls *tls, int result, const struct seal_err *er
 	say_upkeep(server, result, err);
 	server->purging = result == 1;
 	server->kept_at = result == 0 ? server->clock() : 0;
-	seal_timer_arm(server->daily, result > 0 ? PURGE_AGAIN_MS : TICK_MS);
+	seal_timer_arm(server->daily, result > 0 ? PURGE_AGAIN_MS : server->tick_ms);
 }
 
 static bool
@@ -414,7 +430,7 @@ on_daily(void *arg)
 	int r;
 
 	if (!is_due(server)) {
-		seal_timer_arm(server->daily, TICK_MS);
+		seal_timer_arm(server->daily, server->tick_ms);
 		return;
 	}
 	server->in_upkeep = true;

@@ -29,8 +29,11 @@ struct rot_server_config {
 	struct seal_endpoint page; /* of this machine alone */
 	uint32_t rate_per_egg;
 	uint32_t rate_per_address;
-	uint64_t lifetime;      /* of hatched certificates, seconds */
-	int64_t (*clock)(void); /* seconds since the epoch; NULL: the machine's */
+	uint64_t lifetime; /* of hatched certificates, seconds */
+	bool accept_clock; /* it is right, whatever the store says */
+	/* For tests: seconds since the epoch (NULL: the machine's); how often it looks whether a day is over (0: each minute). */
+	int64_t (*clock)(void);
+	uint64_t tick_ms;
 };
 
 /* Starts listening.  Loop, store and signer are borrowed and outlive it. */

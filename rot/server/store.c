@@ -50,19 +50,24 @@ struct fresh {
 	const struct rot_meta *meta;
 	const struct rot_ca *system_ca;
 	const struct rot_operator *admin;
+	const struct rot_kek_scheme *scheme; /* NULL: a key */
 };
 
 static int
 fill(struct rot_store *store, void *arg, struct seal_err *err)
 {
 	const struct fresh *fresh = arg;
+	struct rot_kek_state state = { .is_changing = false };
 	int r = rot_store_put_meta(store, fresh->meta, err);
 
 	if (r == 0)
 		r = rot_store_put_ca(store, fresh->system_ca, fresh->meta->created_at, err);
 	if (r == 0 && fresh->admin != NULL)
 		r = rot_store_put_operator(store, fresh->admin, err);
-	return r;
+	if (r < 0 || fresh->scheme == NULL)
+		return r;
+	state.scheme = *fresh->scheme;
+	return rot_store_put_kek(store, &state, err);
 }
 
 int
@@ -78,8 +83,37 @@ rot_store_create(const struct rot_kv_config *config, const struct rot_meta *meta
 }
 
 int
-rot_store_open(struct rot_store **ret_store, const struct rot_kv_config *config,
-	       struct seal_err *err)
+rot_store_begin_new(struct rot_store **ret_store, const struct rot_kv_config *config,
+		    const struct rot_meta *meta, const struct rot_ca *system_ca,
+		    const struct rot_operator *admin, const struct rot_kek_scheme *scheme,
+		    struct seal_err *err)
+{
+	SEAL_SCOPED(rot_store_closep) struct rot_store *store = calloc(1, sizeof(*store));
+	struct fresh fresh = {
+		.meta = meta, .system_ca = system_ca, .admin = admin, .scheme = scheme
+	};
+	int r;
+
+	if (store == NULL)
+		return seal_fail_memory(err);
+	r = rot_kv_fill(&store->kv, config, "seal init", err);
+	if (r == 0)
+		r = rot_store_change(store, fill, &fresh, err);
+	if (r < 0)
+		return r;
+	*ret_store = SEAL_TAKE(store);
+	return 0;
+}
+
+int
+rot_store_filled(struct rot_store *store, struct seal_err *err)
+{
+	return rot_kv_filled(store->kv, err);
+}
+
+int
+rot_store_open_rekey(struct rot_store **ret_store, const struct rot_kv_config *config,
+		     struct seal_err *err)
 {
 	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
 	SEAL_SCOPED(rot_meta_release) struct rot_meta meta = { 0 };
@@ -88,6 +122,22 @@ rot_store_open(struct rot_store **ret_store, const struct rot_kv_config *config,
 	r = new_store(&store, config, false, err);
 	if (r == 0)
 		r = rot_store_meta(store, &meta, err); /* is it of our schema? */
+	if (r < 0)
+		return r;
+	*ret_store = SEAL_TAKE(store);
+	return 0;
+}
+
+int
+rot_store_open(struct rot_store **ret_store, const struct rot_kv_config *config,
+	       struct seal_err *err)
+{
+	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
+	struct rot_kek_scheme scheme = ROT_KEK_SCHEME;
+	int r = rot_store_open_rekey(&store, config, err);
+
+	if (r == 0)
+		r = rot_store_kek(store, &scheme, err); /* is its key being changed? */
 	if (r < 0)
 		return r;
 	*ret_store = SEAL_TAKE(store);
@@ -109,6 +159,12 @@ rot_store_closep(struct rot_store **store)
 {
 	rot_store_close(*store);
 	*store = NULL;
+}
+
+int
+rot_store_reread(struct rot_store *store, struct seal_err *err)
+{
+	return rot_kv_reread(store->kv, err);
 }
 
 int

@@ -24,6 +24,7 @@
 #include "rot/audit/entry.h"
 #include "rot/audit/tree.h"
 #include "rot/kv/kv.h"
+#include "rot/server/kek.h"
 #include "rot/signer/signer.h"
 #include "rot/wire/wire.h"
 
@@ -51,8 +52,31 @@ SEAL_CHECKED int rot_store_open(struct rot_store **ret_store, const struct rot_k
 				struct seal_err *err);
 void rot_store_close(struct rot_store *store);
 void rot_store_closep(struct rot_store **store);
+/* Read the files again with which etcd is spoken to (rot_kv_reread). */
+SEAL_CHECKED int rot_store_reread(struct rot_store *store, struct seal_err *err);
 /* Does it answer? */
 SEAL_CHECKED int rot_store_ping(struct rot_store *store, struct seal_err *err);
+/*
+ * The same as rot_store_create, unfinished: nobody can open the store before rot_store_filled has returned 0
+ * (rot_kv_fill); whatever else has to be made is made in between.
+ */
+SEAL_CHECKED int rot_store_begin_new(struct rot_store **ret_store,
+				     const struct rot_kv_config *config,
+				     const struct rot_meta *meta, const struct rot_ca *system_ca,
+				     const struct rot_operator *admin,
+				     const struct rot_kek_scheme *scheme, struct seal_err *err);
+SEAL_CHECKED int rot_store_filled(struct rot_store *store, struct seal_err *err);
+/* Which key it is under.  SEAL_E_REFUSED, with the remedy, while that is being changed. */
+SEAL_CHECKED int rot_store_kek(struct rot_store *store, struct rot_kek_scheme *ret_scheme,
+			       struct seal_err *err);
+/* Of a store that came from a backup; restored_at 0: it did not. */
+struct rot_restored {
+	char store[SEAL_ID_LEN + 64]; /* the backup's */
+	int64_t backup_at;
+	int64_t restored_at;
+};
+SEAL_CHECKED int rot_store_restored(struct rot_store *store, struct rot_restored *ret_restored,
+				    struct seal_err *err);
 /* Which store it is (rot_kv_id). */
 const char *rot_store_id(const struct rot_store *store);
 
@@ -126,6 +150,14 @@ SEAL_CHECKED int rot_store_signing_ca(struct rot_store *store, const char *workl
 SEAL_CHECKED int rot_store_ca_bundle(struct rot_store *store, const char *workload,
 				     struct seal_bytes *out, struct seal_err *err);
 
+/* Generations in use: the oldest, the one that signs, and the newest. */
+struct rot_ca_numbers {
+	uint64_t oldest;
+	uint64_t active;
+	uint64_t newest;
+};
+SEAL_CHECKED int rot_store_ca_numbers(struct rot_store *store, const char *workload,
+				      struct rot_ca_numbers *ret_numbers, struct seal_err *err);
 /* What the next generation's number is.  SEAL_E_CONFLICT while one is introduced. */
 SEAL_CHECKED int rot_store_next_ca(struct rot_store *store, const char *workload,
 				   uint64_t *ret_generation, struct seal_err *err);
@@ -521,11 +553,11 @@ struct rot_holders {
 SEAL_CHECKED int rot_store_find_holders(struct rot_store *store, const char *workload, int64_t now,
 					struct rot_holders *holders, struct seal_err *err);
 /*
- * A pod has applied what the epoch stands for: 1 when that was news worth recording (a CA is being introduced), 0 when
- * nothing was changed.  *ret_renew: its certificate is of a CA that signs no more.  cert: its record.
+ * The pod that holds cert has applied what the epoch stands for, which is not newer than the workload's: 1 when that was
+ * worth recording (a CA is being introduced, and it was not known to have it), 0 when nothing was changed.
  */
 SEAL_CHECKED int rot_store_hear_pod(struct rot_store *store, const struct rot_cert *cert,
-				    uint64_t epoch, bool *ret_renew, struct seal_err *err);
+				    uint64_t epoch, struct seal_err *err);
 
 /* ---- The clock (store_clock.c): when something was last issued, about; 0: that was not written down yet ---- */
 

@@ -282,6 +282,7 @@ struct ca_look {
 	struct rot_ca *ret_ca;
 	uint64_t *ret_newest;
 	uint64_t *ret_generation;
+	struct rot_ca_numbers *ret_numbers;
 	struct seal_bytes *bundle;
 	rot_ca_fn fn;
 	void *arg;
@@ -302,24 +303,28 @@ look_at_next(struct rot_store *store, void *arg, struct seal_err *err)
 }
 
 static int
-look_at_oldest(struct rot_store *store, void *arg, struct seal_err *err)
+look_at_numbers(struct rot_store *store, void *arg, struct seal_err *err)
 {
 	const struct ca_look *look = arg;
 	SEAL_SCOPED(release_cas) struct cas cas = { .count = 0 };
 	int r = read_cas(store, look->workload, &cas, err);
 
 	if (r == 0)
-		*look->ret_generation = cas.items[0].ca.generation;
+		*look->ret_numbers = (struct rot_ca_numbers){
+			.oldest = cas.items[0].ca.generation,
+			.active = cas.active,
+			.newest = cas.items[cas.count - 1].ca.generation,
+		};
 	return r;
 }
 
 int
-rot_store_oldest_ca(struct rot_store *store, const char *workload, uint64_t *ret_generation,
-		    struct seal_err *err)
+rot_store_ca_numbers(struct rot_store *store, const char *workload,
+		     struct rot_ca_numbers *ret_numbers, struct seal_err *err)
 {
-	struct ca_look look = { .workload = workload, .ret_generation = ret_generation };
+	struct ca_look look = { .workload = workload, .ret_numbers = ret_numbers };
 
-	return rot_store_look(store, look_at_oldest, &look, err);
+	return rot_store_look(store, look_at_numbers, &look, err);
 }
 
 int
@@ -673,17 +678,9 @@ rot_store_every_ca(struct rot_store *store, rot_ca_fn fn, void *arg, struct seal
 
 /* ---- What pods say ---- */
 
-/* Is there one that is introduced, which a pod that has applied the epoch knows? */
-static bool
-is_news(const struct cas *cas, uint64_t epoch)
-{
-	return cas->items[cas->count - 1].ca.generation > cas->active && epoch >= cas->epoch;
-}
-
 struct pod_word {
 	const struct rot_cert *cert;
 	uint64_t epoch;
-	bool *ret_renew;
 	bool written;
 };
 
@@ -693,25 +690,24 @@ hear_pod(struct rot_store *store, void *arg, struct seal_err *err)
 	struct pod_word *word = arg;
 	const struct rot_cert *cert = word->cert;
 	SEAL_SCOPED(release_cas) struct cas cas = { .count = 0 };
-	uint64_t signer;
+	uint64_t newest;
 	int r = read_cas(store, cert->workload, &cas, err);
 
 	word->written = false;
 	if (r < 0)
 		return r;
-	signer = cert->ca != 0 ? cert->ca : cas.items[0].ca.generation;
-	*word->ret_renew = signer < cas.active;
-	if (!is_news(&cas, word->epoch))
+	/* Only while there is one that is introduced, and only who has heard of it. */
+	newest = cas.items[cas.count - 1].ca.generation;
+	if (newest <= cas.active || word->epoch < cas.epoch)
 		return 0;
-	return rot_store_holder_knows(store, cert, cas.items[cas.count - 1].ca.generation,
-				      &word->written, err);
+	return rot_store_holder_knows(store, cert, newest, &word->written, err);
 }
 
 int
 rot_store_hear_pod(struct rot_store *store, const struct rot_cert *cert, uint64_t epoch,
-		   bool *ret_renew, struct seal_err *err)
+		   struct seal_err *err)
 {
-	struct pod_word word = { .cert = cert, .epoch = epoch, .ret_renew = ret_renew };
+	struct pod_word word = { .cert = cert, .epoch = epoch };
 	int r = rot_store_change(store, hear_pod, &word, err);
 
 	return r < 0 ? r : word.written;

@@ -295,8 +295,10 @@ int
 rot_store_find_holders(struct rot_store *store, const char *workload, int64_t now,
 		       struct rot_holders *holders, struct seal_err *err)
 {
-	int r = rot_store_oldest_ca(store, workload, &holders->oldest_ca, err);
+	struct rot_ca_numbers numbers = { 0 };
+	int r = rot_store_ca_numbers(store, workload, &numbers, err);
 
+	holders->oldest_ca = numbers.oldest;
 	holders->count = 0;
 	holders->total = 0;
 	return r < 0 ? r : rot_store_each_holder(store, workload, now, collect, holders, err);

@@ -145,8 +145,6 @@ SEAL_CHECKED int rot_store_put_operator(struct rot_store *store, const struct ro
 /* The oldest generation in use, UINT64_MAX without one. */
 SEAL_CHECKED int rot_store_oldest_root(struct rot_store *store, const char *workload,
 				       uint64_t *ret_generation, struct seal_err *err);
-SEAL_CHECKED int rot_store_oldest_ca(struct rot_store *store, const char *workload,
-				     uint64_t *ret_generation, struct seal_err *err);
 /* What a certificate's holder has; or that it was renewed. */
 SEAL_CHECKED int rot_store_put_holder(struct rot_store *store, const struct rot_cert *cert,
 				      struct seal_err *err);
@@ -209,6 +207,37 @@ SEAL_CHECKED int rot_store_put_pairs(struct rot_store *store, const char *worklo
 size_t rot_pending_room(const struct rot_store *store);
 /* Number the pending entries from the log's end on and write them, within the transaction. */
 SEAL_CHECKED int rot_pending_write(struct rot_store *store, struct seal_err *err);
+
+/* ---- store_kek.c ---- */
+
+struct rot_kek_state {
+	struct rot_kek_scheme scheme;
+	struct rot_kek_scheme old; /* while it is being changed: from this one */
+	bool is_changing;
+	char done[ROT_KV_KEY_MAX + 1]; /* the last record that is under the new one */
+};
+SEAL_CHECKED int rot_store_kek_state(struct rot_store *store, struct rot_kek_state *ret_state,
+				     struct seal_err *err);
+/* Within a transaction, as the following. */
+SEAL_CHECKED int rot_store_put_kek(struct rot_store *store, const struct rot_kek_state *state,
+				   struct seal_err *err);
+/* The keys of records that hold something wrapped, behind after (""), limit at most, appended in their order. */
+SEAL_CHECKED int rot_store_wrapped_keys(struct rot_store *store, const char *after, uint64_t limit,
+					struct seal_strv *keys, struct seal_err *err);
+/* Give each blob of a record to fn, and put what it appends to new into its place. */
+struct rot_rewrap {
+	int (*fn)(void *arg, enum rot_blob kind, const char *name, uint64_t generation,
+		  const struct seal_bytes *old, struct seal_bytes *new, struct seal_err *err);
+	void *arg;
+};
+SEAL_CHECKED int rot_store_rewrap_record(struct rot_store *store, const char *key,
+					 const struct rot_rewrap *how, struct seal_err *err);
+/* Within a transaction. */
+SEAL_CHECKED int rot_store_put_restored(struct rot_store *store,
+					const struct rot_restored *restored, struct seal_err *err);
+/* Open it although its key is being changed. */
+SEAL_CHECKED int rot_store_open_rekey(struct rot_store **ret_store,
+				      const struct rot_kv_config *config, struct seal_err *err);
 
 /* The tables of schemas 1 and 2 (store_migrate.c). */
 struct rot_db;

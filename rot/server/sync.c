@@ -30,8 +30,7 @@ struct part {
 	struct seal_strv revoked; /* sorted */
 	uint64_t generations[ROT_MAX_ROOTS];
 	size_t generation_count;
-	uint64_t active_ca; /* generations */
-	uint64_t oldest_ca;
+	struct rot_ca_numbers cas;
 	bool is_partial; /* revoked does not say all: some are not marked yet, or there are too many */
 };
 
@@ -65,19 +64,6 @@ find_generations(struct rot_store *store, struct part *part, struct seal_err *er
 }
 
 static int
-note_ca(void *arg, const struct rot_ca_info *ca, struct seal_err *err)
-{
-	struct part *part = arg;
-
-	(void)err;
-	if (ca->phase == ROT_PHASE_ACTIVE)
-		part->active_ca = ca->generation;
-	if (ca->phase != ROT_PHASE_RETIRED)
-		part->oldest_ca = ca->generation; /* the newest come first */
-	return 0;
-}
-
-static int
 find_part(struct rot_store *store, const char *workload, int64_t now, struct part *part,
 	  struct seal_err *err)
 {
@@ -94,7 +80,7 @@ find_part(struct rot_store *store, const char *workload, int64_t now, struct par
 	if (r == 0)
 		r = find_generations(store, part, err);
 	if (r == 0)
-		r = rot_store_each_ca(store, workload, note_ca, part, err);
+		r = rot_store_ca_numbers(store, workload, &part->cas, err);
 	if (r == 0)
 		r = rot_store_each_revoked(store, workload, now, add_serial, &part->revoked, err);
 	if (r == 0)
@@ -164,11 +150,11 @@ write_answer(struct rot_store *store, const struct part *part, const char *peer,
 	return r == SEAL_E_LIMIT || r == SEAL_E_FORMAT ? seal_note(err, SEAL_E_BUG, "news") : r;
 }
 
-/* Is its certificate of a CA that signs no more?  As rot_store_hear_pod, for many. */
+/* Is its certificate of a CA that signs no more? */
 static bool
 should_renew(const struct part *part, const struct rot_standing *standing)
 {
-	return (standing->ca != 0 ? standing->ca : part->oldest_ca) < part->active_ca;
+	return (standing->ca != 0 ? standing->ca : part->cas.oldest) < part->cas.active;
 }
 
 /* ---- Who still counts ---- */
@@ -268,7 +254,6 @@ rot_sync(struct rot_call *call, struct seal_err *err)
 	struct rot_store *store = call->api->config.store;
 	SEAL_SCOPED(rot_cert_release) struct rot_cert cert = { 0 };
 	uint64_t asked = 0;
-	bool renew = false;
 	int r;
 
 	r = read_epoch(call, &asked, err);
@@ -276,8 +261,9 @@ rot_sync(struct rot_call *call, struct seal_err *err)
 		r = find_cert(call, &cert, err);
 	if (r == 0)
 		r = rot_store_epoch(store, cert.workload, &call->epoch, err);
-	if (r == 0)
-		r = rot_store_hear_pod(store, &cert, asked, &renew, err);
+	/* A newer one is of a store that was restored since: it stands for something else by now. */
+	if (r == 0 && asked <= call->epoch)
+		r = rot_store_hear_pod(store, &cert, asked, err);
 	if (r < 0)
 		return r;
 	call->unchanged = r == 0;

@@ -167,6 +167,8 @@ keep_up(struct upkeep *upkeep, int64_t now, struct seal_err *err)
 		r = read_system_ca(api, &upkeep->system_certs, err);
 	if (r == 0 && !upkeep->only_purge)
 		r = rot_api_credential(api, &upkeep->tls, err);
+	if (r == 0 && !upkeep->only_purge)
+		r = rot_store_reread(api->config.store, err);
 	if (r == 0)
 		r = purge(api, now, err);
 	return r < 0 ? r : more == 1 ? ROT_UPKEEP_AGAIN : r;

@@ -175,7 +175,7 @@ seal workload show shop >/dev/null
 seal_value "$WORK/text" >"$WORK/again.sealed"
 expect_plain "$WORK/again.sealed" "$WORK/text"
 seal workload show shop >"$WORK/shown"
-expect_line "$WORK/shown" '^1 +1 .* -$'
+expect_line "$WORK/shown" '^1 +active +1 .* -$'
 [ "$(sqlite3 "$store" 'PRAGMA user_version; PRAGMA integrity_check' | paste -sd ' ')" = '4 ok' ] || fail "the store is not sound"
 
 say "no value, key or token is in the log or in the store"

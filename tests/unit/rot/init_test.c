@@ -43,7 +43,7 @@ init(const char *url, const char *trust_domain, const char *kek_file, struct sea
 	struct rot_init_options options = { .dir = home,
 					    .urls = &urls,
 					    .trust_domain = trust_domain,
-					    .kek_file = kek_file,
+					    .kek = { .file = kek_file },
 					    .now = seal_clock_now() };
 	int r;
 
@@ -104,7 +104,8 @@ Test(rot_init, makes_everything_private)
 	expect_mode("admin/cert.pem", 0600);
 	expect_mode("admin/key.pem", 0600);
 	expect_mode("seal.db", 0600);
-	cr_expect_eq(count_entries(home), 4); /* the store with its lock, kek, admin */
+	expect_mode("store", 0600);
+	cr_expect_eq(count_entries(home), 5); /* the store with its lock, where it is, kek, admin */
 	cr_expect_eq(count_entries(dir), 1, "something was left beside it");
 }
 

@@ -851,6 +851,80 @@ start_two(struct rot_kv **other)
 		seal_bytes_release(&list_);                                                        \
 	} while (0)
 
+/* ---- Files that change under it ---- */
+
+static char files[PATH_MAX];
+
+/* Put a copy of one of etcd's files in the place of ours. */
+static void
+lay(const char *of, const char *as)
+{
+	char command[3 * PATH_MAX];
+
+	(void)snprintf(command, sizeof(command), "install -m 600 %s/%s %s/%s", rig.etcd.dir, of,
+		       files, as);
+	cr_assert_eq(system(command), 0, "%s", command); /* NOLINT: paths of ours */
+}
+
+static bool
+answers(void)
+{
+	return rot_kv_ping(kv, NULL) == 0;
+}
+
+Test(kv_etcd, reads_its_files_again_when_it_is_told, .fini = teardown)
+{
+	char ca[PATH_MAX + 16], cert[PATH_MAX + 16], key[PATH_MAX + 16];
+	struct seal_err why = { 0 };
+
+	(void)alarm(60);
+	kv_rig_etcd(&rig);
+	(void)snprintf(files, sizeof(files), "/tmp/seal-kv-XXXXXX");
+	cr_assert_not_null(mkdtemp(files));
+	(void)snprintf(rig.dir, sizeof(rig.dir), "%.1000s", files); /* to be removed */
+	(void)snprintf(ca, sizeof(ca), "%s/ca.pem", files);
+	(void)snprintf(cert, sizeof(cert), "%s/cert.pem", files);
+	(void)snprintf(key, sizeof(key), "%s/key.pem", files);
+	lay("ca.pem", "ca.pem");
+	lay("cert.pem", "cert.pem");
+	lay("key.pem", "key.pem");
+	rig.config.ca = ca;
+	rig.config.cert = cert;
+	rig.config.key = key;
+	kv = kv_rig_create(&rig);
+	MUST(rot_kv_reread(kv, err));
+	cr_expect(answers(), "nothing is new");
+
+	/* The certificate of somebody else whom etcd knows. */
+	lay("server-cert.pem", "cert.pem");
+	lay("server-key.pem", "key.pem");
+	MUST(rot_kv_reread(kv, err));
+	cr_expect(answers());
+
+	/* What cannot be read is not used. */
+	cr_assert_eq(remove(key), 0);
+	cr_expect_lt(rot_kv_reread(kv, &why), 0);
+	cr_expect_not_null(strstr(why.text, "key for etcd"), "%s", why.text);
+	cr_expect(answers());
+
+	/* And what can be, is. */
+	lay("server-key.pem", "key.pem");
+	lay("cert.pem", "ca.pem");
+	MUST(rot_kv_reread(kv, err));
+	cr_expect_not(answers(), "its CA is not believed any more");
+	lay("ca.pem", "ca.pem");
+	MUST(rot_kv_reread(kv, err));
+	cr_expect(answers());
+}
+
+Test(kv_sqlite, has_no_files_to_read_again, .fini = teardown)
+{
+	kv_rig_sqlite(&rig);
+	kv = kv_rig_create(&rig);
+	MUST(rot_kv_reread(kv, err));
+	cr_expect(answers());
+}
+
 Test(kv_etcd, who_read_what_another_changed_begins_again, .fini = teardown)
 {
 	OVERTAKEN(PUT("a", "1"), expect("a", "1"), PUT("a", "2"));

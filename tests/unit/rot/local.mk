@@ -7,7 +7,8 @@ tests_unit_rot_tests_LDADD = $(SUPPORT_LIBS) $(ROT_SERVER_LIBS) $(UNIT_LIBS)
 tests_unit_rot_tests_SOURCES = \
 	%D%/rig.c %D%/rig.h %D%/api_test.c %D%/audit_test.c %D%/hatch_test.c %D%/init_test.c %D%/limits_test.c \
 	%D%/options_test.c %D%/signer_test.c %D%/signer_key_test.c %D%/signer_upkeep_test.c %D%/news_test.c %D%/keys_test.c \
-	%D%/operators_test.c %D%/roles_test.c %D%/sealed_doc_test.c %D%/worker_test.c
+	%D%/operators_test.c %D%/roles_test.c %D%/sealed_doc_test.c %D%/worker_test.c %D%/upkeep_test.c %D%/html_test.c \
+	%D%/graph_test.c %D%/metrics_test.c %D%/page_test.c
 
 tests_unit_rot_tests_SOURCES += %D%/est_test.c %D%/enrol_test.c
 
@@ -38,5 +39,6 @@ tests_unit_rot_store_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_rot_store_tests_LDADD = $(SUPPORT_LIBS) $(ROT_SERVER_LIBS) $(UNIT_LIBS)
 tests_unit_rot_store_tests_SOURCES = \
 	%D%/etcd_shared.c %D%/rig.c %D%/rig.h %D%/kv_rig.c %D%/kv_rig.h %D%/store_rig.c %D%/store_rig.h %D%/store_test.c \
-	%D%/store_audit_test.c %D%/store_operator_test.c %D%/store_key_test.c %D%/store_migrate_test.c %D%/store_revoke_test.c
+	%D%/store_audit_test.c %D%/store_watch_test.c %D%/store_operator_test.c %D%/store_key_test.c %D%/store_rotation_test.c \
+	%D%/vault_test.c %D%/store_migrate_test.c %D%/store_revoke_test.c
 tests_unit_rot_store_tests_SOURCES += %D%/store_enrol_test.c
