@@ -67,6 +67,7 @@ proxy_admit_recheck(const struct seal_peer *peer, const struct proxy_listener_co
 {
 	struct seal_peer_rules rules = rules_of(listener, now);
 
+	rules.former = now->former;
 	if (strcmp(then->trust_domain, now->trust_domain) != 0 ||
 	    strcmp(then->workload, now->workload) != 0)
 		return seal_fail(err, SEAL_E_REFUSED, "we now belong to another workload");

@@ -226,6 +226,29 @@ proxy_hatch_set_latest(struct proxy_hatch *hatch, struct proxy_identity_state **
 }
 
 /*
+ * An answer has the bundle of today, and not what became of the CAs that are not in it any more: whoever was met by these
+ * stays until the next news say so.
+ */
+static int
+gather_former(const struct proxy_hatch *hatch, struct seal_certs **ret_former, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_certs_freep) struct seal_certs *former = NULL;
+	const struct proxy_identity_state *latest = hatch->latest;
+	int r = seal_certs_new(&former, err);
+
+	for (size_t i = 0; r == 0 && latest != NULL && i < seal_certs_count(latest->anchors); i++)
+		r = seal_certs_add(former, seal_certs_at(latest->anchors, i), err);
+	for (size_t i = 0; r == 0 && latest != NULL && latest->former != NULL &&
+			   i < seal_certs_count(latest->former);
+	     i++)
+		r = seal_certs_add(former, seal_certs_at(latest->former, i), err);
+	if (r < 0)
+		return r;
+	*ret_former = SEAL_TAKE(former);
+	return 0;
+}
+
+/*
  * Policy by the later word: what came since this answer was on its way counts more than it.  When instead the
  * root of trust has become younger, its store having been restored, the next news say so.
  */
@@ -294,6 +317,7 @@ take_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentials
 {
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *chain = NULL;
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *anchors = NULL;
+	SEAL_SCOPED(seal_certs_freep) struct seal_certs *former = NULL;
 	SEAL_SCOPED(proxy_state_unrefp) struct proxy_identity_state *state = NULL;
 	struct proxy_state_parts parts = { .key = *key,
 					   .generation = hatch->generation + 1,
@@ -301,10 +325,13 @@ take_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentials
 					   .now = seal_clock_now() };
 	int r = read_chains(credentials, &chain, &anchors, err);
 
+	if (r == 0)
+		r = gather_former(hatch, &former, err);
 	if (r != 0)
 		return r;
 	parts.chain = chain;
 	parts.anchors = anchors;
+	parts.former = former;
 	choose_policy(hatch, credentials, &parts);
 	r = proxy_state_new(&state, &parts, err);
 	if (r == 0)
@@ -458,6 +485,7 @@ proxy_hatch_set_sessions(struct proxy_hatch *hatch, uint32_t max_sessions,
 {
 	const struct proxy_state_parts parts = { .chain = hatch->chain,
 						 .anchors = (*state)->anchors,
+						 .former = (*state)->former,
 						 .key = hatch->key,
 						 .clients = &(*state)->clients,
 						 .servers = &(*state)->servers,

@@ -16,7 +16,7 @@ struct proxy_hatch {
 	char *path; /* NULL: nothing to remove (any more) */
 	char trust_domain[SEAL_TRUST_DOMAIN_MAX + 1];
 	struct seal_strv hostnames;
-	struct proxy_keys *keys;   /* NULL: they are not kept, */
+	struct proxy_keys *keys;  /* NULL: they are not kept, */
 	struct seal_strv key_ids; /* but what those that came are called */
 	const atomic_bool *abort;
 	char said[SEAL_ERR_TEXT_LEN]; /* why it failed last */

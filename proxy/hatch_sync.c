@@ -124,11 +124,13 @@ lacks_keys(struct proxy_hatch *hatch, const struct rot_sync *sync)
 
 static int
 take_news(struct proxy_hatch *hatch, const struct rot_sync *sync, const struct seal_certs *anchors,
-	  struct proxy_identity_state **ret_state, struct seal_err *err)
+	  const struct seal_certs *former, struct proxy_identity_state **ret_state,
+	  struct seal_err *err)
 {
 	SEAL_SCOPED(proxy_state_unrefp) struct proxy_identity_state *state = NULL;
 	const struct proxy_state_parts parts = { .chain = hatch->chain,
 						 .anchors = anchors,
+						 .former = former,
 						 .key = hatch->key,
 						 .clients = &sync->clients,
 						 .servers = &sync->servers,
@@ -160,14 +162,18 @@ proxy_hatch_apply(struct proxy_hatch *hatch, const struct rot_sync *sync,
 		  struct proxy_identity_state **ret_state, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *anchors = NULL;
+	SEAL_SCOPED(seal_certs_freep) struct seal_certs *former = NULL;
 	int r = seal_certs_from_pem(&anchors, sync->ca_bundle, strlen(sync->ca_bundle),
 				    ROT_MAX_BODY, err);
 
+	if (r == 0 && sync->former_cas != NULL)
+		r = seal_certs_from_pem(&former, sync->former_cas, strlen(sync->former_cas),
+					ROT_MAX_BODY, err);
 	if (r < 0)
 		return seal_note(err, r, "the CA bundle received");
 	pthread_mutex_lock(&hatch->lock);
 	if (hatch->chain != NULL)
-		r = take_news(hatch, sync, anchors, ret_state, err);
+		r = take_news(hatch, sync, anchors, former, ret_state, err);
 	pthread_mutex_unlock(&hatch->lock);
 	return r;
 }

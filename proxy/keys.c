@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/jwe/jwe.h"
+#include "base/log/log.h"
 
 /* "shop/ConfigMap/app" and the oldest generation of it that may be opened. */
 struct bound {
@@ -143,6 +144,27 @@ make_ring(struct verify_ring **ret_ring, const struct rot_credentials *credentia
 	return 0;
 }
 
+/*
+ * A root of trust that knows less than we have seen was restored from a backup: what it seals now we refuse, until
+ * it is past that.  Not under the lock: nobody else changes a bound but upwards.
+ */
+static void
+warn_of_old(struct proxy_keys *keys, const struct rot_floor *floor, size_t count)
+{
+	uint64_t seen = 0;
+	size_t i = 0;
+
+	pthread_mutex_lock(&keys->lock);
+	while (i < count && (seen = bound_of(&keys->bounds, floor[i].object)) <= floor[i].gen)
+		i++;
+	pthread_mutex_unlock(&keys->lock);
+	if (i < count)
+		seal_log(SEAL_LOG_WARN, "generation_went_back", SEAL_STR("object", floor[i].object),
+			 SEAL_U64("seen", seen), SEAL_U64("said", floor[i].gen),
+			 SEAL_STR("advice", "the root of trust was restored from an older backup: "
+					    "seal the object again"));
+}
+
 /* A raised bound that outlives a failure is only stricter. */
 static int
 raise_all(struct bounds *bounds, const struct rot_floor *floor, size_t count, struct seal_err *err)
@@ -163,6 +185,7 @@ proxy_keys_update(struct proxy_keys *keys, const struct rot_credentials *credent
 
 	if (r < 0)
 		return seal_note(err, r, "the keys received");
+	warn_of_old(keys, credentials->floor, credentials->floor_count);
 	pthread_mutex_lock(&keys->lock);
 	r = raise_all(&keys->bounds, credentials->floor, credentials->floor_count, err);
 	if (r == 0) {
@@ -221,6 +244,7 @@ proxy_keys_sync(struct proxy_keys *keys, const struct rot_sync *sync, bool *ret_
 	bool lacks = false;
 	int r;
 
+	warn_of_old(keys, sync->floor, sync->floor_count);
 	pthread_mutex_lock(&keys->lock);
 	r = raise_all(&keys->bounds, sync->floor, sync->floor_count, err);
 	if (r == 0 && keys->ring != NULL)

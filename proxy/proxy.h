@@ -187,6 +187,8 @@ struct proxy_identity_state {
 	struct seal_tls *as_server;
 	struct seal_peer_cache *verified; /* chains verified under these anchors */
 	struct seal_certs *anchors;
+	struct seal_certs *
+		former; /* CAs that were among them: new peers are not met by these, old ones stay */
 	char trust_domain[SEAL_TRUST_DOMAIN_MAX + 1];
 	char workload[SEAL_WORKLOAD_MAX + 1];
 	char peer[SEAL_PEER_MAX + 1];
@@ -203,6 +205,7 @@ struct proxy_identity_state {
 struct proxy_state_parts {
 	const struct seal_certs *chain;   /* our own, leaf first */
 	const struct seal_certs *anchors; /* the workload's CA bundle */
+	const struct seal_certs *former;  /* NULL: none */
 	const struct seal_key *key;
 	const struct seal_strv *clients;
 	const struct seal_strv *servers;

@@ -101,6 +101,8 @@ copy_policy(struct proxy_identity_state *state, const struct proxy_state_parts *
 {
 	int r = copy_certs(&state->anchors, parts->anchors, err);
 
+	if (r == 0 && parts->former != NULL)
+		r = copy_certs(&state->former, parts->former, err);
 	if (r == 0)
 		r = seal_strv_copy(&state->clients, parts->clients, err);
 	if (r == 0)
@@ -187,6 +189,7 @@ proxy_state_unref(struct proxy_identity_state *state)
 	seal_tls_unref(state->as_server);
 	seal_peer_cache_free(state->verified);
 	seal_certs_free(state->anchors);
+	seal_certs_free(state->former);
 	seal_strv_release(&state->clients);
 	seal_strv_release(&state->servers);
 	seal_strv_release(&state->revoked);

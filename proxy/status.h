@@ -15,12 +15,12 @@
 #include "base/bytes/bytes.h"
 #include "base/err/err.h"
 #include "base/json/json.h"
+#include "base/metrics/usage.h"
 #include "proxy/agent.h"
 #include "proxy/conn.h"
 #include "proxy/pool.h"
 #include "proxy/proxy.h"
 #include "proxy/sync.h"
-#include "base/metrics/usage.h"
 
 /* Either text at most; beyond it nobody would read it. */
 #define PROXY_STATUS_MAX (4u * 1024 * 1024)

@@ -49,19 +49,23 @@ noinst_HEADERS += %D%/inject/inject.h %D%/inject/inject_internal.h %D%/inject/ka
 	%D%/inject/policy_report.c %D%/inject/restore_pod.c %D%/inject/depends.c %D%/inject/kata.c %D%/inject/kata_parts.c \
 	%D%/inject/kata_rules.c %D%/inject/kata_rego.c %D%/inject/kata_initdata.c
 
-noinst_HEADERS += %D%/cli/cli.h %D%/cli/inject.h
+noinst_HEADERS += %D%/cli/cli.h %D%/cli/inject.h %D%/cli/complete.h
 %C%_librotcli_a_SOURCES = \
 	%D%/cli/run.c %D%/cli/verbs.c %D%/cli/help.c %D%/cli/connect.c %D%/cli/output.c %D%/cli/yaml.c %D%/cli/files.c \
 	%D%/cli/subject.c %D%/cli/credential.c %D%/cli/profile.c %D%/cli/operator.c %D%/cli/complete.c %D%/cli/completion.c \
 	%D%/cli/init.c %D%/cli/store.c %D%/cli/workload.c %D%/cli/rotate.c %D%/cli/egg.c %D%/cli/token.c %D%/cli/sealing.c \
-	%D%/cli/cert.c %D%/cli/audit.c %D%/cli/audit_source.c %D%/cli/audit_verify.c %D%/cli/audit_seen.c %D%/cli/inject.c \
-	%D%/cli/inject_files.c %D%/cli/inject_images.c %D%/cli/inject_rot.c %D%/cli/inject_report.c %D%/cli/policy.c
+	%D%/cli/cert.c %D%/cli/cert_list.c %D%/cli/audit.c %D%/cli/audit_source.c %D%/cli/audit_verify.c %D%/cli/audit_seen.c \
+	%D%/cli/inject.c %D%/cli/inject_files.c %D%/cli/inject_images.c %D%/cli/inject_rot.c %D%/cli/inject_report.c \
+	%D%/cli/policy.c
 
 # Enrolment of clients outside.
 noinst_HEADERS += %D%/server/est.h %D%/server/est_internal.h %D%/server/est_serve.h
 %C%_librotserver_a_SOURCES += \
-	%D%/server/store_enrol.c %D%/server/enrol.c %D%/server/est.c %D%/server/est_enrol.c %D%/server/est_serve.c
+	%D%/server/store_enrol.c %D%/server/store_enrols.c %D%/server/enrol.c %D%/server/est.c %D%/server/est_enrol.c \
+	%D%/server/est_serve.c
 %C%_librotcli_a_SOURCES += %D%/cli/enrol.c
+
+%C%_librotcli_a_SOURCES += %D%/cli/offer.c
 
 bin_PROGRAMS += seal
 sbin_PROGRAMS += seal-rot

@@ -6,12 +6,17 @@ EXTRA_DIST += \
 	.shellcheckrc \
 	autogen.sh \
 	examples/quickstart \
+	examples/rot-cluster/README.md \
+	examples/rot-cluster/kubernetes/rot.yaml \
+	examples/rot-cluster/systemd/seal-rot.service \
+	examples/rot-cluster/systemd/seal-rot.service.d/etcd.conf \
 	tests/WEAKNESSES.md \
 	tests/checks.mk \
 	tests/packages \
 	tests/run \
 	tests/support/Interop.java \
 	tests/support/announced.py \
+	tests/support/browse.py \
 	tests/support/coverage.sh \
 	tests/support/crash.py \
 	tests/support/eggs.py \

@@ -38,8 +38,8 @@ void seal_digest_free(struct seal_digest *digest);
 void seal_digest_freep(struct seal_digest **digest);
 SEAL_CHECKED int seal_digest_add(struct seal_digest *digest, const void *data, size_t len,
 				 struct seal_err *err);
-SEAL_CHECKED int seal_digest_end(struct seal_digest *digest,
-				 uint8_t ret_hash[static SEAL_HASH_LEN], struct seal_err *err);
+SEAL_CHECKED int seal_digest_end(struct seal_digest *digest, uint8_t ret_hash[static SEAL_HASH_LEN],
+				 struct seal_err *err);
 
 SEAL_CHECKED int seal_hmac_sha256(uint8_t ret_mac[static SEAL_HASH_LEN],
 				  const struct seal_secret *key, const void *data, size_t len,

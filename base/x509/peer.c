@@ -89,7 +89,8 @@ is_listed(const struct seal_strv *list, const char *peer)
 
 /* Verified before, perhaps under other anchors: the path was one certificate long, so its end says it all. */
 static int
-check_anchor(const struct seal_peer *peer, const struct seal_certs *anchors, struct seal_err *err)
+find_anchor(const struct seal_peer *peer, const struct seal_certs *anchors, bool *ret_found,
+	    struct seal_err *err)
 {
 	for (size_t i = 0; i < seal_certs_count(anchors); i++) {
 		uint8_t id[SEAL_HASH_LEN];
@@ -98,8 +99,22 @@ check_anchor(const struct seal_peer *peer, const struct seal_certs *anchors, str
 		if (r < 0)
 			return r;
 		if (memcmp(id, peer->anchor, sizeof(id)) == 0)
-			return 0;
+			*ret_found = true;
 	}
+	return 0;
+}
+
+static int
+check_anchor(const struct seal_peer *peer, const struct seal_peer_rules *rules,
+	     struct seal_err *err)
+{
+	bool found = false;
+	int r = find_anchor(peer, rules->anchors, &found, err);
+
+	if (r == 0 && !found && rules->former != NULL)
+		r = find_anchor(peer, rules->former, &found, err);
+	if (r < 0 || found)
+		return r;
 	return seal_fail(err, SEAL_E_UNAUTH, "the CA that certified peer '%s' is trusted no more",
 			 peer->name);
 }
@@ -116,7 +131,7 @@ seal_peer_check_policy(const struct seal_peer *peer, const struct seal_peer_rule
 	if (now < peer->not_before)
 		return seal_fail(err, SEAL_E_UNAUTH,
 				 "the certificate of peer '%s' is not valid yet", peer->name);
-	r = check_anchor(peer, rules->anchors, err);
+	r = check_anchor(peer, rules, err);
 	if (r < 0)
 		return r;
 	if (rules->revoked != NULL && seal_strv_contains_sorted(rules->revoked, peer->serial))

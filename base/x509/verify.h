@@ -53,6 +53,8 @@ bool seal_cert_serves(const struct seal_cert *cert, const char *name);
 /* Whom we accept: everything the RoT told us, and the caller's narrowing. */
 struct seal_peer_rules {
 	const struct seal_certs *anchors; /* the workload's CA bundle */
+	/* NULL, or CAs that were in it: they certify nobody any more, and whoever was met before may stay. */
+	const struct seal_certs *former;
 	const char *trust_domain;
 	const char *workload;
 	const struct seal_strv *allowed;  /* peer names; "*" is every peer; empty is nobody */
@@ -97,7 +99,7 @@ SEAL_CHECKED int seal_peer_verify(struct seal_peer *ret_peer, const struct seal_
 
 /*
  * What may have changed since a peer was verified: it is allowed and not narrowed away, not revoked, valid
- * now, and the CA that certified it is still among the anchors.  Run again whenever the rules change, and
+ * now, and the CA that certified it is still among the anchors, or the former ones.  Run again whenever the rules change, and
  * before a session is resumed.
  */
 SEAL_CHECKED int seal_peer_check_policy(const struct seal_peer *peer,

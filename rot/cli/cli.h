@@ -80,7 +80,8 @@ struct cli_options {
 	const char *store_cert;
 	const char *store_key;
 	const char *store_prefix;
-	const char *to; /* of store migrate, like store */
+	const char *to;    /* of store migrate, like store */
+	const char *state; /* of certificates */
 	const char *trust_domain;
 	const char *until;
 	const char *workload;
@@ -107,8 +108,8 @@ struct cli {
 	enum cli_format format;
 	struct rot_client *client;     /* made at the first call */
 	bool is_local;                 /* ... over the socket of --dir, */
-	char where[PATH_MAX];          /* --dir, the first URL, or the profile */
 	char credential_dir[PATH_MAX]; /* or with the credential from there */
+	char where[PATH_MAX + 8];      /* which one it is, whoever asks and from which directory */
 };
 
 typedef int (*cli_fn)(struct cli *cli, struct seal_err *err);
@@ -321,11 +322,17 @@ SEAL_CHECKED int cli_profile_names(struct seal_strv *ret_names, struct seal_err 
 SEAL_CHECKED int cli_profile_read(const char *name, struct cli_credential *ret_credential,
 				  struct seal_err *err);
 
-/* ---- complete.c ---- */
+/* ---- complete.c, offer.c ---- */
 
 #define CLI_COMPLETE "__complete" /* the verb of the shells' completion, and of nobody else */
 /* The words behind "seal", the last one unfinished: print what it may become.  Silent about every failure. */
 void cli_complete(int count, char **words);
+/*
+ * For a test over the whole table: does completion know what the n-th argument of a verb, or the value of an option,
+ * is?  That nothing can be offered for it is an answer, too.
+ */
+bool cli_complete_knows_arg(const struct cli_verb *verb, size_t n, char *ret_name, size_t size);
+bool cli_complete_knows_option(const struct cli_verb *verb, const struct seal_option *option);
 
 /* ---- token.c ---- */
 
@@ -409,7 +416,11 @@ SEAL_CHECKED int cli_egg_list(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_egg_mint(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_egg_revoke(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_egg_show(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_peer_revoke(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_cert_issue(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_cert_list(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_cert_revoke(struct cli *cli, struct seal_err *err);
+SEAL_CHECKED int cli_cert_show(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_cert_enrol(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_enrolment_list(struct cli *cli, struct seal_err *err);
 SEAL_CHECKED int cli_enrolment_revoke(struct cli *cli, struct seal_err *err);
@@ -427,6 +438,9 @@ SEAL_CHECKED int cli_store_migrate(struct cli *cli, struct seal_err *err);
 /* --store and what belongs to it, lent. */
 struct rot_place_options cli_store_options(const struct cli *cli);
 
+/* Generations of CAs and keys, and whose certificates stand in the way of their next steps. */
+SEAL_CHECKED int cli_print_generations(const struct cli *cli, const struct seal_json *workload,
+				       struct seal_err *err);
 /* What mint and issue have in common: whom the certificate is for, checked. */
 SEAL_CHECKED int cli_check_subject(const struct cli *cli, bool patterns, struct seal_err *err);
 /* The members of a request that they have: workload, peer, hostnames, ttl, csr (NULL: none). */

@@ -38,6 +38,8 @@ connect_with(struct cli *cli, const struct cli_credential *credential, const str
 
 	if (len < 0 || (size_t)len >= sizeof(cli->credential_dir))
 		return seal_fail(err, SEAL_E_LIMIT, "the path '%.64s...' is too long", path);
+	(void)snprintf(cli->where, sizeof(cli->where), "url:%s",
+		       urls->count > 0 ? urls->items[0] : "");
 	cli_credential_warn(credential, (int64_t)time(NULL));
 	return rot_client_new(&cli->client, &config, err);
 }
@@ -67,8 +69,6 @@ connect_urls(struct cli *cli, const struct seal_strv *urls, struct seal_err *err
 	r = dirfd < 0 ? dirfd : cli_credential_read(&credential, dirfd, err);
 	if (r == 0)
 		r = connect_with(cli, &credential, urls, path, err);
-	if (r == 0)
-		(void)snprintf(cli->where, sizeof(cli->where), "%s", urls->items[0]);
 	return r < 0 ? seal_note(err, r, "credential in '%s'", path) : 0;
 }
 
@@ -91,10 +91,7 @@ connect_profile(struct cli *cli, const char *name, struct seal_err *err)
 		r = cli_profile_path(name, path, err);
 	if (r == 0)
 		r = cli_profile_read(name, &credential, err);
-	if (r < 0)
-		return r;
-	(void)snprintf(cli->where, sizeof(cli->where), "profile %s", name);
-	return connect_with(cli, &credential, &credential.urls, path, err);
+	return r < 0 ? r : connect_with(cli, &credential, &credential.urls, path, err);
 }
 
 /* ---- The local one ---- */
@@ -109,12 +106,13 @@ connect_dir(struct cli *cli, const char *dir, struct seal_err *err)
 	r = no_credentials(cli, "the socket of --dir needs none", err);
 	if (r < 0)
 		return r;
+	(void)snprintf(cli->where, sizeof(cli->where), "dir:%s",
+		       realpath(dir, path) != NULL ? path : dir);
 	len = snprintf(path, sizeof(path), "%s/rot.sock", dir);
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return seal_fail(err, SEAL_E_LIMIT, "the path '%.64s...' is too long", dir);
 	config.unix_path = path;
 	cli->is_local = true;
-	(void)snprintf(cli->where, sizeof(cli->where), "%s", dir); /* shorter than path */
 	return rot_client_new(&cli->client, &config, err);
 }
 
@@ -281,21 +279,14 @@ cli_call_text(struct cli *cli, const char *path, struct seal_bytes *reply, struc
 	return call_raw(cli, "GET", path, NULL, reply, err);
 }
 
-/* What the next call is with, whoever asks and from which directory. */
 int
 cli_call_where(struct cli *cli, char *out, size_t size, struct seal_err *err)
 {
-	char path[PATH_MAX] = "";
-	int len, r = cli_connect(cli, err);
+	int r = cli_connect(cli, err);
 
 	if (r < 0)
 		return r;
-	if (cli->is_local && realpath(cli->where, path) == NULL)
-		return seal_fail_errno(err, errno, "'%s'", cli->where);
-	len = snprintf(out, size, "%s:%s", cli->is_local ? "dir" : "remote",
-		       cli->is_local ? path : cli->where);
-	if (len < 0 || (size_t)len >= size)
-		return seal_fail(err, SEAL_E_LIMIT, "the path '%.64s...' is too long", cli->where);
+	(void)snprintf(out, size, "%s", cli->where);
 	return 0;
 }
 

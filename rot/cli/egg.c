@@ -40,6 +40,14 @@ static const struct cli_column one_egg_columns[] = {
 	{ "REVOKED", "revoked_at", CLI_TIME },
 };
 
+static const struct cli_column revoked_columns[] = {
+	{ "ID", "id", CLI_TEXT },
+	{ "WORKLOAD", "workload", CLI_TEXT },
+	{ "PEER", "peer", CLI_TEXT },
+	{ "REVOKED", "revoked_at", CLI_TIME },
+	{ "CERTIFICATES ENDED", "certificates", CLI_TEXT },
+};
+
 static const struct cli_column egg_file_columns[] = {
 	{ "ID", "id", CLI_TEXT },
 	{ "ROOT OF TRUST", "urls", CLI_TEXT },
@@ -106,12 +114,12 @@ cli_egg_revoke(struct cli *cli, struct seal_err *err)
 	r = egg_path(path, cli->args[0], err);
 	if (r < 0)
 		return r;
-	(void)snprintf(what, sizeof(what), "revoke egg %s and end the renewal of its pods",
+	(void)snprintf(what, sizeof(what), "revoke egg %s and all certificates that came of it",
 		       cli->args[0]);
 	r = cli_confirm(cli, what, err);
 	if (r == 0)
 		r = cli_call(cli, "DELETE", path, NULL, &egg, err);
-	return r < 0 ? r : cli_print(cli, egg, COLUMNS(one_egg_columns), err);
+	return r < 0 ? r : cli_print(cli, egg, COLUMNS(revoked_columns), err);
 }
 
 static int

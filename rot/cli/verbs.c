@@ -185,6 +185,11 @@ static const struct seal_option issue_options[] = {
 	  "how long it is valid, 1m to 7d; default: 24h", ROT_MIN_LIFETIME, ROT_MAX_LIFETIME },
 };
 
+static const struct seal_option certs_options[] = {
+	{ "state", 0, SEAL_OPT_STR, OPTION(state), "STATE",
+	  "live, revoked, expired or all; default: live", 0, 0 },
+};
+
 static const struct seal_option enrol_options[] = {
 	{ "expires", 0, SEAL_OPT_DURATION, OPTION(expires), "TIME",
 	  "how long the credential can be used, 1s to 30d; default: 1h", 1, ENROL_EXPIRES_MAX },
@@ -338,6 +343,17 @@ const struct cli_verb cli_verbs[] = {
 	  "renewed:\n"
 	  "issue another one in time. bundle.p12 has the password of --p12-password-file (its one\n"
 	  "line), or the empty one: mind who may read it." },
+	{ "cert", "list", "[WORKLOAD]", 0, 1, OPTIONS(certs_options), CLI_CALLS | CLI_SHOWS,
+	  cli_cert_list, "List the certificates of pods and of those outside, by their end",
+	  "Expired ones are remembered for a month." },
+	{ "cert", "revoke", "SERIAL", 1, 1, OPTIONS(confirm_options), CLI_CALLS | CLI_SHOWS,
+	  cli_cert_revoke, "Revoke a certificate and those renewed from it",
+	  "Its connections are closed. A pod whose certificate ends hatches its egg again, if it "
+	  "has "
+	  "one:\n"
+	  "revoke the egg to keep it out." },
+	{ "cert", "show", "SERIAL", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_cert_show,
+	  "Show what the root of trust knows of a certificate", NULL },
 	{ "completion", NULL, "bash|fish|zsh", 1, 1, NO_OPTIONS, 0, cli_completion,
 	  "Print the completion script of a shell",
 	  "For this shell alone: source <(seal completion bash). Where shells look for such files "
@@ -350,7 +366,8 @@ const struct cli_verb cli_verbs[] = {
 	  "The egg holds a private key, made here. Without -o it goes to standard output, unless\n"
 	  "that is a terminal. Tokens go beside it: token-NAME becomes /etc/seal/token." },
 	{ "egg", "revoke", "ID", 1, 1, OPTIONS(confirm_options), CLI_CALLS | CLI_SHOWS,
-	  cli_egg_revoke, "Revoke an egg: nothing hatches from it or is renewed any more", NULL },
+	  cli_egg_revoke, "Revoke an egg and all certificates that came of it",
+	  "Nothing hatches from it or is renewed any more; connections are closed." },
 	{ "egg", "show", "ID|FILE", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_egg_show,
 	  "Show what the root of trust knows of an egg, or what an egg file says",
 	  "Never its key. A file is read without calling the root of trust." },
@@ -395,6 +412,9 @@ const struct cli_verb cli_verbs[] = {
 	  "Removes exactly the pair that 'seal peer list' shows; * is quoted." },
 	{ "peer", "list", "WORKLOAD", 1, 1, NO_OPTIONS, CLI_CALLS | CLI_SHOWS, cli_peer_list,
 	  "List who may call whom; what is not listed is denied", NULL },
+	{ "peer", "revoke", "WORKLOAD PEER", 2, 2, OPTIONS(confirm_options), CLI_CALLS | CLI_SHOWS,
+	  cli_peer_revoke, "Revoke all certificates, eggs and enrolments of a peer",
+	  "Its pairs stay: what is minted for it afterwards is as good as any." },
 	{ "policy", "kata", "[FILE]", 0, 1, OPTIONS(kata_options), 0, cli_policy_kata,
 	  "Write what Kata Containers' agent may do, from an injected manifest",
 	  "Reads FILE, what -f names, or standard input; calls nobody. Exactly the containers of\n"

@@ -60,6 +60,13 @@ static const struct cli_column one_pair_columns[] = {
 	{ "POLICY EPOCH", "epoch", CLI_TEXT },
 };
 
+static const struct cli_column revoked_columns[] = {
+	{ "WORKLOAD", "workload", CLI_TEXT },
+	{ "PEER", "peer", CLI_TEXT },
+	{ "EGGS ENDED", "eggs", CLI_TEXT },
+	{ "CERTIFICATES ENDED", "certificates", CLI_TEXT },
+};
+
 #define COLUMNS(table) table, SEAL_COUNT(table)
 
 static const struct cli_column expiry_columns[] = {
@@ -229,6 +236,31 @@ cli_peer_deny(struct cli *cli, struct seal_err *err)
 		       cli->args[0], cli->args[1], cli->args[2]);
 	r = cli_call(cli, "DELETE", path, NULL, &pair, err);
 	return r < 0 ? r : cli_print(cli, pair, COLUMNS(one_pair_columns), err);
+}
+
+int
+cli_peer_revoke(struct cli *cli, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_json_freep) struct seal_json *request = seal_json_new();
+	SEAL_SCOPED(seal_json_freep) struct seal_json *reply = NULL;
+	char what[256];
+	int r;
+
+	r = seal_workload_check(cli->args[0], err);
+	if (r == 0)
+		r = seal_peer_check(cli->args[1], err);
+	if (r < 0)
+		return r;
+	(void)snprintf(what, sizeof(what),
+		       "revoke all certificates, eggs and enrolments of peer %s of %s",
+		       cli->args[1], cli->args[0]);
+	r = cli_confirm(cli, what, err);
+	if (r < 0)
+		return r;
+	seal_json_set_str(request, "workload", cli->args[0]);
+	seal_json_set_str(request, "peer", cli->args[1]);
+	r = cli_call(cli, "POST", "/v1/peers/revoke", request, &reply, err);
+	return r < 0 ? r : cli_print(cli, reply, COLUMNS(revoked_columns), err);
 }
 
 int

@@ -68,7 +68,7 @@ read_files(struct etcd_http *http, const struct rot_kv_config *config, struct se
 	r = seal_fs_read_public(&http->cert, AT_FDCWD, config->cert, PEM_MAX, err);
 	if (r < 0)
 		return seal_note(err, r, "certificate for etcd %s", config->cert);
-	r = seal_fs_read_secret(&http->key, AT_FDCWD, config->key, PEM_MAX, err);
+	r = seal_fs_read_secret_linked(&http->key, AT_FDCWD, config->key, PEM_MAX, err);
 	if (r < 0)
 		return seal_note(err, r, "key for etcd %s", config->key);
 	r = seal_strv_add(&http->files, config->ca, err);

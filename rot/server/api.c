@@ -100,8 +100,8 @@ static const struct rot_route routes[] = {
 	  AUDIT_OTHER },
 	{ "DELETE", "/v1/certs/*", ADMIN, SMALL, CHANGES, rot_certs_revoke, NULL, SAY,
 	  "certificate_revoked", AUDIT_CERT_REVOKE },
-	{ "GET", "/v1/enrolments", WATCHERS, SMALL, READS, rot_enrolments_list,
-	  NULL, SAY, NULL, AUDIT_OTHER },
+	{ "GET", "/v1/enrolments", WATCHERS, SMALL, READS, rot_enrolments_list, NULL, SAY, NULL,
+	  AUDIT_OTHER },
 	{ "POST", "/v1/enrolments", ADMIN, SMALL, CHANGES, rot_enrolments_create, enrolment_members,
 	  SAY, "enrolment_created", AUDIT_ENROLMENT_CREATE },
 	{ "DELETE", "/v1/enrolments/*", ADMIN, SMALL, CHANGES, rot_enrolments_revoke, NULL, SAY,
@@ -180,7 +180,7 @@ start_worker(struct rot_api *api, struct seal_err *err)
 						  .drop = on_drop,
 						  .arg = api };
 
-	api->is_well = api->has_time = true; /* it has just answered */
+	api->is_well = api->has_time = true;  /* it has just answered */
 	atomic_store(&api->must_sweep, true); /* what a crash has left, with the first call */
 	return rot_worker_new(&api->worker, api->config.loop, &config, err);
 }

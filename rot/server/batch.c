@@ -248,7 +248,9 @@ run_together(struct rot_api *api, struct rot_job *first)
 
 	for (unsigned i = 0; r == SEAL_E_CONFLICT && i < MAX_ATTEMPTS; i++)
 		r = try_together(api, first, &end, &err);
-	if (r == SEAL_E_CONFLICT || (r == SEAL_E_LIMIT && first->next != end)) {
+	/* One that meets a full disk, or damage, does not take the others with it, which may only read. */
+	if (r == SEAL_E_CONFLICT ||
+	    ((r == SEAL_E_LIMIT || r == SEAL_E_SYSTEM) && first->next != end)) {
 		run_each_alone(first, end);
 		return end;
 	}

@@ -200,8 +200,10 @@ rot_expiry_set(struct rot_api *api, int64_t now, struct seal_json *status, struc
 	struct rot_expiries all;
 	struct seal_json *list;
 	struct seal_err why = { 0 };
-	int r = rot_expiries(api, now, &all, err);
+	int r;
 
+	api->gathered_at = INT64_MIN; /* who asks for a status has just done something */
+	r = rot_expiries(api, now, &all, err);
 	if (r < 0)
 		return r;
 	list = seal_json_set_array(status, "expires");

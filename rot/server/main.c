@@ -8,6 +8,7 @@
  */
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -17,6 +18,8 @@
 #include "rot/server/page.h"
 #include "rot/server/place.h"
 #include "rot/server/server.h"
+
+#define DESCRIPTORS 16500 /* the connections that server.c takes, and our own */
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -37,6 +40,8 @@ main(int argc, char **argv)
 	int r;
 
 	r = seal_process_harden(&err);
+	/* One heap: what a handshake leaves in another thread's would not be used again. */
+	(void)mallopt(M_ARENA_MAX, 1); /* or so be it */
 	if (r == 0)
 		r = rot_options_parse(&options, argc, argv, &err);
 	if (r < 0)
@@ -64,6 +69,11 @@ raise_limits(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* then the old limit has to do */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS)
+		seal_log(SEAL_LOG_WARN, "few_descriptors", SEAL_U64("limit", limit.rlim_cur),
+			 SEAL_U64("wanted", DESCRIPTORS),
+			 SEAL_STR("reason", "each pod that waits for news holds one: raise the "
+					    "limit of open files (LimitNOFILE=)"));
 }
 
 /*

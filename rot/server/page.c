@@ -139,11 +139,9 @@ put_workload_figures(struct page *page, const struct rot_workload *workload)
 	html_put(&page->html,
 		 "<section aria-label=\"Figures\"><dl class=\"figures\">\n"
 		 "<div><dt>Pairs</dt><dd>%llu</dd></div>\n"
-		 "<div><dt>Policy epoch</dt><dd>%llu</dd></div>\n"
 		 "<div><dt>Certificates in force</dt><dd>%llu</dd></div>\n"
 		 "<div><dt>Eggs that can hatch</dt><dd>%llu</dd></div>\n<div><dt>Created</dt><dd>",
-		 N(workload->pairs), N(workload->epoch), N(workload->certificates),
-		 N(workload->eggs_live));
+		 N(workload->pairs), N(workload->certificates), N(workload->eggs_live));
 	html_time(&page->html, workload->created_at, page->facts->now);
 	html_put(&page->html, "</dd></div>\n</dl></section>\n");
 }

@@ -126,9 +126,8 @@ put_workload_row(void *arg, const struct rot_workload *workload, struct seal_err
 	put_workload_link(rows->page, workload->name);
 	html_put(html,
 		 "</th><td class=\"n\">%llu</td><td class=\"n\">%llu</td>"
-		 "<td class=\"n\">%llu</td><td class=\"n minor\">%llu</td><td class=\"minor\">",
-		 N(workload->pairs), N(workload->certificates), N(workload->eggs_live),
-		 N(workload->epoch));
+		 "<td class=\"n\">%llu</td><td class=\"minor\">",
+		 N(workload->pairs), N(workload->certificates), N(workload->eggs_live));
 	html_time(html, workload->created_at, rows->page->facts->now);
 	html_put(html, "</td></tr>\n");
 	return html->failed;
@@ -151,7 +150,6 @@ page_put_workloads(struct page *page, const char *after, uint64_t limit, struct 
 		 "<th scope=\"col\">Name</th><th scope=\"col\" class=\"n\">Pairs</th>"
 		 "<th scope=\"col\" class=\"n\">Certificates</th>"
 		 "<th scope=\"col\" class=\"n\">Live eggs</th>"
-		 "<th scope=\"col\" class=\"n minor\">Policy epoch</th>"
 		 "<th scope=\"col\" class=\"minor\">Created</th></tr></thead>\n<tbody>\n");
 	r = rot_store_each_workload(page->store, after, limit, page->facts->now, put_workload_row,
 				    &rows, err);

@@ -54,7 +54,7 @@ const char *const page_style =
 	"tbody tr:hover{background:var(--bg)}\n"
 	".n{text-align:right;font-variant-numeric:tabular-nums}\n"
 	"code{font:.85rem/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,\"DejaVu Sans Mono\",monospace}\n"
-	".id code{display:inline-block;max-width:9.5rem;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom}\n"
+	".id code{display:inline-block;max-width:9.5rem;overflow:hidden;text-overflow:ellipsis;vertical-align:-.3em}\n"
 	".state{display:inline-block;padding:0 .6rem;border-radius:1rem;font-size:.85rem;background:var(--dull-bg);color:var(--dull)}\n"
 	".live,.done{background:var(--good-bg);color:var(--good)}\n"
 	".revoked,.refused{background:var(--bad-bg);color:var(--bad)}\n"

@@ -21,13 +21,15 @@
 #include "rot/wire/wire.h"
 
 #define MAX_CONNECTIONS 16384 /* one for each pod that waits for news, and some */
-#define HANDSHAKE_MS    10000
-#define REQUEST_MS      15000 /* 64 KiB in a quarter of a minute: slower is no client of ours */
-#define IDLE_MS         60000
-#define REPLY_MS        30000
-#define DRAIN_MS        30000
-#define LOOK_MS         2000
-#define DAY             86400
+/* Of those who may come without a certificate: they are not to take the places of the others. */
+#define MAX_EST_CONNECTIONS 256
+#define HANDSHAKE_MS        10000
+#define REQUEST_MS          15000 /* 64 KiB in a quarter of a minute: slower is no client of ours */
+#define IDLE_MS             60000
+#define REPLY_MS            30000
+#define DRAIN_MS            30000
+#define LOOK_MS             2000
+#define DAY                 86400
 /* The first time soon: not every root of trust runs for a day. */
 #define FIRST_MS 1000
 /*
@@ -37,8 +39,6 @@
 #define TICK_MS 60000
 /* What is forgotten is forgotten in steps, with time for requests between them. */
 #define PURGE_AGAIN_MS 200
-/* Of those who may come without a certificate: they are not to take the places of the others. */
-#define MAX_EST_CONNECTIONS 256
 
 struct rot_server {
 	struct seal_loop *loop;
@@ -60,6 +60,7 @@ struct rot_server {
 	struct seal_endpoint local;
 	uint16_t port;
 	uint16_t est_port;
+	uint32_t tidied;    /* connections when memory was last given back */
 	unsigned undrained; /* HTTP servers that still have connections */
 	bool draining;
 	bool failed;
@@ -465,12 +466,28 @@ on_hangup(void *arg, int number)
 		begin_reload(server);
 }
 
+/*
+ * A handshake needs three times the memory that a pod does which waits for news, and leaves holes between those that
+ * stay: with thousands of pods they are worth more than all else.  Fewer connections are not worth the time.
+ */
+static void
+tidy(struct rot_server *server)
+{
+	const uint32_t many = 256;
+	uint32_t now = seal_http_connections(server->http);
+
+	if (now >= many || server->tidied >= many)
+		seal_memory_tidy();
+	server->tidied = now;
+}
+
 static void
 on_look(void *arg)
 {
 	struct rot_server *server = arg;
 
 	rot_api_look(server->api);
+	tidy(server);
 	seal_timer_arm(server->look, LOOK_MS);
 }
 

@@ -150,6 +150,12 @@ SEAL_CHECKED int rot_store_signing_ca(struct rot_store *store, const char *workl
 SEAL_CHECKED int rot_store_ca_bundle(struct rot_store *store, const char *workload,
 				     struct seal_bytes *out, struct seal_err *err);
 
+/*
+ * Append the certificates of those that were retired in good order, the newest few of them, newest first: nobody is
+ * certified by these any more, and connections of before may go on.  Not of those that were retired by force.
+ */
+SEAL_CHECKED int rot_store_former_cas(struct rot_store *store, const char *workload,
+				      struct seal_bytes *out, struct seal_err *err);
 /* Generations in use: the oldest, the one that signs, and the newest. */
 struct rot_ca_numbers {
 	uint64_t oldest;
@@ -187,8 +193,9 @@ struct rot_ca_info {
 	uint64_t generation;
 	enum rot_phase phase;
 	int64_t created_at;
-	int64_t retired_at;      /* 0: in use */
-	const char *cert;        /* PEM */
+	int64_t retired_at; /* 0: in use */
+	bool forced;        /* it was retired while certificates of it could be used, perhaps */
+	const char *cert;   /* PEM */
 	const struct rot_ca *ca; /* NULL when retired */
 };
 typedef int (*rot_ca_fn)(void *arg, const struct rot_ca_info *ca, struct seal_err *err);

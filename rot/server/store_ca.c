@@ -12,7 +12,8 @@
 
 #include "rot/server/store_internal.h"
 
-#define READ_MAX 64 /* generations in a record; more is damage */
+#define READ_MAX   64 /* generations in a record; more is damage */
+#define FORMER_MAX 8  /* retired ones that pods are told: years, as a rule */
 
 struct ca_entry {
 	struct rot_ca ca;
@@ -423,6 +424,7 @@ keep_retired(struct rot_store *store, const struct ca_change *change, const stru
 
 	set_entry(record, &entry->ca, entry->created_at);
 	seal_json_set_i64(record, "retired_at", change->now);
+	seal_json_set_bool(record, "forced", change->force);
 	return rot_record_put(store, retired_key(change->workload, change->generation).text, record,
 			      ROT_RECORD_PUT, err);
 }
@@ -563,8 +565,8 @@ static int
 read_retired(const char *key, const void *value, size_t len, struct rot_ca_info *info,
 	     struct seal_json **ret_record, struct seal_err *err)
 {
-	static const char *const members[] = { "generation", "created_at", "cert", "retired_at",
-					       NULL };
+	static const char *const members[] = { "generation", "created_at", "cert",
+					       "retired_at", "forced",     NULL };
 	struct rot_fields fields = { .key = key };
 	int r = rot_record_parse(key, value, len, ret_record, err);
 
@@ -575,6 +577,7 @@ read_retired(const char *key, const void *value, size_t len, struct rot_ca_info 
 	rot_field_u64(&fields, "generation", &info->generation);
 	rot_field_time(&fields, "created_at", &info->created_at);
 	rot_field_time(&fields, "retired_at", &info->retired_at);
+	rot_field_bool(&fields, "forced", &info->forced);
 	if (seal_json_get_str(*ret_record, "cert", &info->cert, NULL) < 0)
 		return rot_fail_damaged(key, err);
 	return rot_fields_done(&fields, members, err);
@@ -639,6 +642,44 @@ rot_store_each_ca(struct rot_store *store, const char *workload, rot_ca_fn fn, v
 	struct ca_look look = { .workload = workload, .fn = fn, .arg = arg };
 
 	return rot_store_look(store, look_at_cas, &look, err);
+}
+
+struct former_look {
+	const char *workload;
+	struct seal_bytes *out;
+};
+
+static int
+add_former(void *arg, const struct rot_ca_info *ca, struct seal_err *err)
+{
+	return ca->forced ? 0 : seal_bytes_append_str(arg, ca->cert, err);
+}
+
+static int
+look_at_former(struct rot_store *store, void *arg, struct seal_err *err)
+{
+	const struct former_look *former = arg;
+	struct ca_look look = { .workload = former->workload,
+				.fn = add_former,
+				.arg = former->out };
+	const struct rot_path from = rot_path("ca-retired/%s/", look.workload);
+	const struct rot_path to = rot_path("ca-retired/%s0", look.workload);
+	const struct rot_kv_range range = { .from = from.text,
+					    .to = to.text,
+					    .limit = FORMER_MAX,
+					    .backwards = true,
+					    .loose = true };
+
+	return rot_kv_each(store->kv, &range, give_retired, &look, err);
+}
+
+int
+rot_store_former_cas(struct rot_store *store, const char *workload, struct seal_bytes *out,
+		     struct seal_err *err)
+{
+	struct former_look look = { .workload = workload, .out = out };
+
+	return rot_store_look(store, look_at_former, &look, err);
 }
 
 /* "ca/-" is the system's. */

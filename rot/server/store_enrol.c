@@ -141,9 +141,9 @@ parse_record(const struct seal_json *record, const char *key, struct rot_enrolme
 	return rot_fields_done(&fields, members, err);
 }
 
-static int
-read_record(struct rot_store *store, const char *id, struct rot_enrolment *ret_enrolment,
-	    struct seal_err *err)
+int
+rot_store_read_enrolment(struct rot_store *store, const char *id,
+			 struct rot_enrolment *ret_enrolment, struct seal_err *err)
 {
 	const struct rot_path key = record_key(id);
 	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
@@ -176,7 +176,7 @@ find_record(struct rot_store *store, const char *serial, struct rot_enrolment *r
 	if (r == 0 && seal_id_check(seal_bytes_str(&id), NULL) < 0)
 		return rot_fail_damaged(key.text, err);
 	if (r == 0)
-		r = read_record(store, seal_bytes_str(&id), ret_enrolment, err);
+		r = rot_store_read_enrolment(store, seal_bytes_str(&id), ret_enrolment, err);
 	return r == SEAL_E_MISSING ? rot_fail_damaged(key.text, err) : r;
 }
 
@@ -184,7 +184,7 @@ int
 rot_store_drop_enrolment(struct rot_store *store, const char *id, int64_t end, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_enrolment_release) struct rot_enrolment enrolment = { 0 };
-	int r = read_record(store, id, &enrolment, err);
+	int r = rot_store_read_enrolment(store, id, &enrolment, err);
 
 	for (size_t i = 0; r == 0 && i < enrolment.cert_count; i++)
 		r = rot_kv_delete(store->kv, cert_key(enrolment.certs[i].serial).text, err);
@@ -229,12 +229,8 @@ rot_store_add_enrolment(struct rot_store *store, const struct rot_enrolment *enr
 }
 
 struct look {
-	const char *id;     /* of an enrolment, or "" */
+	const char *id;
 	const char *serial; /* NULL: by id */
-	const char *workload;
-	uint64_t limit;
-	rot_enrolment_fn fn;
-	void *arg;
 	struct rot_enrolment *ret_enrolment;
 };
 
@@ -243,8 +239,9 @@ look_at_one(struct rot_store *store, void *arg, struct seal_err *err)
 {
 	const struct look *look = arg;
 
-	return look->serial != NULL ? find_record(store, look->serial, look->ret_enrolment, err)
-				    : read_record(store, look->id, look->ret_enrolment, err);
+	return look->serial != NULL
+		       ? find_record(store, look->serial, look->ret_enrolment, err)
+		       : rot_store_read_enrolment(store, look->id, look->ret_enrolment, err);
 }
 
 int
@@ -263,70 +260,6 @@ rot_store_enrolment_of(struct rot_store *store, const char *serial,
 	struct look look = { .serial = serial, .ret_enrolment = ret_enrolment };
 
 	return rot_store_look(store, look_at_one, &look, err);
-}
-
-/* Where the page begins: behind the one named, or at the first. */
-static int
-page_start(struct rot_store *store, const struct look *look, const char *prefix,
-	   struct rot_path *ret_from, struct seal_err *err)
-{
-	SEAL_SCOPED(rot_enrolment_release) struct rot_enrolment enrolment = { 0 };
-	int r;
-
-	*ret_from = rot_path("%s", prefix);
-	if (look->id[0] == '\0')
-		return 0;
-	r = read_record(store, look->id, &enrolment, err);
-	if (r == 0)
-		*ret_from = rot_path("%s" ROT_TIME "/%s!", prefix,
-				     rot_path_time(enrolment.created_at), look->id);
-	return r;
-}
-
-static int
-hand_out(struct rot_store *store, const struct look *look, const char *key, struct seal_err *err)
-{
-	SEAL_SCOPED(rot_enrolment_release) struct rot_enrolment enrolment = { 0 };
-	int r = read_record(store, strrchr(key, '/') + 1, &enrolment, err);
-
-	if (r == SEAL_E_MISSING)
-		return rot_fail_damaged(key, err);
-	return r < 0 ? r : look->fn(look->arg, &enrolment, err);
-}
-
-static int
-look_at_all(struct rot_store *store, void *arg, struct seal_err *err)
-{
-	const struct look *look = arg;
-	bool all = look->workload[0] == '\0';
-	const struct rot_path prefix =
-		all ? rot_path("enrol-at/") : rot_path("enrol-of/%s/", look->workload);
-	const struct rot_path to =
-		all ? rot_path("enrol-at0") : rot_path("enrol-of/%s0", look->workload);
-	SEAL_SCOPED(seal_strv_release) struct seal_strv keys = { 0 };
-	struct rot_path from;
-	int r = 0;
-
-	if (!all)
-		r = rot_store_need_workload(store, look->workload, err);
-	if (r == 0)
-		r = page_start(store, look, prefix.text, &from, err);
-	if (r == 0 && look->limit > 0)
-		r = rot_range_keys(store, from.text, to.text, look->limit, &keys, err);
-	for (size_t i = 0; r == 0 && i < keys.count; i++)
-		r = hand_out(store, look, keys.items[i], err);
-	return r;
-}
-
-int
-rot_store_each_enrolment(struct rot_store *store, const char *workload, const char *after,
-			 uint64_t limit, rot_enrolment_fn fn, void *arg, struct seal_err *err)
-{
-	struct look look = {
-		.id = after, .workload = workload, .limit = limit, .fn = fn, .arg = arg
-	};
-
-	return rot_store_look(store, look_at_all, &look, err);
 }
 
 /* ---- Issuing ---- */
@@ -398,7 +331,7 @@ enrol(struct rot_store *store, void *arg, struct seal_err *err)
 {
 	const struct issue *issue = arg;
 	SEAL_SCOPED(rot_enrolment_release) struct rot_enrolment enrolment = { 0 };
-	int r = read_record(store, issue->from, &enrolment, err);
+	int r = rot_store_read_enrolment(store, issue->from, &enrolment, err);
 
 	if (r == 0 && !can_be_spent(&enrolment, issue->now))
 		r = SEAL_E_MISSING;
@@ -472,7 +405,7 @@ revoke(struct rot_store *store, void *arg, struct seal_err *err)
 {
 	const struct issue *issue = arg;
 	SEAL_SCOPED(rot_enrolment_release) struct rot_enrolment enrolment = { 0 };
-	int r = read_record(store, issue->from, &enrolment, err);
+	int r = rot_store_read_enrolment(store, issue->from, &enrolment, err);
 
 	if (r < 0 || enrolment.revoked_at != 0)
 		return r;
@@ -495,60 +428,6 @@ rot_store_revoke_enrolment(struct rot_store *store, const char *id, int64_t now,
 	struct issue issue = { .from = id, .now = now };
 
 	return rot_store_change(store, revoke, &issue, err);
-}
-
-/* ---- Those of a peer that can be spent ---- */
-
-struct search {
-	const char *peer;
-	int64_t now;
-	bool fits;
-};
-
-static int
-look_whether_it_fits(void *arg, const char *key, const void *value, size_t len,
-		     struct seal_err *err)
-{
-	struct search *search = arg;
-	SEAL_SCOPED(seal_json_freep) struct seal_json *record = NULL;
-	const char *peer = NULL;
-	uint64_t spent = 1, revoked = 1, end = 0;
-	int r = rot_record_parse(key, value, len, &record, err);
-
-	if (r < 0)
-		return r;
-	if (seal_json_get_str(record, "peer", &peer, NULL) < 0 ||
-	    seal_json_get_u64(record, "spent_at", INT64_MAX, &spent, NULL) < 0 ||
-	    seal_json_get_u64(record, "revoked_at", INT64_MAX, &revoked, NULL) < 0 ||
-	    seal_json_get_u64(record, "not_after", INT64_MAX, &end, NULL) < 0)
-		return rot_fail_damaged(key, err);
-	search->fits = strcmp(peer, search->peer) == 0 && spent == 0 && revoked == 0 &&
-		       (int64_t)end > search->now;
-	return 0;
-}
-
-int
-rot_store_find_enrolments(struct rot_store *store, const char *workload, const char *peer,
-			  int64_t now, uint64_t limit, struct seal_strv *ids, struct seal_err *err)
-{
-	const struct rot_path from = rot_path("enrol-of/%s/", workload);
-	const struct rot_path to = rot_path("enrol-of/%s0", workload);
-	SEAL_SCOPED(seal_strv_release) struct seal_strv keys = { 0 };
-	int r = rot_range_keys(store, from.text, to.text, 0, &keys, err);
-
-	for (size_t i = 0; r == 0 && i < keys.count && ids->count < limit; i++) {
-		const char *id = strrchr(keys.items[i], '/') + 1;
-		const struct rot_path at = record_key(id), behind = rot_path("enrol/%s!", id);
-		const struct rot_kv_range one = { .from = at.text,
-						  .to = behind.text,
-						  .loose = true };
-		struct search search = { .peer = peer, .now = now };
-
-		r = rot_kv_each(store->kv, &one, look_whether_it_fits, &search, err);
-		if (r == 0 && search.fits)
-			r = seal_strv_add(ids, id, err);
-	}
-	return r;
 }
 
 struct purge {
@@ -579,7 +458,7 @@ purge_one(struct rot_store *store, const char *key, int64_t before, struct seal_
 
 	if (!rot_path_parts(key, "enrol-end/", &noted, &id))
 		return rot_fail_damaged(key, err);
-	r = read_record(store, id, &enrolment, err);
+	r = rot_store_read_enrolment(store, id, &enrolment, err);
 	if (r == SEAL_E_MISSING) /* it went with its workload */
 		return rot_kv_delete(store->kv, key, err);
 	if (r == 0 && end_of(&enrolment) < before)

@@ -186,6 +186,9 @@ uint64_t rot_store_step_of(const struct rot_store *store, uint64_t keys);
 SEAL_CHECKED int rot_store_spend_egg(struct rot_store *store, const char *id, int64_t now,
 				     struct rot_egg *ret_egg, struct seal_err *err);
 SEAL_CHECKED int rot_store_drop_egg(struct rot_store *store, const char *id, struct seal_err *err);
+SEAL_CHECKED int rot_store_read_enrolment(struct rot_store *store, const char *id,
+					  struct rot_enrolment *ret_enrolment,
+					  struct seal_err *err);
 /* With all its keys but, for end 0, the one that says when to look at it again, which goes at that time. */
 SEAL_CHECKED int rot_store_drop_enrolment(struct rot_store *store, const char *id, int64_t end,
 					  struct seal_err *err);

@@ -26,6 +26,7 @@ struct part {
 	const char *workload;
 	uint64_t epoch;
 	struct seal_bytes bundle;
+	struct seal_bytes former; /* empty: none */
 	struct seal_certs *anchors;
 	struct seal_strv revoked; /* sorted */
 	uint64_t generations[ROT_MAX_ROOTS];
@@ -38,6 +39,7 @@ static void
 release_part(struct part *part)
 {
 	seal_bytes_release(&part->bundle);
+	seal_bytes_release(&part->former);
 	seal_certs_free(part->anchors);
 	seal_strv_release(&part->revoked);
 }
@@ -71,9 +73,12 @@ find_part(struct rot_store *store, const char *workload, int64_t now, struct par
 
 	part->workload = workload;
 	seal_bytes_init(&part->bundle, ROT_BUNDLE_MAX);
+	seal_bytes_init(&part->former, ROT_BUNDLE_MAX);
 	r = rot_store_epoch(store, workload, &part->epoch, err);
 	if (r == 0)
 		r = rot_store_ca_bundle(store, workload, &part->bundle, err);
+	if (r == 0)
+		r = rot_store_former_cas(store, workload, &part->former, err);
 	if (r == 0)
 		r = seal_certs_from_pem(&part->anchors, seal_bytes_str(&part->bundle),
 					part->bundle.len, ROT_BUNDLE_MAX, err);
@@ -133,7 +138,11 @@ fill_sync(struct rot_store *store, const struct part *part, const char *peer, st
 		return r;
 	sync->epoch = part->epoch;
 	sync->ca_bundle = seal_strndup(seal_bytes_str(&part->bundle), part->bundle.len);
-	return sync->ca_bundle == NULL ? seal_fail_memory(err) : 0;
+	if (part->former.len > 0)
+		sync->former_cas = seal_strndup(seal_bytes_str(&part->former), part->former.len);
+	return sync->ca_bundle == NULL || (part->former.len > 0 && sync->former_cas == NULL)
+		       ? seal_fail_memory(err)
+		       : 0;
 }
 
 static int

@@ -17,6 +17,7 @@ rot_sync_release(struct rot_sync *sync)
 	seal_strv_release(&sync->clients);
 	seal_strv_release(&sync->servers);
 	free(sync->ca_bundle);
+	free(sync->former_cas);
 	seal_strv_release(&sync->revoked);
 	rot_floor_free(sync->floor, sync->floor_count);
 	seal_strv_release(&sync->keys);
@@ -32,6 +33,8 @@ rot_sync_encode(const struct rot_sync *sync, struct seal_bytes *out, struct seal
 	seal_json_set_strv(json, "clients", &sync->clients);
 	seal_json_set_strv(json, "servers", &sync->servers);
 	seal_json_set_str(json, "ca_bundle", sync->ca_bundle);
+	if (sync->former_cas != NULL)
+		seal_json_set_str(json, "former_cas", sync->former_cas);
 	seal_json_set_strv(json, "revoked", &sync->revoked);
 	rot_wire_set_floor(json, sync->floor, sync->floor_count);
 	seal_json_set_strv(json, "keys", &sync->keys);
@@ -99,7 +102,12 @@ parse_policy(struct rot_sync *sync, const struct seal_json *json, struct seal_er
 	if (r == 0)
 		r = rot_wire_names(&sync->servers, json, "servers", ROT_MAX_PEERS,
 				   seal_peer_or_every_check, err);
-	return r < 0 ? r : rot_wire_text(&sync->ca_bundle, json, "ca_bundle", err);
+	if (r == 0)
+		r = rot_wire_text(&sync->ca_bundle, json, "ca_bundle", err);
+	/* Not of those who have never retired one, nor of earlier versions. */
+	if (r == 0 && seal_json_has(json, "former_cas"))
+		r = rot_wire_text(&sync->former_cas, json, "former_cas", err);
+	return r;
 }
 
 int

@@ -97,6 +97,7 @@ struct rot_sync {
 	struct seal_strv clients;
 	struct seal_strv servers;
 	char *ca_bundle;          /* PEM */
+	char *former_cas;         /* PEM; NULL: none */
 	struct seal_strv revoked; /* serials, sorted */
 	struct rot_floor *floor;  /* sorted by object */
 	size_t floor_count;

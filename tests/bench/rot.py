@@ -380,6 +380,7 @@ def fleet(bench):
     for number in range(sizes.changes):
         if number > 0:
             load.expect_ready()
+        settle({"rot": rot.process}, LIMIT_S)  # all of them have asked again
         load.tell("go")
         time.sleep(0.2)
         begin = time.monotonic_ns()

@@ -30,7 +30,7 @@ static const char usage[] =
 	"news";
 
 #define MAX_CONNECTIONS 100000u
-#define OPENING         64u /* handshakes under way at a time */
+#define OPENING         8u /* handshakes under way at a time: pods do not all begin at once */
 #define HATCHING        16u
 #define PEM_MAX         16384u
 

@@ -183,6 +183,11 @@ expect_line "$WORK/err" '--yes'
 [ "$(state)" = live ] || fail "revoked without asking"
 at_terminal $'y\n' "$CLI" egg revoke "$id" "${D[@]}" || fail "not revoked after y"
 [ "$(state)" = revoked ] || fail "not revoked after y"
+got=0
+at_terminal $'n\n' "$CLI" operator revoke first "${D[@]}" || got=$?
+[ "$got" = 1 ] || fail "the last admin's revocation ended with $got after n"
+expect_line "$WORK/out" 'revoke operator first, the last admin \(only the local socket remains\)\? \[y/N\]'
+[ "$(seal operator list -o json | jq -r '.operators[0].state')" = live ] || fail "revoked after n"
 expect_exit 1 "$CLI" workload delete w-1-x "${D[@]}"
 at_terminal $'yes\n' "$CLI" workload delete w-1-x "${D[@]}" || fail "not deleted after yes"
 expect_exit 1 "$CLI" workload show w-1-x "${D[@]}"

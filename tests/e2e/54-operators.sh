@@ -253,6 +253,34 @@ if python3 -c 'import yaml' 2>/dev/null; then
 	expect_same "$WORK/a.json" "$WORK/b.json"
 fi
 
+say "what changes something shows it in both formats, too"
+# shows WORD...: the result is an object, as JSON and as YAML; # is another number each time.
+shows() {
+	local format
+	for format in json yaml; do
+		expect_exit 0 "$CLI" "${@//#/$format}" --output "$format" --profile second
+		if [ "$format" = json ]; then
+			jq -e 'type == "object"' "$WORK/out" >/dev/null || fail "$*: $(cat "$WORK/out")"
+		else
+			! grep -q '^{' "$WORK/out" || fail "$*: JSON for YAML"
+			expect_line "$WORK/out" '^[a-z_]+:'
+		fi
+	done
+}
+shows workload create 'ones-#'
+shows workload rotate-key 'ones-#'
+shows peer allow 'ones-#' web db
+shows peer deny 'ones-#' web db
+shows egg mint 'ones-#' -o "$WORK/ones-#.egg"
+shows egg show "$WORK/ones-#.egg"
+shows cert issue 'ones-#' -o "$WORK/ones-#"
+shows seal 'ones-#' "$WORK/plain" --kind Secret --name s --key k
+shows unseal "$WORK/sealed"
+shows operator add 'ones-#' --role ci -o "$WORK/ones-#.operator"
+shows operator revoke 'ones-#' --yes
+shows operator renew
+shows workload delete 'ones-#' --yes
+
 say "kubectl seal is seal"
 mkdir "$WORK/bin"
 ln -s "$CLI" "$WORK/bin/kubectl-seal"

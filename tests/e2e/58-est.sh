@@ -135,11 +135,13 @@ expect_refused_est "the same again" simpleenroll "$WORK/one.b64" -K "$WORK/cred"
 
 say "twenty race for one credential: one wins"
 credential "$WORK/race" --peer db
+racers=()
 for i in $(seq 20); do
 	curl -sS --max-time 20 --cacert "$CA" -o "$WORK/race-$i" -w '%{http_code}\n' -K "$WORK/race" \
 		-H 'Content-Type: application/pkcs10' --data-binary "@$WORK/one.b64" "$EST/simpleenroll" >"$WORK/status-$i" &
+	racers+=($!)
 done
-wait $(jobs -p | grep -vx "${PIDS[rot]}")
+wait "${racers[@]}"
 [ "$(cat "$WORK"/status-* | grep -c '^200$')" = 1 ] || fail "it was good for $(cat "$WORK"/status-* | sort | uniq -c | paste -sd ' ')"
 [ "$(cat "$WORK"/status-* | grep -cE '^(200|401|429)$')" = 20 ] || fail "$(cat "$WORK"/status-* | sort | uniq -c)"
 [ "$(seal status -o json | member certificates)" = 2 ] || fail "more than one was recorded"

@@ -7,7 +7,7 @@
 need python3 cc mount
 
 seed=${SEAL_SEED:-$RANDOM} rounds=1 seconds=0.4 flips=25
-[ -z "${SEAL_LONG:-}" ] || rounds=4 seconds=2 flips=200
+[ -z "${SEAL_LONG:-}" ] || rounds=2 seconds=2 flips=200
 flips=${SEAL_FLIPS:-$flips}
 
 # campaign NAME SECONDS OPTION...

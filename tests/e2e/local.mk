@@ -10,9 +10,10 @@ E2E_TESTS = \
 	%D%/34-interoperation.sh %D%/35-clean-refusals.sh %D%/36-testssl-public.sh %D%/37-endurance.sh %D%/40-seal-values.sh \
 	%D%/41-seal-wrap.sh %D%/42-agent.sh %D%/43-sealed-pod.sh %D%/44-inject.sh %D%/45-real-pods.sh %D%/46-seal-verify.sh \
 	%D%/46-watching.sh %D%/47-kata-policy.sh %D%/48-hostile-host.sh %D%/49-legitimate-matrix.sh %D%/50-sync.sh \
-	%D%/52-rotation.sh %D%/53-audit.sh %D%/54-operators.sh %D%/58-est.sh %D%/60-kill-store.sh %D%/61-bad-disk.sh \
-	%D%/62-etcd-faults.sh %D%/55-store-verbs.sh %D%/56-etcd.sh %D%/w01-every-name-comes-from-the-rot.sh \
-	%D%/w02-request-names-are-ignored.sh %D%/w03-a-statement-belongs-to-its-egg.sh %D%/w04-a-statement-cannot-be-forged.sh \
+	%D%/52-rotation.sh %D%/51-revocation.sh %D%/53-audit.sh %D%/54-operators.sh %D%/57-page.sh %D%/58-est.sh \
+	%D%/60-kill-store.sh %D%/61-bad-disk.sh %D%/62-etcd-faults.sh %D%/55-store-verbs.sh %D%/56-etcd.sh \
+	%D%/w01-every-name-comes-from-the-rot.sh %D%/w02-request-names-are-ignored.sh \
+	%D%/w03-a-statement-belongs-to-its-egg.sh %D%/w04-a-statement-cannot-be-forged.sh \
 	%D%/w05-only-pinned-cas-are-trusted.sh %D%/w06-no-other-places-are-looked-at.sh %D%/w07-every-bit-counts.sh \
 	%D%/w08-values-stay-where-they-were-sealed-for.sh %D%/w09-the-environment-is-closed.sh \
 	%D%/w10-values-are-never-logged.sh %D%/w11-mounts-are-judged-and-watched.sh %D%/w12-system-files-are-read-whole.sh \

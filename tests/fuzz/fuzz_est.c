@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rot/server/est: any bytes as a path, as an Authorization header and as a body; what is accepted is what it should be. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rot/server/est.h"

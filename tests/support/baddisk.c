@@ -31,7 +31,8 @@ find_control(void)
 {
 	const char *path = getenv("BADDISK");
 	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	void *at = fd >= 0 ? mmap(NULL, COUNT * sizeof(uint32_t), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+	void *at = fd >= 0 ? mmap(NULL, COUNT * sizeof(uint32_t), PROT_READ, MAP_SHARED, fd, 0)
+			   : MAP_FAILED;
 
 	if (at != MAP_FAILED)
 		control = at;

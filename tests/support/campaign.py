@@ -196,7 +196,6 @@ class World:
     def judge(self, status):
         self.statuses[status] += 1
         if 200 <= status < 300:
-            self.acks.append(time.monotonic())
             return DONE
         if status == 503:
             return REFUSED if self.sure_503 else UNSURE
@@ -211,7 +210,10 @@ class World:
             self.statuses["broken"] += 1
             time.sleep(0.01)
             return UNSURE, None, begun, time.monotonic()
-        return self.judge(status), answer, begun, time.monotonic()
+        ended, result = time.monotonic(), self.judge(status)
+        if result == DONE and method != "GET":
+            self.acks.append(ended)
+        return result, answer, begun, ended
 
     # ---- what threads do, again and again -----------------------------------------------------------
 
@@ -242,6 +244,8 @@ class World:
             result, answer = UNSURE, None
             time.sleep(0.01)
         ended = time.monotonic()
+        if result == DONE:
+            self.acks.append(ended)
         # A refusal by an egg that may have been revoked says nothing of its budget.
         with self.lock:
             spent = result == REFUSED and status == 403 and not egg.revoking
@@ -265,7 +269,6 @@ class World:
             return
         result, answer, begun, ended = self.change(self.pick(), "GET", f"/v1/eggs/{egg}")
         if result == DONE:
-            self.acks.pop()  # no change
             with self.lock:
                 self.reads.append((egg, begun, ended, answer["hatches"]))
         time.sleep(0.01)
@@ -431,7 +434,9 @@ class World:
         wrong = []
         counted = sum(egg["hatches"] for egg in found.values())
         now = replica.get("/v1/status")["certificates"]
-        if not counted - len(self.maybe_revoked) <= now <= counted - len(self.revoked):
+        # With an egg goes what was born of it.
+        gone = sum(found[ident]["hatches"] for ident, egg in self.eggs.items() if egg.revoking and ident in found)
+        if not counted - len(self.maybe_revoked) - gone <= now <= counted - len(self.revoked):
             wrong.append(f"{counted} hatches counted, {now} certificates on record, {len(self.revoked)} revoked")
         if len(self.serials) > counted:
             wrong.append(f"{len(self.serials)} certificates were handed out, {counted} hatches counted")

@@ -242,7 +242,7 @@ FAULTS = {"killed": killed, "stopped": stopped, "cut-off": cut_off, "cut-off-fro
 def silence(world, since, until):
     """The longest time between two acknowledged changes, or from the fault to the first."""
     moments = [since] + sorted(moment for moment in list(world.acks) if since < moment <= until)
-    return max((later - sooner for sooner, later in zip(moments, moments[1:])), default=until - since)
+    return max(later - sooner for sooner, later in zip(moments, moments[1:] + [until]))
 
 
 def trouble(cluster, world, name, victim, seconds):
@@ -253,7 +253,9 @@ def trouble(cluster, world, name, victim, seconds):
     for _ in steps:
         pass
     cluster.wait_whole()
-    time.sleep(0.5)
+    repaired = time.monotonic()
+    while not any(moment > repaired for moment in world.acks[-20:]) and time.monotonic() < repaired + PATIENCE * SLOW:
+        time.sleep(0.05)
     quiet = silence(world, since, time.monotonic())
     print(f"{victim.name} {name}: nothing acknowledged for {quiet:.2f} s at most", flush=True)
     return quiet

@@ -104,12 +104,12 @@ put_whole(struct proxy_view *view)
 	view->started = SAMPLE_NOW - 3661;
 	view->uptime_s = 3661;
 	view->usage = (struct seal_usage){ .has_memory = true,
-					    .resident_bytes = 8u << 20,
-					    .virtual_bytes = 32u << 20,
-					    .has_fds = true,
-					    .open_fds = 17,
-					    .max_fds = 1024,
-					    .cpu_us = 2000015 };
+					   .resident_bytes = 8u << 20,
+					   .virtual_bytes = 32u << 20,
+					   .has_fds = true,
+					   .open_fds = 17,
+					   .max_fds = 1024,
+					   .cpu_us = 2000015 };
 	view->totals.open = 3;
 }
 

@@ -448,6 +448,28 @@ Test(cli_completion, knows_every_verb_and_every_option)
 	}
 }
 
+Test(cli_completion, knows_what_every_argument_and_value_is)
+{
+	for (size_t i = 0; i < cli_verb_count; i++) {
+		const struct cli_verb *verb = &cli_verbs[i];
+		struct seal_option table[CLI_MAX_OPTIONS];
+		size_t count = cli_verb_options(verb, table);
+		char name[64], arg[32];
+
+		cli_verb_name(verb, name, sizeof(name));
+		for (size_t n = 0; n < verb->max_args; n++)
+			cr_expect(cli_complete_knows_arg(verb, n, arg, sizeof(arg)),
+				  "what is %s of 'seal %s'? add it to places[] in "
+				  "rot/cli/offer.c",
+				  arg, name);
+		for (size_t o = 0; o < count; o++)
+			cr_expect(cli_complete_knows_option(verb, &table[o]),
+				  "what is %s of 'seal %s --%s'? add it to places[] or values[] in "
+				  "rot/cli/offer.c",
+				  table[o].arg, name, table[o].name);
+	}
+}
+
 Test(cli_completion, knows_what_stands_where)
 {
 	static const struct {
@@ -458,6 +480,8 @@ Test(cli_completion, knows_what_stands_where)
 		{ "status --output = y", "yaml" }, /* as bash takes it apart */
 		{ "status --output =", "json" },
 		{ "policy kata --output ", "rego" },
+		{ "audit list --kind egg", "egg.mint" },
+		{ "seal shop --kind ", "Secret" },
 		{ "operator add x --role au", "auditor" },
 		{ "--dir /nowhere workload sh", "show" },
 		{ "completion z", "zsh" },

@@ -9,6 +9,7 @@
 #include "tests/unit/rot/rig.h"
 
 #define ID     "0123456789abcdef0123456789abcdef"
+#define LONG   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" /* one too many */
 #define SECRET "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ"
 
 static const struct {
@@ -56,8 +57,7 @@ Test(rot_est, knows_no_other_path)
 		"/.well-known/est/s/cacerts",
 		"/.well-known/est/a/b/cacerts",
 		"/.well-known/est/shop/cacerts/x",
-		"/.well-known/est/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/"
-		"cacerts",
+		"/.well-known/est/" LONG "/cacerts",
 		"/.well-known/estx/cacerts",
 	};
 

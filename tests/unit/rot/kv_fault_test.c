@@ -457,6 +457,73 @@ Test(kv_fault, changed_bytes_are_said_and_never_served, .fini = teardown)
 	free(bad);
 }
 
+/* What a disk has lost reads as zeros, and a page that another tool has brought from the log has zeros for a checksum. */
+Test(kv_fault, pages_whose_ends_are_zeros_are_said_or_whole, .fini = teardown)
+{
+	static const size_t lost[] = { 512, 1024, 4096 };
+	uint8_t *good = NULL, *bad;
+	unsigned said = 0, tried = 0;
+	size_t len;
+
+	(void)alarm(300);
+	kv_rig_sqlite(&rig);
+	len = make_file(&good);
+	bad = malloc(len);
+	cr_assert_not_null(bad);
+	for (size_t end = 4096; end <= len; end += 4096) {
+		for (size_t i = 0; i < SEAL_COUNT(lost); i++) {
+			memcpy(bad, good, len);
+			memset(bad + end - lost[i], 0, lost[i]);
+			write_file(bad, len);
+			said += try_file() != 0;
+			tried++;
+		}
+	}
+	/* Some page's end may be free. */
+	cr_expect_geq(said, tried * 9 / 10, "%u of %u were said", said, tried);
+	free(good);
+	free(bad);
+}
+
+Test(kv_fault, pages_of_another_tool_get_checksums, .fini = teardown)
+{
+	uint8_t *good = NULL, *bad;
+	struct seal_err err = { 0 };
+	struct rot_kv *kv = NULL;
+	ssize_t got;
+	size_t len;
+	int fd;
+
+	(void)alarm(120);
+	kv_rig_sqlite(&rig);
+	len = make_file(&good);
+	bad = malloc(len);
+	cr_assert_not_null(bad);
+	memcpy(bad, good, len);
+	for (size_t end = 4096; end <= len; end += 4096)
+		memset(bad + end - 8, 0, 8);
+	write_file(bad, len);
+	cr_expect_eq(try_file(), 0);
+	fd = open(rig.path, O_RDONLY | O_CLOEXEC);
+	got = read(fd, bad, len); /* it may have become shorter */
+	cr_assert_gt(got, 4096);
+	(void)close(fd);
+	len = (size_t)got;
+	for (size_t end = 4096; end <= len; end += 4096)
+		cr_expect_neq(memcmp(bad + end - 8, "\0\0\0\0\0\0\0", 8), 0, "page %zu",
+			      end / 4096);
+	/* And while the file is in use there is no such page. */
+	cr_assert_eq(rot_kv_open(&kv, &rig.config, false, &err), 0, "%s", err.text);
+	fd = open(rig.path, O_WRONLY | O_CLOEXEC);
+	for (size_t end = 2 * 4096; end <= len; end += 4096)
+		cr_assert_eq(pwrite(fd, "\0\0\0\0\0\0\0", 8, (off_t)end - 8), 8);
+	(void)close(fd);
+	cr_expect_gt(ask_keys(kv), 0);
+	rot_kv_close(kv);
+	free(good);
+	free(bad);
+}
+
 /* Every byte of the header, which SQLite looks at before any page. */
 Test(kv_fault, a_changed_header_is_said, .fini = teardown)
 {

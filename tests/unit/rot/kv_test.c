@@ -989,6 +989,104 @@ Test(kv_etcd, the_last_of_a_range_notices_a_later_one, .fini = teardown)
 }
 
 /* What was not looked at may change. */
+static void
+expect_newest(const char *key, const char *want)
+{
+	SEAL_SCOPED(seal_bytes_release) struct seal_bytes value = SEAL_BYTES(100);
+	struct seal_err why = { 0 };
+	int r = rot_kv_get_newest(kv, key, &value, &why);
+
+	if (r == SEAL_E_MISSING)
+		cr_expect_str_eq(want, "-", "%s", key);
+	else
+		cr_expect(r == 0 && strcmp(seal_bytes_str(&value), want) == 0, "%s: '%s' %s", key,
+			  seal_bytes_str(&value), why.text);
+}
+
+static void
+put_by(struct rot_kv *in, const char *key, const char *value)
+{
+	MUST(rot_kv_begin(in, err));
+	MUST(rot_kv_put(in, key, value, strlen(value), err));
+	MUST(rot_kv_commit(in, err));
+}
+
+BOTH(the_newest_is_what_we_wrote_or_what_there_is)
+{
+	begin();
+	put("a", "1");
+	expect_newest("a", "1");
+	expect_newest("b", "-");
+	commit();
+	begin();
+	expect_newest("a", "1");
+	put("a", "2");
+	expect_newest("a", "2");
+	expect("a", "2");
+	commit();
+	begin();
+	expect("a", "2");
+	expect_newest("a", "2");
+	commit();
+}
+
+/* Who reads it last is overtaken only by what comes after that. */
+Test(kv_etcd, the_newest_is_younger_than_the_transaction, .fini = teardown)
+{
+	struct rot_kv *other = NULL;
+
+	start_two(&other);
+	begin();
+	put("end", "0");
+	put("mine", "0");
+	commit();
+	begin();
+	expect("mine", "0");
+	put_by(other, "end", "1");
+	expect_newest("end", "1");
+	put("end", "2");
+	put("mine", "1");
+	commit();
+	begin();
+	expect("mine", "1");
+	expect("end", "2");
+	rot_kv_rollback(kv);
+	rot_kv_close(other);
+}
+
+Test(kv_etcd, the_newest_is_compared_all_the_same, .fini = teardown)
+{
+	struct seal_err why = { 0 };
+	struct rot_kv *other = NULL;
+
+	start_two(&other);
+	begin();
+	put("end", "0");
+	put("mine", "0");
+	commit();
+	begin();
+	expect_newest("end", "0");
+	put("end", "1");
+	put_by(other, "end", "x");
+	cr_expect_eq(rot_kv_commit(kv, &why), SEAL_E_CONFLICT);
+	begin(); /* and what was read before it as ever */
+	expect("mine", "0");
+	put_by(other, "mine", "x");
+	expect_newest("end", "x");
+	put("end", "1");
+	cr_expect_eq(rot_kv_commit(kv, &why), SEAL_E_CONFLICT);
+	begin(); /* what was read once stays what it was */
+	expect("end", "x");
+	put_by(other, "end", "y");
+	expect_newest("end", "x");
+	put("end", "1");
+	cr_expect_eq(rot_kv_commit(kv, &why), SEAL_E_CONFLICT);
+	begin();
+	expect("end", "y");
+	rot_kv_rollback(kv);
+	rot_kv_close(other);
+}
+
 Test(kv_etcd, who_did_not_look_is_not_overtaken, .fini = teardown)
 {
 	struct rot_kv *other = NULL;

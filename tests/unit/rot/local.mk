@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 check_PROGRAMS += tests/unit/rot_tests
-TESTS += tests/unit/rot_tests %D%/no-shortcut.sh %D%/man-pages.sh
-EXTRA_DIST += %D%/no-shortcut.sh %D%/man-pages.sh
+TESTS += tests/unit/rot_tests %D%/no-shortcut.sh %D%/man-pages.sh %D%/rot-cluster.sh
+EXTRA_DIST += %D%/no-shortcut.sh %D%/man-pages.sh %D%/rot-cluster.sh
 tests_unit_rot_tests_CFLAGS = $(TEST_CFLAGS)
 tests_unit_rot_tests_LDADD = $(SUPPORT_LIBS) $(ROT_SERVER_LIBS) $(UNIT_LIBS)
 tests_unit_rot_tests_SOURCES = \

@@ -229,6 +229,8 @@ BOTH(rot_enrol, only_what_came_of_an_enrolment_is_followed)
 	cr_assert_eq(rot_store_revoke_cert(store, number(102), NOW + 60, NULL, NULL), 0);
 	cr_expect_eq(reenrol(102, 105, NOW + 60), SEAL_E_REFUSED, "revoked");
 	cr_expect_eq(reenrol(104, 105, NOW + 60), 0, "another of the same");
+	cr_assert_eq(rot_store_revoke_cert(store, number(101), NOW + 70, NULL, NULL), 0);
+	cr_expect_eq(reenrol(105, 106, NOW + 70), SEAL_E_REFUSED, "all that followed the first");
 	cr_expect_eq(store_count(store, "cert/"), 6);
 }
 

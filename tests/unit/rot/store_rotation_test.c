@@ -320,9 +320,9 @@ BOTH(rot_rotation, nobody_is_switched_to_before_all_have_it)
 	cr_expect_eq(rot_store_hear_pod(store, &pod, epoch(), NULL), 0, "written once");
 	expect_holders(ROT_WITHOUT_CA, 2, "ops/4b000000000000000000000000000000 ");
 	cr_expect_eq(switch_to(2, false), SEAL_E_CONFLICT);
-	cr_assert_eq(rot_store_revoke_cert(store, "4b000000000000000000000000000000", NOW, NULL,
-					   NULL),
-		     0);
+	cr_assert_eq(
+		rot_store_revoke_cert(store, "4b000000000000000000000000000000", NOW, NULL, NULL),
+		0);
 	cr_expect_eq(switch_to(2, false), 0);
 }
 

@@ -226,7 +226,8 @@ Test(rot_upkeep, certifies_the_system_ca_again_long_before_its_end_and_not_earli
 	cr_expect_gt(end_of("system_ca"), end + 6 * YEAR);
 }
 
-Test(rot_upkeep, what_either_certificate_of_the_system_ca_is_kept_with_verifies_what_the_other_has_certified)
+Test(rot_upkeep,
+     what_either_certificate_of_the_system_ca_is_kept_with_verifies_what_the_other_has_certified)
 {
 	struct seal_certs *old = system_ca(), *new;
 	struct rig_egg before, after;
@@ -311,9 +312,9 @@ expect_issuing(unsigned wanted)
 		struct seal_json *shown = NULL;
 
 		cr_assert_eq(rig_call(rig.local, "GET", "/v1/workloads/shop", NULL, &shown), 200);
-		(void)snprintf(text, sizeof(text), "/v1/workloads/shop/cas/%lld",
-			       (long long)number(seal_json_at(array_of(shown, "cas"), 0),
-						 "generation"));
+		(void)snprintf(
+			text, sizeof(text), "/v1/workloads/shop/cas/%lld",
+			(long long)number(seal_json_at(array_of(shown, "cas"), 0), "generation"));
 		rig_expect(&rig, 200, "DELETE", text, NULL);
 		seal_json_free(shown);
 	}
