@@ -296,7 +296,7 @@ parse_header(struct rot_backup *backup, const struct seal_bytes *text, struct se
 {
 	SEAL_SCOPED(seal_json_freep) struct seal_json *header = NULL;
 	struct rot_backup_info *info = &backup->info;
-	const char *store = NULL, *domain = NULL;
+	const char *store = "", *domain = "";
 	uint64_t created_at = 0;
 	int r;
 

@@ -286,7 +286,7 @@ move_layer(struct layout *layout, int layer)
 {
 	struct graph *graph = layout->graph;
 	size_t count = collect(layout, layer);
-	double down[GRAPH_POINTS_MAX];
+	double down[GRAPH_POINTS_MAX] = { 0 };
 	double up = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -427,7 +427,7 @@ static void
 stand_on_circle(struct graph *graph)
 {
 	bool met[GRAPH_NODES_MAX] = { false };
-	size_t order[GRAPH_NODES_MAX];
+	size_t order[GRAPH_NODES_MAX] = { 0 };
 	size_t count = 0;
 	double radius = graph->node_count * CIRCLE_STEP / (2 * PI);
 

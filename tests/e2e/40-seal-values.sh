@@ -165,11 +165,13 @@ seal_value "$WORK/text" >"$WORK/again.sealed"
 stop rot
 store=$(ls "$ROT_DIR"/*.db)
 python3 "$SUPPORT/old_store.py" "$store" 2
+rm "$ROT_DIR/store" # which earlier versions did not write
 rot_start
 expect_plain "$WORK/again.sealed" "$WORK/text"
 stop rot
 say "and one made before there were keys"
 python3 "$SUPPORT/old_store.py" "$store" 1
+rm -f "$ROT_DIR/store"
 rot_start
 seal workload show shop >/dev/null
 seal_value "$WORK/text" >"$WORK/again.sealed"

@@ -3,6 +3,7 @@
 # What changes at the root of trust reaches a running sidecar within two seconds: connections that are no longer
 # allowed are closed, those and no others; a root of trust that is silent, lies or is gone changes nothing; one that
 # withdraws the sidecar's own certificate ends everything.
+# Takes: 115 s
 . "$(dirname "$0")/lib.sh"
 need python3 openssl curl
 

@@ -3,6 +3,7 @@
 # Whatever is denied, revoked or deleted ends within two seconds, on live connections, and nothing else does: a pair, a
 # certificate, an egg with the pods that came of it, a peer, a workload.  It stays ended when seal-rot and sidecars
 # start again, and no resumed session gets round it.
+# Takes: 12 s
 . "$(dirname "$0")/lib.sh"
 need python3 openssl curl
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Operators: three roles at work, one of them revoked in the middle of a connection, credentials kept in profiles for
 # two roots of trust and closed to others, and a shell that knows what can be said.
+# Takes: 25 s
 . "$(dirname "$0")/lib.sh"
 need python3 openssl jq curl
 

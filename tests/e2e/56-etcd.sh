@@ -4,7 +4,7 @@
 # one is known to the other; killing the leader loses no acknowledged change, and writes are back within three
 # seconds; without a majority nothing is acknowledged, and everything comes back with it.  Another store, another
 # cluster, a wrong certificate and a wrong key are refused, by name.
-# Takes: 25 s
+# Takes: 45 s
 . "$(dirname "$0")/lib.sh"
 need python3 openssl curl etcd
 

@@ -3,6 +3,7 @@
 # kill -9 of seal-rot at random moments while eggs are minted, hatched and revoked, certificates revoked, policy changed
 # and values sealed: afterwards whatever was acknowledged is there, nothing is there by half, no hatch budget was
 # exceeded, and no generation or epoch went back or came twice.  25 kills; 1,000 with SEAL_LONG (or SEAL_KILLS).
+# Takes: 25 s
 . "$(dirname "$0")/lib.sh"
 need python3 openssl sqlite3
 

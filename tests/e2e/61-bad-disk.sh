@@ -3,6 +3,7 @@
 # A disk that is full, one whose calls fail, and a store whose bytes have changed: what was acknowledged is there
 # afterwards, what cannot be done is said (503, and the reason in the log), and nothing is served that is not so.
 # With SEAL_LONG more of all of it.
+# Takes: 25 s
 . "$(dirname "$0")/lib.sh"
 need python3 cc mount
 

@@ -3,6 +3,7 @@
 # Two roots of trust over three members of etcd, all the time under load, while members are killed, stopped, cut off
 # (from all, and from their peers alone) and replaced: no acknowledged change is lost, no budget exceeded, no workload
 # has two CAs, and all answers about budgets fit into one order.  SEAL_LONG: more rounds, and replicas killed, too.
+# Takes: 30 s
 . "$(dirname "$0")/lib.sh"
 need python3 etcd etcdctl iptables nsenter
 "$SEAL_BUILD/seal-rot" --help | grep -q -- --store || skip "this seal-rot keeps its store in a file only"

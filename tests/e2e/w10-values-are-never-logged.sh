@@ -17,11 +17,11 @@ say "when it goes well"
 small_starts "the control"
 expect_line "$SCRATCH/env" marker-secret
 seal unseal "$WORK/eggs/token-app" >"$LOGS/unseal.log" 2>&1 || true
-inject "$WORK/plain.yaml" "$WORK/more.yaml" --explain >"$LOGS/explain.log" 2>&1
 
 say "and when it does not"
 tamper copy ConfigMap/settings/one ConfigMap/settings/two
 small_refused "a swap" 'sealed for' "$WORK/tampered.yaml"
+inject "$WORK/plain.yaml" "$WORK/more.yaml" --explain >"$LOGS/explain.log" 2>&1
 sed 's/marker-one/!!int marker-one/' "$WORK/plain.yaml" >"$WORK/bad.yaml"
 inject "$WORK/bad.yaml" "$WORK/bad-sealed.yaml" >"$LOGS/bad.log" 2>&1 || true
 expect_hidden "${MARKERS[@]}"

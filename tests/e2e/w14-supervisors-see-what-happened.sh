@@ -50,6 +50,7 @@ container_start web "$WORK/eggs/token-app" "$WORK/sealed.yaml" web app
 wait_for 20 "the application" test -e "$SCRATCH/up"
 sleep 1
 ! pgrep -P "${PIDS[app-web]}" -r Z || fail "a zombie is left"
+wait_for 10 "the sleeper" pgrep -P "${PIDS[app-web]}" -x sleep
 kill -KILL "$(pgrep -P "${PIDS[app-web]}" -x sleep)"
 wait_exit 20 app-web
 [ "$STATUS" = 137 ] || fail "ended with $STATUS instead of 137"
