@@ -60,6 +60,27 @@ proxy_admit_again(const struct seal_peer *peer, const struct proxy_listener_conf
 	return seal_peer_check_policy(peer, &rules, now, err);
 }
 
+/* Who we are must not have changed. */
+static int
+check_same_home(const struct proxy_identity_state *then, const struct proxy_identity_state *now,
+		struct seal_err *err)
+{
+	if (strcmp(then->trust_domain, now->trust_domain) != 0 ||
+	    strcmp(then->workload, now->workload) != 0)
+		return seal_fail(err, SEAL_E_REFUSED, "we now belong to another workload");
+	return 0;
+}
+
+int
+proxy_admit_late(const struct seal_peer *peer, const struct proxy_listener_config *listener,
+		 const struct proxy_identity_state *then, const struct proxy_identity_state *now,
+		 int64_t admitted_at, struct seal_err *err)
+{
+	int r = check_same_home(then, now, err);
+
+	return r < 0 ? r : proxy_admit_again(peer, listener, now, admitted_at, err);
+}
+
 int
 proxy_admit_recheck(const struct seal_peer *peer, const struct proxy_listener_config *listener,
 		    const struct proxy_identity_state *then, const struct proxy_identity_state *now,
@@ -67,9 +88,10 @@ proxy_admit_recheck(const struct seal_peer *peer, const struct proxy_listener_co
 {
 	struct seal_peer_rules rules = rules_of(listener, now);
 
+	int r = check_same_home(then, now, err);
+
+	if (r < 0)
+		return r;
 	rules.former = now->former;
-	if (strcmp(then->trust_domain, now->trust_domain) != 0 ||
-	    strcmp(then->workload, now->workload) != 0)
-		return seal_fail(err, SEAL_E_REFUSED, "we now belong to another workload");
 	return seal_peer_check_policy(peer, &rules, admitted_at, err);
 }

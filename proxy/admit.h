@@ -38,6 +38,16 @@ SEAL_CHECKED int proxy_admit_again(const struct seal_peer *peer,
 				   struct seal_err *err);
 
 /*
+ * May a peer, verified in a handshake that began under the state then, be admitted under the state now?  It is new:
+ * a CA that was retired in between admits nobody.
+ */
+SEAL_CHECKED int proxy_admit_late(const struct seal_peer *peer,
+				  const struct proxy_listener_config *listener,
+				  const struct proxy_identity_state *then,
+				  const struct proxy_identity_state *now, int64_t admitted_at,
+				  struct seal_err *err);
+
+/*
  * Is a peer that was verified under the state then still allowed under the state now?  The
  * certificate it showed may have expired since, at admitted_at it had not: a connection outlives the
  * renewals of both sides, and what withdraws it is policy, revocation, or the end of the CA that certified it.

@@ -233,8 +233,8 @@ admit_peer(struct proxy_conn *conn, struct seal_err *err)
 	conn->peer = proxy_known_ref(&conn->conns->known, peer);
 	if (conn->peer == NULL)
 		return seal_fail_memory(err);
-	r = proxy_admit_recheck(&conn->peer->peer, conn->listener->config, conn->identity, state,
-				conn->admitted_at, err);
+	r = proxy_admit_late(&conn->peer->peer, conn->listener->config, conn->identity, state,
+			     conn->admitted_at, err);
 	return r < 0 ? r : count_peer(conn, err);
 }
 

@@ -23,6 +23,8 @@
 
 /* The clock may be set while we sleep: look at it at least this often. */
 #define NAP_MS 30000u
+/* CAs that are remembered after they have left the bundle. */
+#define MAX_FORMER 32
 
 int
 proxy_hatch_new(struct proxy_hatch **ret_hatch, struct egg **egg,
@@ -225,23 +227,62 @@ proxy_hatch_set_latest(struct proxy_hatch *hatch, struct proxy_identity_state **
 	*ret_state = SEAL_TAKE(*state);
 }
 
+static int
+has_authority(const struct seal_certs *certs, const uint8_t id[static SEAL_HASH_LEN], bool *ret_has,
+	      struct seal_err *err)
+{
+	for (size_t i = 0; !*ret_has && i < seal_certs_count(certs); i++) {
+		uint8_t one[SEAL_HASH_LEN];
+		int r = seal_anchor_id(seal_certs_at(certs, i), one, err);
+
+		if (r < 0)
+			return r;
+		*ret_has = memcmp(one, id, sizeof(one)) == 0;
+	}
+	return 0;
+}
+
+/* Those that are neither in the bundle nor among former already. */
+static int
+add_former(struct seal_certs *former, const struct seal_certs *certs,
+	   const struct seal_certs *bundle, struct seal_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && certs != NULL && i < seal_certs_count(certs) &&
+			   seal_certs_count(former) < MAX_FORMER;
+	     i++) {
+		const struct seal_cert *cert = seal_certs_at(certs, i);
+		uint8_t id[SEAL_HASH_LEN];
+		bool known = false;
+
+		r = seal_anchor_id(cert, id, err);
+		if (r == 0)
+			r = has_authority(bundle, id, &known, err);
+		if (r == 0)
+			r = has_authority(former, id, &known, err);
+		if (r == 0 && !known)
+			r = seal_certs_add(former, cert, err);
+	}
+	return r;
+}
+
 /*
  * An answer has the bundle of today, and not what became of the CAs that are not in it any more: whoever was met by these
  * stays until the next news say so.
  */
 static int
-gather_former(const struct proxy_hatch *hatch, struct seal_certs **ret_former, struct seal_err *err)
+gather_former(const struct proxy_hatch *hatch, const struct seal_certs *bundle,
+	      struct seal_certs **ret_former, struct seal_err *err)
 {
 	SEAL_SCOPED(seal_certs_freep) struct seal_certs *former = NULL;
 	const struct proxy_identity_state *latest = hatch->latest;
 	int r = seal_certs_new(&former, err);
 
-	for (size_t i = 0; r == 0 && latest != NULL && i < seal_certs_count(latest->anchors); i++)
-		r = seal_certs_add(former, seal_certs_at(latest->anchors, i), err);
-	for (size_t i = 0; r == 0 && latest != NULL && latest->former != NULL &&
-			   i < seal_certs_count(latest->former);
-	     i++)
-		r = seal_certs_add(former, seal_certs_at(latest->former, i), err);
+	if (r == 0 && latest != NULL)
+		r = add_former(former, latest->anchors, bundle, err);
+	if (r == 0 && latest != NULL)
+		r = add_former(former, latest->former, bundle, err);
 	if (r < 0)
 		return r;
 	*ret_former = SEAL_TAKE(former);
@@ -325,14 +366,15 @@ take_answer(struct proxy_hatch *hatch, const struct rot_credentials *credentials
 					   .now = seal_clock_now() };
 	int r = read_chains(credentials, &chain, &anchors, err);
 
-	if (r == 0)
-		r = gather_former(hatch, &former, err);
 	if (r != 0)
 		return r;
 	parts.chain = chain;
 	parts.anchors = anchors;
-	parts.former = former;
 	choose_policy(hatch, credentials, &parts);
+	r = gather_former(hatch, parts.anchors, &former, err);
+	if (r != 0)
+		return r;
+	parts.former = former;
 	r = proxy_state_new(&state, &parts, err);
 	if (r == 0)
 		r = check_names(hatch, state, credentials, err);

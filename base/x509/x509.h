@@ -34,6 +34,12 @@ SEAL_CHECKED int seal_cert_times(const struct seal_cert *cert, int64_t *ret_not_
 /* The public key.  Owned by the caller. */
 SEAL_CHECKED int seal_cert_key(const struct seal_cert *cert, struct seal_key **ret_key,
 			       struct seal_err *err);
+/*
+ * What makes two CA certificates the same authority: the name that issues and the key that signs.  One that
+ * was issued again, for a longer life, is no other.
+ */
+SEAL_CHECKED int seal_anchor_id(const struct seal_cert *anchor,
+				uint8_t ret_id[static SEAL_HASH_LEN], struct seal_err *err);
 /* SHA-256 of the whole certificate, DER. */
 SEAL_CHECKED int seal_cert_fingerprint(const struct seal_cert *cert,
 				       uint8_t ret_hash[static SEAL_HASH_LEN],

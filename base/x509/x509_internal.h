@@ -44,13 +44,6 @@ struct seal_window {
 	uint8_t anchor[SEAL_HASH_LEN];
 };
 
-/*
- * What makes two CA certificates the same authority: the name that issues and the key that signs.  One that
- * was issued again, for a longer life, is no other.
- */
-SEAL_CHECKED int seal_anchor_id(const struct seal_cert *anchor,
-				uint8_t ret_id[static SEAL_HASH_LEN], struct seal_err *err);
-
 SEAL_CHECKED int seal_chain_verify_window(const struct seal_certs *anchors,
 					  const struct seal_certs *presented,
 					  const struct seal_chain_opts *opts,

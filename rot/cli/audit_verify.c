@@ -430,19 +430,35 @@ export_all(struct cli *cli, FILE *out, struct seal_err *err)
 	return r;
 }
 
+/* Give the finished file its name: what was cut off never has it. */
+static int
+publish(const struct cli_place *place, const char *draft, const char *path, struct seal_err *err)
+{
+	if (linkat(place->dirfd, draft, place->dirfd, place->name, 0) < 0)
+		return errno == EEXIST ? seal_fail(err, SEAL_E_CONFLICT,
+						   "'%s' is there already: choose another name, or "
+						   "move it away",
+						   path)
+				       : seal_fail_errno(err, errno, "'%s'", path);
+	return fsync(place->dirfd) < 0 ? seal_fail_errno(err, errno, "'%s'", path) : 0;
+}
+
 int
 cli_audit_export(struct cli *cli, struct seal_err *err)
 {
 	SEAL_SCOPED(cli_place_release) struct cli_place place = CLI_PLACE_NONE;
+	char draft[256];
 	FILE *out;
 	int fd, r;
 
 	if (cli->opt.file == NULL)
 		return seal_fail(err, SEAL_E_USAGE, "say where to write it: -o FILE");
 	r = cli_place_new(&place, cli->opt.file, err);
+	if (r == 0)
+		r = cli_draft_name(draft, sizeof(draft), place.name, err);
 	if (r < 0)
 		return r;
-	fd = openat(place.dirfd, place.name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = openat(place.dirfd, draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return seal_fail_errno(err, errno, "'%s'", cli->opt.file);
 	out = fdopen(fd, "we");
@@ -455,7 +471,8 @@ cli_audit_export(struct cli *cli, struct seal_err *err)
 			r = seal_fail_errno(err, errno, "'%s'", cli->opt.file);
 		(void)fclose(out); /* all of it is written, or is removed */
 	}
-	if (r < 0)
-		(void)unlinkat(place.dirfd, place.name, 0);
+	if (r == 0)
+		r = publish(&place, draft, cli->opt.file, err);
+	(void)unlinkat(place.dirfd, draft, 0);
 	return r;
 }

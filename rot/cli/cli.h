@@ -106,10 +106,11 @@ struct cli {
 	const char *args[CLI_MAX_ARGS];
 	size_t arg_count;
 	enum cli_format format;
-	struct rot_client *client;     /* made at the first call */
-	bool is_local;                 /* ... over the socket of --dir, */
-	char credential_dir[PATH_MAX]; /* or with the credential from there */
-	char where[PATH_MAX + 8];      /* which one it is, whoever asks and from which directory */
+	struct rot_client *client;                   /* made at the first call */
+	bool is_local;                               /* ... over the socket of --dir, */
+	char credential_dir[PATH_MAX];               /* or with the credential from there, */
+	char credential_serial[SEAL_SERIAL_LEN + 1]; /* whose certificate was this one */
+	char where[PATH_MAX + 8]; /* which one it is, whoever asks and from which directory */
 };
 
 typedef int (*cli_fn)(struct cli *cli, struct seal_err *err);
@@ -268,6 +269,8 @@ SEAL_CHECKED int cli_read_input(struct seal_bytes *out, const char *path, struct
 /* Create the directory, mode 0700, with all files, mode 0600, or nothing at all. */
 SEAL_CHECKED int cli_write_dir(const struct cli_place *place, const struct cli_file *files,
 			       size_t file_count, struct seal_err *err);
+/* A name beside that one, which nobody else knows. */
+SEAL_CHECKED int cli_draft_name(char *out, size_t size, const char *name, struct seal_err *err);
 /* The same in the place of a directory that has none but these files, in one step: the old one, or the new one. */
 SEAL_CHECKED int cli_replace_dir(const struct cli_place *place, const struct cli_file *files,
 				 size_t file_count, struct seal_err *err);

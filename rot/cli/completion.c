@@ -31,6 +31,12 @@ static const char bash_script[] =
 	"\t\tcompopt -o filenames 2>/dev/null\n"
 	"\t\tmapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < <(compgen -d -- \"$word\")\n"
 	"\t\t;;\n"
+	"\t*)\n"
+	"\t\t# What is no file's name is not quoted by bash itself.\n"
+	"\t\tfor line in \"${!COMPREPLY[@]}\"; do\n"
+	"\t\t\tprintf -v \"COMPREPLY[line]\" %q \"${COMPREPLY[line]}\"\n"
+	"\t\tdone\n"
+	"\t\t;;\n"
 	"\tesac\n"
 	"}\n"
 	"complete -F _seal seal kubectl-seal\n";

@@ -35,13 +35,15 @@ connect_with(struct cli *cli, const struct cli_credential *credential, const str
 		.urls = urls, .ca = credential->ca, .cert = credential->cert, .key = credential->key
 	};
 	int len = snprintf(cli->credential_dir, sizeof(cli->credential_dir), "%s", path);
+	int r;
 
 	if (len < 0 || (size_t)len >= sizeof(cli->credential_dir))
 		return seal_fail(err, SEAL_E_LIMIT, "the path '%.64s...' is too long", path);
 	(void)snprintf(cli->where, sizeof(cli->where), "url:%s",
 		       urls->count > 0 ? urls->items[0] : "");
 	cli_credential_warn(credential, (int64_t)time(NULL));
-	return rot_client_new(&cli->client, &config, err);
+	r = seal_cert_serial(seal_certs_at(credential->cert, 0), cli->credential_serial, err);
+	return r < 0 ? r : rot_client_new(&cli->client, &config, err);
 }
 
 static int

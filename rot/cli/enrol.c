@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rot/cli/cli.h"
 
@@ -125,7 +126,10 @@ deliver(const struct cli *cli, const struct cli_place *place, const struct seal_
 	if (r < 0)
 		return r;
 	seal_json_set_str(json, "file", cli->opt.file);
-	return cli_print(cli, json, COLUMNS(written_columns), err);
+	r = cli_print(cli, json, COLUMNS(written_columns), err);
+	if (r < 0)
+		(void)unlinkat(place->dirfd, place->name, 0); /* the enrolment is withdrawn */
+	return r;
 }
 
 int

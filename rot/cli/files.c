@@ -186,8 +186,8 @@ fill(int parent, const char *name, const struct cli_file *files, size_t file_cou
 	return r;
 }
 
-static int
-draft_name(char *out, size_t size, const char *name, struct seal_err *err)
+int
+cli_draft_name(char *out, size_t size, const char *name, struct seal_err *err)
 {
 	uint8_t random[8];
 	char text[2 * sizeof(random) + 1];
@@ -207,7 +207,7 @@ static int
 make_draft(const struct cli_place *place, const struct cli_file *files, size_t file_count,
 	   char *draft, size_t size, struct seal_err *err)
 {
-	int r = draft_name(draft, size, place->name, err);
+	int r = cli_draft_name(draft, size, place->name, err);
 
 	if (r < 0)
 		return r;
@@ -255,10 +255,14 @@ cli_replace_dir(const struct cli_place *place, const struct cli_file *files, siz
 
 	r = make_draft(place, files, file_count, draft, sizeof(draft), err);
 	if (r < 0)
-		return r;
+		return seal_note(err, r, "what was there is as it was, and good");
 	r = put_in_place(place, draft, RENAME_EXCHANGE, err);
-	if (r == 0 && fsync(place->dirfd) < 0)
+	if (r == 0 && fsync(place->dirfd) < 0) {
+		/* After a loss of power the old one may be in its place again, if it is still there. */
 		r = seal_fail_errno(err, errno, "'%s'", place->name);
+		return seal_note(err, r, "the new one may not last; the old one is '%s' beside it",
+				 draft);
+	}
 	discard(place->dirfd, draft, files, file_count); /* the old one, or the new one in vain */
-	return r;
+	return r < 0 ? seal_note(err, r, "what was there is as it was, and good") : 0;
 }

@@ -59,6 +59,21 @@ ask(struct cli_typed *typed, const char *path)
 	return cli_call(&typed->cli, "GET", path, NULL, &reply, NULL) == 0 ? reply : NULL;
 }
 
+/* Whatever the answer says: a name reaches a command line. */
+static void
+offer_name(struct cli_typed *typed, const char *name, const char *why)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.*";
+
+	if (name[0] == '\0' || name[0] == '-' || name[strspn(name, letters)] != '\0')
+		return;
+	for (const char *at = why; at != NULL && *at != '\0'; at++) {
+		if (*at < ' ' || *at > '~')
+			why = NULL;
+	}
+	cli_offer(typed, name, why);
+}
+
 /* The first page, which is a long one, has to do. */
 static void
 offer_list(struct cli_typed *typed, const char *path, const char *list, const char *member,
@@ -77,7 +92,7 @@ offer_list(struct cli_typed *typed, const char *path, const char *list, const ch
 			continue;
 		if (explained_by != NULL)
 			why = seal_json_str(seal_json_member(one, explained_by));
-		cli_offer(typed, name, why);
+		offer_name(typed, name, why);
 	}
 }
 
@@ -141,7 +156,7 @@ offer_peers(struct cli_typed *typed)
 		cli_typed_stick(typed, add_side(&names, seal_json_at(pairs, i), "server"));
 	}
 	for (size_t i = 0; i < names.count; i++)
-		cli_offer(typed, names.items[i], NULL);
+		offer_name(typed, names.items[i], NULL);
 }
 
 static void

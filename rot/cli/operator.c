@@ -6,10 +6,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/fs/fs.h"
@@ -266,12 +268,53 @@ check_same(const struct cli_credential *old, const struct cli_credential *next,
 }
 
 static int
-read_own(struct cli *cli, struct cli_credential *ret_credential, struct seal_err *err)
+renewed_meanwhile(const struct cli *cli, struct seal_err *err)
 {
-	SEAL_SCOPED(seal_closep)
-	int dirfd = seal_fs_open_dir(cli->credential_dir, SEAL_FS_ANY, err);
+	return seal_fail(err, SEAL_E_CONFLICT,
+			 "the credential in '%s' has just been renewed by somebody else",
+			 cli->credential_dir);
+}
 
-	return dirfd < 0 ? dirfd : cli_credential_read(ret_credential, dirfd, err);
+/*
+ * One renewal at a time: each ends all certificates but the one it was asked with and the new one.  The lock is on
+ * the directory, which the renewal replaces; it lasts until ret_dirfd is closed.
+ */
+static int
+lock_own(const struct cli *cli, const struct cli_place *place, int *ret_dirfd, struct seal_err *err)
+{
+	struct stat locked, there;
+
+	*ret_dirfd = openat(place->dirfd, place->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_dirfd < 0)
+		return seal_fail_errno(err, errno, "'%s'", cli->credential_dir);
+	if (flock(*ret_dirfd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK
+			       ? seal_fail(err, SEAL_E_CONFLICT,
+					   "the credential in '%s' is just being renewed by "
+					   "somebody else",
+					   cli->credential_dir)
+			       : seal_fail_errno(err, errno, "'%s'", cli->credential_dir);
+	if (fstat(*ret_dirfd, &locked) < 0 ||
+	    fstatat(place->dirfd, place->name, &there, AT_SYMLINK_NOFOLLOW) < 0)
+		return seal_fail_errno(err, errno, "'%s'", cli->credential_dir);
+	if (locked.st_dev != there.st_dev || locked.st_ino != there.st_ino)
+		return renewed_meanwhile(cli, err);
+	return 0;
+}
+
+/* It must be the one that we have connected with. */
+static int
+read_own(const struct cli *cli, int dirfd, struct cli_credential *ret_credential,
+	 struct seal_err *err)
+{
+	char serial[SEAL_SERIAL_LEN + 1];
+	int r = cli_credential_read(ret_credential, dirfd, err);
+
+	if (r == 0)
+		r = seal_cert_serial(seal_certs_at(ret_credential->cert, 0), serial, err);
+	if (r == 0 && strcmp(serial, cli->credential_serial) != 0)
+		r = renewed_meanwhile(cli, err);
+	return r;
 }
 
 int
@@ -283,6 +326,7 @@ cli_operator_renew(struct cli *cli, struct seal_err *err)
 	SEAL_SCOPED(seal_json_freep) struct seal_json *request = NULL;
 	SEAL_SCOPED(seal_json_freep) struct seal_json *reply = NULL;
 	SEAL_SCOPED(seal_key_freep) struct seal_key *key = NULL;
+	SEAL_SCOPED(seal_closep) int dirfd = -1;
 	int r;
 
 	r = cli_connect(cli, err);
@@ -293,7 +337,9 @@ cli_operator_renew(struct cli *cli, struct seal_err *err)
 	if (r == 0)
 		r = find_place(cli->credential_dir, &place, err);
 	if (r == 0)
-		r = read_own(cli, &old, err);
+		r = lock_own(cli, &place, &dirfd, err);
+	if (r == 0)
+		r = read_own(cli, dirfd, &old, err);
 	if (r == 0)
 		r = new_request(&key, &request, err);
 	if (r == 0)
@@ -309,7 +355,5 @@ cli_operator_renew(struct cli *cli, struct seal_err *err)
 	next.urls = old.urls;
 	memset(&old.urls, 0, sizeof(old.urls));
 	r = cli_credential_write(&place, &next, CLI_WRITE_OVER, err);
-	if (r < 0)
-		return seal_note(err, r, "the old credential is as it was, and good");
-	return print_operator(cli, reply, cli->credential_dir, err);
+	return r < 0 ? r : print_operator(cli, reply, cli->credential_dir, err);
 }

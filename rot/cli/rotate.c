@@ -270,7 +270,7 @@ say_waiting(const struct seal_json *generation, const char *what, const char *to
 	if (count == *said)
 		return;
 	*said = count;
-	fprintf(stderr, "%s: %" PRIu64, what, count);
+	(void)fprintf(stderr, "%s: %" PRIu64, what, count);
 	if (seal_json_get_array(generation, list, &holders, NULL) == 0) {
 		for (size_t i = 0; i < seal_json_count(holders) && i < NAMED; i++) {
 			const struct seal_json *holder = seal_json_at(holders, i);
@@ -278,10 +278,10 @@ say_waiting(const struct seal_json *generation, const char *what, const char *to
 
 			if (seal_json_get_str(holder, "peer", &peer, NULL) == 0 &&
 			    seal_json_get_str(holder, "serial", &serial, NULL) == 0)
-				fprintf(stderr, "%s %s %s", i == 0 ? ":" : ",", peer, serial);
+				(void)fprintf(stderr, "%s %s %s", i == 0 ? ":" : ",", peer, serial);
 		}
 	}
-	fprintf(stderr, "%s\n", count > NAMED ? ", ..." : "");
+	(void)fprintf(stderr, "%s\n", count > NAMED ? ", ..." : "");
 }
 
 struct rotation {
@@ -331,7 +331,7 @@ begin(struct rotation *rotation, struct seal_err *err)
 		return r;
 	if (find_phase(rotation->workload, rotation->kind, "introduced") != NULL ||
 	    (rotation->kind == &cas && find_phase(rotation->workload, &cas, "old") != NULL)) {
-		fprintf(stderr, "going on with the rotation that was begun\n");
+		(void)fprintf(stderr, "going on with the rotation that was begun\n");
 		return 0;
 	}
 	r = introduce(rotation->cli, rotation->kind, &reply, err);
@@ -348,15 +348,16 @@ take_over(struct rotation *rotation, struct seal_err *err)
 
 	if (generation == 0)
 		return 0;
-	fprintf(stderr, "%s generation %" PRIu64 " is introduced\n", rotation->kind->name,
-		generation);
+	(void)fprintf(stderr, "%s generation %" PRIu64 " is introduced\n", rotation->kind->name,
+		      generation);
 	r = wait_for_none(rotation, "introduced", "certificates to have it", "waiting",
 			  "waiting_for", err);
 	if (r == 0)
 		r = switch_to(rotation->cli, rotation->kind, generation, &reply, err);
 	if (r < 0)
 		return r;
-	fprintf(stderr, "%s generation %" PRIu64 " is active\n", rotation->kind->name, generation);
+	(void)fprintf(stderr, "%s generation %" PRIu64 " is active\n", rotation->kind->name,
+		      generation);
 	return look_again(rotation, err);
 }
 
@@ -377,7 +378,7 @@ let_go(struct rotation *rotation, struct seal_err *err)
 			r = retire(rotation->cli, &cas, generation, &reply, err);
 		if (r < 0)
 			return r;
-		fprintf(stderr, "CA generation %" PRIu64 " is retired\n", generation);
+		(void)fprintf(stderr, "CA generation %" PRIu64 " is retired\n", generation);
 		r = look_again(rotation, err);
 	}
 	return r;

@@ -91,7 +91,7 @@ print_expiries(const struct cli *cli, const struct seal_json *status, struct sea
 	if (r < 0 || seal_json_get_array(status, "warnings", &warnings, NULL) < 0)
 		return r;
 	for (size_t i = 0; i < seal_json_count(warnings); i++)
-		fprintf(stderr, "warning: %s\n", seal_json_str(seal_json_at(warnings, i)));
+		(void)fprintf(stderr, "warning: %s\n", seal_json_str(seal_json_at(warnings, i)));
 	return 0;
 }
 

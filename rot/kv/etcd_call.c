@@ -256,7 +256,7 @@ fail_status(struct etcd_client *client, long status, struct seal_err *err)
 
 static enum attempt
 attempt(struct etcd_client *client, const char *path, const struct seal_bytes *body,
-	uint64_t timeout_ms, int *ret_r, struct seal_err *err)
+	uint64_t timeout_ms, bool once, int *ret_r, struct seal_err *err)
 {
 	char url[URL_MAX];
 	bool sent = false;
@@ -271,6 +271,11 @@ attempt(struct etcd_client *client, const char *path, const struct seal_bytes *b
 	}
 	r = etcd_http_post(client->http, url, body, timeout_ms, &client->answer, &status, &sent,
 			   err);
+	/* Whatever kept us from reading the answer, memory or its length, it may have said yes. */
+	if (r < 0 && sent && once) {
+		*ret_r = r;
+		return ATTEMPT_LOST;
+	}
 	if (r == 0 && status != 200)
 		r = fail_status(client, status, err);
 	*ret_r = r;
@@ -307,7 +312,7 @@ ask(struct etcd_client *client, const char *path, const struct seal_bytes *body,
 		if (time_left(deadline_ms) == 0)
 			return seal_fail(err, SEAL_E_TIMEOUT, "etcd does not answer: %.400s",
 					 why.text);
-		got = attempt(client, path, body, time_left(deadline_ms), &r, &why);
+		got = attempt(client, path, body, time_left(deadline_ms), once, &r, &why);
 		*ret_lost = got == ATTEMPT_LOST;
 		if (got == ATTEMPT_ANSWERED)
 			break;

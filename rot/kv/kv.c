@@ -26,6 +26,7 @@ struct self {
 	bool filling;
 	char origin[ROT_KV_ORIGIN_MAX + 1];
 	char moved_to[ROT_KV_ORIGIN_MAX + 1];
+	bool handed_over;
 };
 
 struct rot_kv {
@@ -145,6 +146,12 @@ rot_kv_moved_to(const struct rot_kv *kv)
 	return kv->self.moved_to;
 }
 
+bool
+rot_kv_is_handed_over(const struct rot_kv *kv)
+{
+	return kv->self.handed_over;
+}
+
 int
 rot_kv_reread(struct rot_kv *kv, struct seal_err *err)
 {
@@ -201,6 +208,8 @@ write_self(struct rot_kv *kv, const struct self *self, bool add, struct seal_err
 		seal_json_set_str(record, "origin", self->origin);
 	if (self->moved_to[0] != '\0')
 		seal_json_set_str(record, "moved_to", self->moved_to);
+	if (self->handed_over)
+		seal_json_set_bool(record, "handed_over", true);
 	r = seal_json_dump(record, false, &text, err);
 	if (r == 0)
 		r = put(kv, ROT_KV_SELF, text.data, text.len, add, err);
@@ -223,9 +232,8 @@ copy_member(const struct seal_json *record, const char *name, char *out, size_t 
 static int
 parse_self(const struct seal_json *record, struct self *self)
 {
-	static const char *const members[] = {
-		"form", "id", "filling", "origin", "moved_to", NULL
-	};
+	static const char *const members[] = { "form",     "id",          "filling", "origin",
+					       "moved_to", "handed_over", NULL };
 	int r = seal_json_only(record, members, NULL);
 
 	if (r == 0)
@@ -238,6 +246,8 @@ parse_self(const struct seal_json *record, struct self *self)
 		r = copy_member(record, "moved_to", self->moved_to, sizeof(self->moved_to));
 	if (r == 0 && seal_json_has(record, "filling"))
 		r = seal_json_get_bool(record, "filling", &self->filling, NULL);
+	if (r == 0 && seal_json_has(record, "handed_over"))
+		r = seal_json_get_bool(record, "handed_over", &self->handed_over, NULL);
 	return r;
 }
 
@@ -462,7 +472,30 @@ rot_kv_move(struct rot_kv *kv, const char *to, struct seal_err *err)
 {
 	struct self self = kv->self;
 
+	if (self.handed_over && (to == NULL || strcmp(to, self.moved_to) != 0))
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "the store was handed over to %s: run the migration again to "
+				 "finish it",
+				 self.moved_to);
 	(void)snprintf(self.moved_to, sizeof(self.moved_to), "%s", to != NULL ? to : "");
+	return change_self(kv, &self, err);
+}
+
+int
+rot_kv_hand_over(struct rot_kv *kv, struct seal_err *err)
+{
+	struct self self = { .filling = false };
+	int r = rot_kv_begin(kv, err);
+
+	if (r == 0)
+		r = read_self(kv, &self, err);
+	rot_kv_rollback(kv);
+	if (r < 0)
+		return r;
+	if (self.moved_to[0] == '\0' || strcmp(self.moved_to, kv->self.moved_to) != 0)
+		return seal_fail(err, SEAL_E_REFUSED,
+				 "the store was taken back meanwhile: it is served where it was");
+	self.handed_over = true;
 	return change_self(kv, &self, err);
 }
 

@@ -87,6 +87,12 @@ SEAL_CHECKED int rot_kv_filled(struct rot_kv *kv, struct seal_err *err);
 SEAL_CHECKED int rot_kv_move(struct rot_kv *kv, const char *to, struct seal_err *err);
 /* Where it has moved to; "": it has not.  Only ever seen with rot_kv_config.moved. */
 const char *rot_kv_moved_to(const struct rot_kv *kv);
+/*
+ * The point of no return: from now on where it has moved to may be a store, and rot_kv_move cannot take it back.
+ * SEAL_E_REFUSED when it was taken back meanwhile.
+ */
+SEAL_CHECKED int rot_kv_hand_over(struct rot_kv *kv, struct seal_err *err);
+bool rot_kv_is_handed_over(const struct rot_kv *kv);
 /* Part of a transaction: once it is committed, whoever else has the store open can change nothing any more. */
 SEAL_CHECKED int rot_kv_shut_out(struct rot_kv *kv, struct seal_err *err);
 

@@ -232,6 +232,16 @@ keep(void *state, uint64_t mark, struct seal_err *err)
 
 /* ---- Reading ---- */
 
+/* An answer of another cluster is a failure of the store, and no refusal of whoever made us ask. */
+static int
+ask(struct etcd_store *store, const struct etcd_ask *asked, struct etcd_page *page,
+    struct seal_err *err)
+{
+	int r = etcd_range(store->client, asked, etcd_now_ms() + ETCD_CALL_MS, page, err);
+
+	return r == SEAL_E_REFUSED ? seal_note(err, SEAL_E_SYSTEM, "the store") : r;
+}
+
 int
 etcd_read(struct etcd_store *store, struct etcd_ask *asked, struct etcd_page *page,
 	  struct seal_err *err)
@@ -239,7 +249,7 @@ etcd_read(struct etcd_store *store, struct etcd_ask *asked, struct etcd_page *pa
 	int r;
 
 	asked->revision = store->revision;
-	r = etcd_range(store->client, asked, etcd_now_ms() + ETCD_CALL_MS, page, err);
+	r = ask(store, asked, page, err);
 	if (r == 0 && store->revision == 0)
 		store->revision = page->revision;
 	return r;
@@ -337,7 +347,7 @@ get_newest(void *state, const char *key, struct seal_bytes *stored, struct seal_
 	if (etcd_journal_find(&store->writes, key) != NULL ||
 	    etcd_journal_find(&store->reads, key) != NULL)
 		return get(state, key, stored, err);
-	r = etcd_range(store->client, &asked, etcd_now_ms() + ETCD_CALL_MS, &page, err);
+	r = ask(store, &asked, &page, err);
 	return r < 0 ? r : take(store, key, &page, stored, err);
 }
 

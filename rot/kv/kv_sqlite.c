@@ -153,16 +153,29 @@ lock(struct sqlite *store, const char *path, struct seal_err *err)
 	store->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (store->lock_fd < 0)
 		return seal_fail_errno(err, errno, "cannot open the lock %s", name);
-	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0 && store->reader && errno == EWOULDBLOCK)
-		return 0; /* whoever has it has looked at the log */
-	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? fail_locked(store->lock_fd, path, err)
-					    : seal_fail_errno(err, errno, "cannot lock %s", name);
+	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return seal_fail_errno(err, errno, "cannot lock %s", name);
+		/* Whoever has it has looked at the log. */
+		return store->reader ? 0 : fail_locked(store->lock_fd, path, err);
+	}
 	store->locked = true;
+	if (store->reader)
+		return 0;
 	/* Only for the sentence above: on a full disk it may fail. */
 	if (ftruncate(store->lock_fd, 0) == 0)
 		(void)!pwrite(store->lock_fd, pid, (size_t)len, 0);
 	return 0;
+}
+
+/* A reader needs it for its first look only: who serves the store need not wait for it. */
+static void
+unlock_reader(struct sqlite *store)
+{
+	if (!store->reader || !store->locked)
+		return;
+	(void)flock(store->lock_fd, LOCK_UN); /* cannot fail for a lock that we have */
+	store->locked = false;
 }
 
 /* ---- Opening ---- */
@@ -344,6 +357,7 @@ open_store(void **ret_state, const struct rot_kv_config *config, const char *pat
 		r = inspect(store, mode, err);
 	if (r < 0)
 		return seal_note(err, r, "%s", path);
+	unlock_reader(store);
 	*ret_state = SEAL_TAKE(store);
 	return 0;
 }

@@ -243,6 +243,7 @@ rot_api_free(struct rot_api *api)
 	seal_secret_free(api->statement_key);
 	rot_limits_free(api->per_egg);
 	rot_limits_free(api->per_address);
+	rot_limits_free(api->per_est_address);
 	rot_limits_free(api->per_enrolment);
 	free(api->expiries);
 	free(api);
@@ -414,6 +415,10 @@ prepare(struct rot_api *api, struct seal_err *err)
 	if (r == 0)
 		r = rot_limits_new(&api->per_address, LIMITS_CAPACITY, api->config.rate_per_address,
 				   err);
+	/* Of its own: who is nobody yet does not spend what pods hatch and renew with. */
+	if (r == 0)
+		r = rot_limits_new(&api->per_est_address, LIMITS_CAPACITY,
+				   api->config.rate_per_address, err);
 	if (r == 0)
 		r = rot_limits_new(&api->per_enrolment, LIMITS_CAPACITY, RATE_PER_ENROLMENT, err);
 	if (r < 0)

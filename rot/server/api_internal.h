@@ -93,6 +93,7 @@ struct rot_api {
 	struct seal_secret *statement_key;
 	struct rot_limits *per_egg;
 	struct rot_limits *per_address;
+	struct rot_limits *per_est_address;
 	struct rot_limits *per_enrolment;
 	struct rot_caller local;
 	struct rot_audit audit;
@@ -106,6 +107,8 @@ struct rot_api {
 	atomic_bool
 		must_sweep;  /* a workload was deleted, or something revoked; the loop reads it */
 	int64_t recorded_at; /* the store's clock as it was read last; 0: not yet */
+	int64_t horizon;     /* of what is forgotten, */
+	int64_t horizon_at;  /* and when it was chosen; 0: not yet */
 	int64_t own_not_before; /* of our own certificate */
 	int64_t own_not_after;
 	struct rot_expiries *expiries; /* of CAs, as they were: */
@@ -133,6 +136,9 @@ struct rot_task {
 
 /* What the audit log gets of a refusal; decided once, however often the call is run. */
 enum rot_refusal { ROT_REFUSAL_NEW, ROT_REFUSAL_TOLD, ROT_REFUSAL_COUNTED };
+
+/* Whose rate a call has been counted for. */
+enum { ROT_COUNTED_ADDRESS = 1, ROT_COUNTED_SUBJECT = 2 /* an egg, or an enrolment */ };
 
 /* One request on its way through a handler. */
 struct rot_call {
@@ -162,6 +168,7 @@ struct rot_call {
 	const char *type;     /* of the answer; NULL: JSON */
 	unsigned status;      /* of success */
 	unsigned retry_after; /* > 0: too many requests */
+	unsigned counted;     /* ROT_COUNTED_…: once, however often the call is run */
 	uint64_t began_us;    /* when the request was whole, monotonic */
 	int64_t now;
 };

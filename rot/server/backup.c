@@ -17,7 +17,7 @@
 #include "base/fs/fs.h"
 #include "base/json/json.h"
 #include "base/names/names.h"
-#include "rot/server/store.h"
+#include "rot/server/store_internal.h"
 
 #define MAGIC_LEN  (sizeof(ROT_BACKUP_MAGIC) - 1)
 #define HEADER_MAX 65536u
@@ -99,9 +99,15 @@ put_all(struct writing *writing, struct rot_kv *kv, struct rot_backup_info *info
 	const struct rot_kv_range all = { .loose = true };
 	SEAL_SCOPED(seal_bytes_release) struct seal_bytes meta = SEAL_BYTES(ROT_KV_VALUE_MAX);
 	SEAL_SCOPED(seal_json_freep) struct seal_json *json = NULL;
+	struct rot_kek_scheme scheme = ROT_KEK_SCHEME;
+	struct rot_store store = { .kv = kv };
 	const char *domain = NULL;
 	int r;
 
+	/* Half of it under one key, half under another: whoever restores it needs both. */
+	r = rot_store_kek(&store, &scheme, err);
+	if (r < 0)
+		return r;
 	r = rot_kv_get(kv, "meta", &meta, err);
 	if (r == SEAL_E_MISSING)
 		return seal_fail(err, SEAL_E_SYSTEM, "the store is damaged: 'meta'");

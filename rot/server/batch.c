@@ -169,6 +169,15 @@ find_cause(int r, const struct rot_job *first, const struct rot_job *end, struct
 	return r;
 }
 
+/* The store was moved, say, or given another key: that is no refusal of any caller. */
+static int
+blame_store(int r, struct seal_err *err)
+{
+	if (r == SEAL_E_REFUSED || r == SEAL_E_UNAUTH || r == SEAL_E_MISSING)
+		return seal_note(err, SEAL_E_SYSTEM, "the store");
+	return r;
+}
+
 static int
 commit(struct rot_api *api, uint64_t calls, struct seal_err *err)
 {
@@ -179,7 +188,7 @@ commit(struct rot_api *api, uint64_t calls, struct seal_err *err)
 	rot_count_batch(&api->work, calls);
 	if (r == SEAL_E_CONFLICT)
 		atomic_fetch_add_explicit(&api->work.conflicts, 1, memory_order_relaxed);
-	return r;
+	return blame_store(r, err);
 }
 
 /* In a transaction of its own. */
@@ -191,7 +200,7 @@ run_alone(struct rot_call *call)
 	int r = SEAL_E_CONFLICT;
 
 	for (unsigned i = 0; r == SEAL_E_CONFLICT && i < MAX_ATTEMPTS; i++) {
-		r = rot_store_begin(store, &err);
+		r = blame_store(rot_store_begin(store, &err), &err);
 		if (r < 0)
 			break;
 		run_call(call);
@@ -221,7 +230,7 @@ try_together(struct rot_api *api, struct rot_job *first, struct rot_job **ret_en
 	struct rot_store *store = api->config.store;
 	struct rot_job *end = first;
 	uint64_t calls = 0;
-	int r = rot_store_begin(store, err);
+	int r = blame_store(rot_store_begin(store, err), err);
 
 	*ret_end = first->next;
 	if (r < 0)

@@ -23,18 +23,28 @@ check_address(struct rot_call *call, struct seal_err *err)
 	char address[ROT_LIMITS_NAME_MAX];
 	unsigned wait;
 
+	if ((call->counted & ROT_COUNTED_ADDRESS) != 0)
+		return 0;
 	rot_limits_address(seal_http_peer_host(call->request), address);
-	wait = rot_limits_take(call->api->per_address, address, seal_loop_now_us() / 1000);
-	return wait > 0 ? too_fast(call, wait, "address", err) : 0;
+	wait = rot_limits_take(call->api->per_est_address, address, seal_loop_now_us() / 1000);
+	if (wait > 0)
+		return too_fast(call, wait, "address", err);
+	call->counted |= ROT_COUNTED_ADDRESS;
+	return 0;
 }
 
 static int
 check_rate(struct rot_call *call, const char *enrolment, struct seal_err *err)
 {
-	unsigned wait =
-		rot_limits_take(call->api->per_enrolment, enrolment, seal_loop_now_us() / 1000);
+	unsigned wait;
 
-	return wait > 0 ? too_fast(call, wait, "enrolment", err) : 0;
+	if ((call->counted & ROT_COUNTED_SUBJECT) != 0)
+		return 0;
+	wait = rot_limits_take(call->api->per_enrolment, enrolment, seal_loop_now_us() / 1000);
+	if (wait > 0)
+		return too_fast(call, wait, "enrolment", err);
+	call->counted |= ROT_COUNTED_SUBJECT;
+	return 0;
 }
 
 /* A label that says another workload than the one this is about. */
@@ -185,6 +195,24 @@ rot_est_enroll(struct rot_call *call, struct seal_err *err)
 
 /* ---- With the certificate before ---- */
 
+/* The store insists on it, too: here nothing has been signed yet. */
+static int
+check_standing(const struct rot_call *call, const struct rot_enrolment *enrolment,
+	       struct seal_err *err)
+{
+	SEAL_SCOPED(rot_cert_release) struct rot_cert cert = { 0 };
+	int r;
+
+	if (enrolment->revoked_at != 0)
+		return seal_fail(err, SEAL_E_REFUSED, "the enrolment is revoked");
+	r = rot_store_get_cert(call->api->config.store, call->caller->serial, &cert, err);
+	if (r == SEAL_E_MISSING)
+		return SEAL_E_REFUSED; /* with that sentence */
+	if (r == 0 && cert.revoked_at != 0)
+		return seal_fail(err, SEAL_E_REFUSED, "the certificate is revoked");
+	return r;
+}
+
 /* The enrolment that the client's certificate came of, if another may follow it. */
 static int
 find_enrolment(struct rot_est_call *est, struct rot_enrolment *enrolment, struct seal_err *err)
@@ -203,7 +231,7 @@ find_enrolment(struct rot_est_call *est, struct rot_enrolment *enrolment, struct
 	if (label_differs(est, enrolment->workload))
 		return seal_fail(err, SEAL_E_REFUSED, "the certificate is of another workload");
 	note_subject(est, enrolment);
-	return 0;
+	return check_standing(&est->call, enrolment, err);
 }
 
 /* So many at a time, which the store insists on: here nothing has been signed yet. */

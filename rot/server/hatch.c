@@ -256,7 +256,7 @@ too_fast(struct rot_call *call, unsigned seconds, const char *whose, struct seal
 	return seal_fail(err, SEAL_E_LIMIT, "too many requests from this %s", whose);
 }
 
-/* The address is counted once a request, the egg when it is known. */
+/* The address is counted once a request, the egg when it is known; neither again when the call is run again. */
 static int
 check_rate(struct rot_call *call, const char *egg, struct seal_err *err)
 {
@@ -264,15 +264,20 @@ check_rate(struct rot_call *call, const char *egg, struct seal_err *err)
 	char address[ROT_LIMITS_NAME_MAX];
 	unsigned wait = 0;
 
-	if (egg == NULL || hatching) {
+	if ((egg == NULL || hatching) && (call->counted & ROT_COUNTED_ADDRESS) == 0) {
 		rot_limits_address(seal_http_peer_host(call->request), address);
 		wait = rot_limits_take(call->api->per_address, address, monotonic_ms());
 		if (wait > 0)
 			return too_fast(call, wait, "address", err);
+		call->counted |= ROT_COUNTED_ADDRESS;
 	}
-	if (egg != NULL)
-		wait = rot_limits_take(call->api->per_egg, egg, monotonic_ms());
-	return wait > 0 ? too_fast(call, wait, "egg", err) : 0;
+	if (egg == NULL || (call->counted & ROT_COUNTED_SUBJECT) != 0)
+		return 0;
+	wait = rot_limits_take(call->api->per_egg, egg, monotonic_ms());
+	if (wait > 0)
+		return too_fast(call, wait, "egg", err);
+	call->counted |= ROT_COUNTED_SUBJECT;
+	return 0;
 }
 
 /* A new certificate is for a new key: neither the egg's nor the one being replaced. */

@@ -215,14 +215,19 @@ warn_if_restored(struct rot_store *store, struct seal_err *err)
 
 static int
 run(const struct rot_home *home, const struct rot_server_config *config,
-    const struct rot_kv_config *where, struct rot_signer *signer, struct seal_err *err)
+    const struct rot_place *place, struct rot_signer *signer, struct seal_err *err)
 {
 	SEAL_SCOPED(rot_store_closep) struct rot_store *store = NULL;
 	SEAL_SCOPED(seal_loop_freep) struct seal_loop *loop = NULL;
 	SEAL_SCOPED(rot_server_freep) struct rot_server *server = NULL;
+	struct rot_kv_config where;
 	int r;
 
-	r = rot_store_open(&store, where, err);
+	rot_place_config(place, &where);
+	r = rot_store_open(&store, &where, err);
+	/* It may be another one by now. */
+	if (r == 0)
+		r = rot_place_check(place, rot_store_id(store), err);
 	if (r == 0)
 		r = warn_if_restored(store, err);
 	if (r == 0)
@@ -269,7 +274,6 @@ serve(const struct rot_options *options, struct seal_err *err)
 	struct rot_kek_scheme scheme = ROT_KEK_SCHEME;
 	struct rot_server_config config = { 0 };
 	struct rot_place place = { .store = "" };
-	struct rot_kv_config where;
 	int r;
 
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -281,8 +285,5 @@ serve(const struct rot_options *options, struct seal_err *err)
 		r = configure(options, &home, &meta, &config, err);
 	if (r == 0)
 		r = start_signer(options, &home, &scheme, meta.trust_domain, &signer, err);
-	if (r < 0)
-		return r;
-	rot_place_config(&place, &where);
-	return run(&home, &config, &where, signer, err);
+	return r < 0 ? r : run(&home, &config, &place, signer, err);
 }

@@ -2,11 +2,12 @@
 /*
  * From one engine to the other.
  *
- *   source is marked as moved ─▶ target is filled ─▶ read back and compared ─▶ target is a store ─▶ DIR remembers it
+ *   source is marked as moved ─▶ target is filled ─▶ read back and compared ─▶ source is handed over ─▶
+ *   target is a store ─▶ DIR remembers it
  *
  * At no moment can both be served: the source cannot from its mark on, the target not before it is whole.  Whoever is
- * stopped in between begins again, and comes to the same end; or names the place where the store was, and
- * takes the mark away.
+ * stopped in between begins again, and comes to the same end; or, until the source is handed over, names the place
+ * where the store was, and takes the mark away.
  */
 
 #include <stdio.h>
@@ -91,6 +92,9 @@ check_mark(const struct migrating *migrating, struct seal_err *err)
 
 	if (moved_to[0] == '\0' || strcmp(moved_to, migrating->to_name) == 0)
 		return 0;
+	if (rot_kv_is_handed_over(migrating->source))
+		return seal_fail(err, SEAL_E_CONFLICT,
+				 "the store was handed over to %s: finish that first", moved_to);
 	rot_place_name(&migrating->from, from, sizeof(from));
 	return seal_fail(err, SEAL_E_CONFLICT,
 			 "the store was being moved to %s: finish that, or take it back with seal "
@@ -134,19 +138,20 @@ copy(struct migrating *migrating, struct rot_kv *target, struct seal_err *err)
 	struct rot_sum sum = { .records = 0 };
 	int r = rot_copy(&source, target, &sum, err);
 
-	/* It failed, and the target is no store: then this one is served on. */
+	if (r == 0)
+		r = note(migrating, target, err);
+	/* It failed, and the target is no store: then this one is served on, if it was not handed over already. */
 	if (r < 0 && rot_kv_move(migrating->source, NULL, NULL) < 0)
 		return seal_note(err, r, "run it again");
 	if (r < 0)
 		return r;
 	migrating->records = sum.records;
 	(void)snprintf(migrating->to.id, sizeof(migrating->to.id), "%s", rot_kv_id(target));
-	r = note(migrating, target, err);
+	/* Who takes the source back at this moment fails, or we do. */
+	r = rot_kv_hand_over(migrating->source, err);
 	if (r == 0)
 		r = rot_kv_filled(target, err);
-	return r < 0 ? seal_note(err, r, "run it again, or take it back with --to %s",
-				 migrating->from.store)
-		     : 0;
+	return r < 0 ? seal_note(err, r, "run it again") : 0;
 }
 
 static int

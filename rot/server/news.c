@@ -33,6 +33,7 @@ struct rot_news {
 	uint64_t doubts; /* how often something did */
 	bool is_looking;
 	bool must_look; /* again */
+	bool has_late;  /* somebody was parked since the look began, which does not look for them */
 	bool is_draining;
 };
 
@@ -187,6 +188,7 @@ rot_news_park(struct rot_news *news, const struct rot_call *call)
 	if (news->count++ == 0)
 		seal_timer_arm(news->tick, TICK_MS);
 	seal_http_await_gone(waiter->request, on_gone, waiter);
+	news->has_late = news->is_looking;
 	/* It was asked before, or after, all epochs were looked at: its own may have been another one then. */
 	if (!news->is_known || strcmp(call->word, news->word) != 0) {
 		doubt(news);
@@ -263,6 +265,7 @@ park_again(struct rot_news *news, struct rot_group *group, struct rot_waiter *wa
 	if (news->count++ == 0)
 		seal_timer_arm(news->tick, TICK_MS);
 	seal_http_await_gone(waiter->request, on_gone, waiter);
+	news->has_late = news->is_looking;
 }
 
 static void
@@ -364,11 +367,18 @@ end_looking(struct rot_task *task)
 {
 	struct looking *looking = (struct looking *)task;
 	struct rot_news *news = looking->api->news;
+	bool has_moved;
 
 	news->is_looking = false;
+	has_moved = looking->result == 0 && strcmp(news->word, looking->word) != 0;
 	if (looking->result == 0) {
 		memcpy(news->word, looking->word, sizeof(news->word));
 		news->is_known = looking->doubts == news->doubts;
+	}
+	/* What this look has found may be of those, too: under the word as it is now nobody would look for them again. */
+	if (has_moved && news->has_late) {
+		doubt(news);
+		news->must_look = true;
 	}
 	for (size_t i = 0; i < looking->count; i++) {
 		struct rot_group *group =
@@ -433,6 +443,7 @@ start_looking(struct rot_news *news)
 	fill_glances(news, looking);
 	news->is_looking = true;
 	news->must_look = false;
+	news->has_late = false;
 	rot_worker_add(news->api->worker, &looking->task.job);
 }
 

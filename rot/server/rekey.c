@@ -8,7 +8,8 @@
  *             the new one, by which it is known again; then some records at a time, in the order of their keys,
  *             with the last of them; the last transaction says that it is done
  *
- * A fresh key is in DIR/kek.new before the first transaction, and takes DIR/kek's place after the last.
+ * A fresh key is in DIR/kek.new before the first transaction, and takes DIR/kek's place after the last; which is kept
+ * under another name if it is the old key, and else is not touched.
  */
 
 #include <fcntl.h>
@@ -28,6 +29,7 @@ struct rekeying {
 	const struct rot_kek_source *old_source;
 	const struct rot_kek_source *new_source;
 	bool makes_file;
+	bool has_old_file; /* DIR/kek is the old key */
 	struct rot_meta meta;
 	struct rot_kek_state state;
 	struct seal_secret *old_kek;
@@ -127,6 +129,38 @@ get_new(struct rekeying *rekeying, struct seal_err *err)
 	if (rekeying->makes_file)
 		return make_file(rekeying, err);
 	return rot_kek_new(&rekeying->new_kek, rekeying->new_source, &rekeying->state.scheme, err);
+}
+
+static bool
+is_same(const struct seal_secret *one, const struct seal_secret *other)
+{
+	return seal_secret_len(one) == seal_secret_len(other) &&
+	       seal_equal(seal_secret_peek(one), seal_secret_peek(other), seal_secret_len(one));
+}
+
+/* While the keys are here: whose is DIR/kek?  Neither's is nobody's to be moved, or replaced. */
+static int
+look_at_file(struct rekeying *rekeying, struct seal_err *err)
+{
+	SEAL_SCOPED(seal_secret_freep) struct seal_secret *kek = NULL;
+	const struct rot_home *home = rekeying->home;
+	bool is_new;
+
+	if (!rot_vault_has(home, ROT_KEK_NAME))
+		return 0;
+	/* What cannot be read is none of them. */
+	(void)!rot_kek_read(&kek, home->dir_fd, ROT_KEK_NAME, NULL);
+	is_new = kek != NULL && is_same(kek, rekeying->new_kek);
+	rekeying->has_old_file =
+		kek != NULL &&
+		(rekeying->old_kek != NULL ? is_same(kek, rekeying->old_kek) : !is_new);
+	if (rekeying->makes_file && !rekeying->has_old_file && !is_new)
+		return seal_fail(err, SEAL_E_CONFLICT,
+				 "%s/" ROT_KEK_NAME
+				 " is not the old key: move it away, the new one "
+				 "would take its place",
+				 home->path);
+	return 0;
 }
 
 static int
@@ -267,21 +301,29 @@ change(struct rekeying *rekeying, struct seal_err *err)
 
 /* ---- Files ---- */
 
+/* Backups are under it, and under those that were kept before. */
+static int
+keep_old_file(const struct rekeying *rekeying, char *kept, size_t size, struct seal_err *err)
+{
+	const uint64_t number = rekeying->state.scheme.number - 1;
+	int r;
+
+	(void)snprintf(kept, size, ROT_KEK_NAME ".%" PRIu64, number);
+	r = rot_vault_rename_new(rekeying->home, ROT_KEK_NAME, kept, err);
+	if (r != SEAL_E_CONFLICT)
+		return r;
+	(void)snprintf(kept, size, ROT_KEK_NAME ".%" PRIu64 ".%" PRId64, number, rekeying->now);
+	return rot_vault_rename_new(rekeying->home, ROT_KEK_NAME, kept, err);
+}
+
 static int
 settle_files(struct rekeying *rekeying, struct rot_rekeyed *rekeyed, struct seal_err *err)
 {
 	struct rot_home *home = rekeying->home;
-	char kept[sizeof(rekeyed->kept_old)];
 	int r = 0;
 
-	/* Backups are under it. */
-	if (rot_vault_has(home, ROT_KEK_NAME)) {
-		(void)snprintf(kept, sizeof(kept), ROT_KEK_NAME ".%" PRIu64,
-			       rekeying->state.scheme.number - 1);
-		r = rot_vault_rename(home, ROT_KEK_NAME, kept, err);
-		if (r == 0)
-			memcpy(rekeyed->kept_old, kept, sizeof(kept));
-	}
+	if (rekeying->has_old_file)
+		r = keep_old_file(rekeying, rekeyed->kept_old, sizeof(rekeyed->kept_old), err);
 	if (r == 0 && rekeying->makes_file) {
 		r = rot_vault_rename(home, ROT_KEK_NEXT, ROT_KEK_NAME, err);
 		rekeyed->made_file = r == 0;
@@ -292,12 +334,17 @@ settle_files(struct rekeying *rekeying, struct rot_rekeyed *rekeyed, struct seal
 static int
 rekey(struct rekeying *rekeying, struct seal_err *err)
 {
+	bool is_done;
 	int r = look(rekeying, err);
 
 	if (r == 0)
 		r = get_keys(rekeying, err);
-	if (r != 0)
-		return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	is_done = r == 1;
+	r = look_at_file(rekeying, err);
+	if (r < 0 || is_done)
+		return r;
 	r = rot_signer_start_rekey(&rekeying->signer, &rekeying->old_kek, &rekeying->new_kek,
 				   rekeying->meta.trust_domain, err);
 	if (r == 0)

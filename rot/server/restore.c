@@ -84,6 +84,23 @@ fill(struct restoring *restoring, struct rot_kv *kv, struct seal_err *err)
 	return r;
 }
 
+static int
+find_tree(void *arg, const char *key, const void *value, size_t len, struct seal_err *err)
+{
+	return strcmp(key, ROT_AUDIT_TREE_KEY) != 0 ? 0 : audit_tree_parse(arg, value, len, err);
+}
+
+/* Has the store's audit log nothing beyond the backup's, but that it was restored? */
+static bool
+is_unused(struct restoring *restoring, struct rot_kv *kv)
+{
+	struct audit_tree before = { .size = 0 }, after = { .size = 0 }; /* 0: there is none */
+
+	return rot_backup_each(restoring->backup, find_tree, &before, NULL) == 0 &&
+	       rot_source_kv(kv, find_tree, &after, NULL) == 0 &&
+	       after.size == (before.size > 0 ? before.size + 1 : 0);
+}
+
 /* Is what is there already what we would make?  Then it was made, and DIR was not told. */
 static int
 adopt(struct restoring *restoring, const struct rot_kv_config *config, struct seal_err *why,
@@ -92,7 +109,7 @@ adopt(struct restoring *restoring, const struct rot_kv_config *config, struct se
 	SEAL_SCOPED(rot_kv_closep) struct rot_kv *kv = NULL;
 	int r = rot_kv_open_reader(&kv, config, NULL);
 
-	if (r < 0 || strcmp(rot_kv_origin(kv), restoring->origin) != 0)
+	if (r < 0 || strcmp(rot_kv_origin(kv), restoring->origin) != 0 || !is_unused(restoring, kv))
 		return seal_fail(err, SEAL_E_CONFLICT, "%s: name another place%s", why->text,
 				 rot_place_is_etcd(&restoring->place)
 					 ? ", for instance with --store-prefix"

@@ -17,7 +17,7 @@
 #include "rot/server/store_internal.h"
 
 #define KEY_KEY      "audit-key"
-#define TREE_KEY     "audit-tree"
+#define TREE_KEY     ROT_AUDIT_TREE_KEY
 #define ENTRY_PREFIX "audit/"
 #define ENTRY_END    "audit0"
 #define HEAD_PREFIX  "audit-head/"

@@ -206,6 +206,8 @@ SEAL_CHECKED int rot_store_put_pairs(struct rot_store *store, const char *worklo
 
 /* ---- store_audit.c ---- */
 
+#define ROT_AUDIT_TREE_KEY "audit-tree"
+
 /* Operations that the entries of this transaction will take. */
 size_t rot_pending_room(const struct rot_store *store);
 /* Number the pending entries from the log's end on and write them, within the transaction. */

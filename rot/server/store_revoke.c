@@ -21,6 +21,9 @@
 /* More than so many renewals in a row of one certificate are in the store by no honest way: a week of the shortest. */
 #define LINE_MAX 65536
 
+/* Clocks of replicas differ by up to five minutes, and what has ended by one is good by another. */
+#define CLOCKS_DIFFER 600
+
 #define KIND_EGG  "egg"
 #define KIND_CERT "cert"
 #define KIND_PEER "peer"
@@ -114,7 +117,11 @@ note_child(void *arg, const char *key, const void *value, size_t len, struct sea
 
 	(void)value;
 	(void)len;
-	return line->count < LINE_MAX ? seal_strv_add(line, strrchr(key, '/') + 1, err) : 0;
+	if (line->count >= LINE_MAX)
+		return seal_fail(err, SEAL_E_LIMIT,
+				 "more than %d renewals follow this certificate: revoke its egg",
+				 LINE_MAX);
+	return seal_strv_add(line, strrchr(key, '/') + 1, err);
 }
 
 static int
@@ -156,8 +163,8 @@ hunt_line(struct rot_store *store, struct hunt *hunt, struct seal_err *err)
 		r = find_children(store, hunt->job, good.line.items[i], &good.line, err);
 	seal_strv_sort(&good.line);
 	if (r == 0)
-		r = rot_store_each_valid(store, hunt->job->workload, hunt->job->at, meet_of_line,
-					 &good, err);
+		r = rot_store_each_valid(store, hunt->job->workload, hunt->job->at - CLOCKS_DIFFER,
+					 meet_of_line, &good, err);
 	seal_strv_release(&good.line);
 	return r;
 }
@@ -170,7 +177,7 @@ hunt_all(struct rot_store *store, struct hunt *hunt, struct seal_err *err)
 
 	if (strcmp(job->kind, KIND_CERT) == 0)
 		return hunt_line(store, hunt, err);
-	return rot_store_each_valid(store, job->workload, job->at, meet, hunt, err);
+	return rot_store_each_valid(store, job->workload, job->at - CLOCKS_DIFFER, meet, hunt, err);
 }
 
 /* ---- The eggs of a peer ---- */

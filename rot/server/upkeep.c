@@ -9,6 +9,7 @@
 #include "rot/server/api_internal.h"
 
 #define RENEWED_MAX 32 /* CAs, of a step */
+#define DAY         INT64_C(86400)
 #define WRAPPED_MAX (64u * 1024)
 
 /* CAs that are to be certified again. */
@@ -97,15 +98,24 @@ renew_ca(struct rot_api *api, struct rot_ca *ca, int64_t now, struct seal_err *e
 	return r;
 }
 
-/* Some of those that are due: 1 when there may be more. */
+/*
+ * Some of those that are due: 1 when there may be more.  One that cannot be renewed does not keep the others from it; the
+ * first failure is what is told.
+ */
 static int
 renew_cas(struct rot_api *api, int64_t now, struct seal_err *err)
 {
 	SEAL_SCOPED(release_aged) struct aged aged = { .now = now };
 	int r = rot_store_every_ca(api->config.store, note_aged, &aged, err);
 
-	for (size_t i = 0; r == 0 && i < aged.count; i++)
-		r = renew_ca(api, &aged.items[i], now, err);
+	for (size_t i = 0; i < aged.count; i++) {
+		struct seal_err why = { 0 };
+		int renewed = renew_ca(api, &aged.items[i], now, &why);
+
+		if (renewed < 0 && r == 0)
+			r = seal_fail(err, renewed, "CA of '%s': %s", aged.items[i].workload,
+				      why.text);
+	}
 	if (aged.count > 0)
 		api->gathered_at = INT64_MIN; /* what is told of their ends */
 	return r < 0 ? r : aged.count == RENEWED_MAX;
@@ -129,15 +139,37 @@ read_system_ca(struct rot_api *api, struct seal_certs **ret_certs, struct seal_e
 	return 0;
 }
 
+/*
+ * By which time it is forgotten: a clock that has jumped ahead takes a day at most with it, counted from what was recorded
+ * before.  All runs of a day have the same, for the first of them records its own time.
+ */
+static int64_t
+choose_horizon(struct rot_api *api, int64_t before, int64_t now)
+{
+	if (api->horizon_at != 0 && now >= api->horizon_at && now < api->horizon_at + DAY)
+		return api->horizon;
+	/* Something may have been issued since it jumped. */
+	if (api->horizon_at != 0 && api->horizon_at < before)
+		before = api->horizon_at;
+	api->horizon_at = now;
+	if (before == 0)
+		api->horizon = 0;
+	else
+		api->horizon = now < before + DAY ? now : before + DAY;
+	return api->horizon;
+}
+
 /* What nobody can ask for any more, a step of it: 1 when there is more. */
 static int
-purge(struct rot_api *api, int64_t now, struct seal_err *err)
+purge(struct rot_api *api, int64_t horizon, struct seal_err *err)
 {
-	/* A month on, for whoever wants to look back. */
-	int r = rot_store_purge(api->config.store, now - 30 * 86400, err);
+	int64_t until = horizon - 30 * DAY; /* a month on, for whoever wants to look back */
+	int r = 0;
 
-	if (r == 0)
-		r = rot_store_purge_enrolments(api->config.store, now - 30 * 86400, err);
+	if (horizon != 0)
+		r = rot_store_purge(api->config.store, until, err);
+	if (r == 0 && horizon != 0)
+		r = rot_store_purge_enrolments(api->config.store, until, err);
 	return r != 0 ? r : rot_store_sweep(api->config.store, err);
 }
 
@@ -158,19 +190,27 @@ static int
 keep_up(struct upkeep *upkeep, int64_t now, struct seal_err *err)
 {
 	struct rot_api *api = upkeep->api;
+	struct seal_err why = { 0 };
+	int64_t before = 0;
 	int more = 0;
-	int r = rot_clock_use(api, now, err);
+	int r = rot_store_clock(api->config.store, &before, err);
 
+	if (r == 0)
+		r = rot_clock_use(api, now, err);
 	if (r == 0 && !upkeep->only_purge)
-		r = more = renew_cas(api, now, err);
-	if (r >= 0 && !upkeep->only_purge)
+		more = renew_cas(api, now, &why);
+	if (r == 0 && !upkeep->only_purge)
 		r = read_system_ca(api, &upkeep->system_certs, err);
 	if (r == 0 && !upkeep->only_purge)
 		r = rot_api_credential(api, &upkeep->tls, err);
 	if (r == 0 && !upkeep->only_purge)
 		r = rot_store_reread(api->config.store, err);
 	if (r == 0)
-		r = purge(api, now, err);
+		r = purge(api, choose_horizon(api, before, now), err);
+	if (r >= 0 && more < 0) {
+		*err = why;
+		return more;
+	}
 	return r < 0 ? r : more == 1 ? ROT_UPKEEP_AGAIN : r;
 }
 

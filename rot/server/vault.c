@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/fs/fs.h"
@@ -127,15 +128,32 @@ rot_vault_has(const struct rot_home *home, const char *name)
 	return faccessat(home->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static int
+rename_it(const struct rot_home *home, const char *from, const char *to, unsigned flags,
+	  struct seal_err *err)
+{
+	if (renameat2(home->dir_fd, from, home->dir_fd, to, flags) < 0)
+		return errno == EEXIST ? seal_fail(err, SEAL_E_CONFLICT, "%s/%s exists already",
+						   home->path, to)
+				       : seal_fail_errno(err, errno, "cannot rename %s/%s",
+							 home->path, from);
+	if (fsync(home->dir_fd) < 0)
+		return seal_fail_errno(err, errno, "cannot write %s", home->path);
+	return 0;
+}
+
 int
 rot_vault_rename(const struct rot_home *home, const char *from, const char *to,
 		 struct seal_err *err)
 {
-	if (renameat(home->dir_fd, from, home->dir_fd, to) < 0)
-		return seal_fail_errno(err, errno, "cannot rename %s/%s", home->path, from);
-	if (fsync(home->dir_fd) < 0)
-		return seal_fail_errno(err, errno, "cannot write %s", home->path);
-	return 0;
+	return rename_it(home, from, to, 0, err);
+}
+
+int
+rot_vault_rename_new(const struct rot_home *home, const char *from, const char *to,
+		     struct seal_err *err)
+{
+	return rename_it(home, from, to, RENAME_NOREPLACE, err);
 }
 
 int

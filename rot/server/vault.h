@@ -52,7 +52,7 @@ struct rot_rekeyed {
 	uint64_t number;
 	uint64_t records;
 	bool made_file;    /* DIR/kek is the new key */
-	char kept_old[32]; /* the file in DIR that is the old one; "": none */
+	char kept_old[48]; /* the file in DIR that is the old one; "": none */
 };
 #define ROT_KEK_NEXT ROT_KEK_NAME ".new"
 /*

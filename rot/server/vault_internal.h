@@ -28,5 +28,8 @@ SEAL_CHECKED int rot_vault_put_in_place(const struct rot_home *home, struct seal
 void rot_vault_drop_next(const struct rot_home *home);
 SEAL_CHECKED int rot_vault_rename(const struct rot_home *home, const char *from, const char *to,
 				  struct seal_err *err);
+/* The same, but SEAL_E_CONFLICT when something has the name already. */
+SEAL_CHECKED int rot_vault_rename_new(const struct rot_home *home, const char *from, const char *to,
+				      struct seal_err *err);
 
 #endif

@@ -83,7 +83,12 @@ stop follow
 
 say "no secret is in it, and none in the export"
 seal audit head -o "$WORK/head"
-seal audit export -o "$WORK/export"
+mkdir "$WORK/exported"
+seal audit export -o "$WORK/exported/log"
+mv "$WORK/exported/log" "$WORK/export"
+[ -z "$(ls -A "$WORK/exported")" ] || fail "the export left something: $(ls -A "$WORK/exported")"
+expect_exit 1 sh -c "ulimit -f 1; trap '' XFSZ; exec '$SEAL_BUILD/seal' --dir '$ROT_DIR' audit export -o '$WORK/exported/log'"
+[ -z "$(ls -A "$WORK/exported")" ] || fail "a failed export left something: $(ls -A "$WORK/exported")"
 for secret in "${SECRETS[@]}"; do
 	! grep -qF -- "$secret" "$WORK/list" "$WORK/export" "$WORK/head" || fail "a secret is in the log"
 done

@@ -113,6 +113,25 @@ may carl operator renew
 expect_exit 1 "$CLI" --url "$URL" --credentials "$WORK/carl.old" status
 expect_line "$WORK/err" 'revoked'
 expect_exit 2 seal operator renew
+
+say "one renewal of a credential at a time"
+before=$(openssl x509 -in "$PROFILES/carl/cert.pem" -noout -serial)
+expect_exit 1 flock "$PROFILES/carl" "$CLI" --profile carl operator renew
+expect_line "$WORK/err" 'just being renewed'
+[ "$(openssl x509 -in "$PROFILES/carl/cert.pem" -noout -serial)" = "$before" ] || fail "it was renewed all the same"
+may carl status
+for ((i = 0; i < 6; i++)); do
+	"$CLI" --profile carl operator renew >"$LOGS/renew-$i.log" 2>&1 &
+	PIDS[renew-$i]=$!
+done
+for ((i = 0; i < 6; i++)); do
+	wait "${PIDS[renew-$i]}" || grep -q 'renewed by somebody else' "$LOGS/renew-$i.log" ||
+		fail "of renewals at once: $(cat "$LOGS/renew-$i.log")"
+	unset "PIDS[renew-$i]"
+done
+[ "$(openssl x509 -in "$PROFILES/carl/cert.pem" -noout -serial)" != "$before" ] || fail "nobody has renewed"
+may carl status
+[ "$(ls -A "$PROFILES")" = "$(printf '%s\n' alice carl default olga)" ] || fail "renewing left something: $(ls -A "$PROFILES")"
 cp -a "$PROFILES/carl" "$WORK/carl.more"
 touch "$WORK/carl.more/notes"
 expect_exit 1 "$CLI" --url "$URL" --credentials "$WORK/carl.more" operator renew
@@ -299,6 +318,7 @@ chmod +x "$WORK/bin/seal"
 rm "$WORK/bin/kubectl-seal"
 ln -s seal "$WORK/bin/kubectl-seal"
 "$CLI" peer allow shop web db >/dev/null
+"$CLI" workload create open --open >/dev/null
 id=$("$CLI" egg list shop -o json | jq -r '.eggs[0].id')
 mkdir -p "$WORK/folder/only"
 for shell in bash fish zsh; do
@@ -323,6 +343,7 @@ for shell in bash fish zsh; do
 			seal operator add x --role au\t
 			seal --profile sec\tstat\t
 			kubectl-seal profi\tad\tme on\t
+			seal peer allow open \t
 		EOF_KEYS
 	) || fail "$shell: $(tail -c 600 "$LOGS/typed-$shell.log")"
 	sed -i 's,only/|,only|,' "$WORK/typed"
@@ -335,6 +356,7 @@ for shell in bash fish zsh; do
 		operator|add|x|--role|auditor|
 		--profile|second|status|
 		profile|add|me|only|
+		peer|allow|open|*|
 	EOF_SAID
 	diff "$WORK/wanted" "$WORK/typed" || fail "$shell completed something else"
 done

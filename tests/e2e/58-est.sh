@@ -205,6 +205,11 @@ expect_est 403 "one of them" simplereenroll "$WORK/three.b64" --cert "$WORK/two.
 expect_est 403 "the first of them" simplereenroll "$WORK/three.b64" "${with_one[@]}"
 [ "$(seal enrolment list shop -o json | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["enrolments"]))')" = 4 ] || fail "not all are listed"
 
+say "what could not be told is withdrawn, and leaves no file"
+expect_exit 1 sh -c "exec '$SEAL_BUILD/seal' --dir '$ROT_DIR' cert enrol shop -o '$WORK/unprinted' >/dev/full"
+expect_line "$WORK/err" 'was revoked'
+[ ! -e "$WORK/unprinted" ] || fail "a withdrawn enrolment left its file"
+
 say "each of these is in the audit log, and no secret in any log"
 seal audit list -o json >"$WORK/audit"
 expect_line "$WORK/audit" '"kind": *"enrolment.create"'

@@ -328,9 +328,9 @@ Test(crypto_key, spki_is_what_the_library_writes_whatever_the_form_of_the_point)
 
 		cr_assert_eq(seal_key_new(&key, NULL), 0);
 		/* Keys of the shortcut have one form. */
-		cr_assert(EVP_PKEY_set_utf8_string_param(
-				  seal_key_native(key), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
-				  forms[i]) == 1 ||
+		cr_assert(EVP_PKEY_set_utf8_string_param(seal_key_native(key),
+							 OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+							 forms[i]) == 1 ||
 			  getenv("SEAL_TEST_SHORTCUT") != NULL);
 		expect_as_the_library_has_it(key);
 		cr_assert_eq(seal_key_spki(key, &spki, NULL), 0);

@@ -255,6 +255,8 @@ Test(hatch_news, make_us_renew_at_once_when_our_ca_is_gone_and_count_all_the_sam
 	cr_assert_not_null(world.state, "not renewed");
 	cr_expect_eq(world.rot.renewals, 1);
 	cr_expect_eq(world.rot.hatches, 1);
+	cr_expect_eq(seal_certs_count(world.state->former), 0,
+		     "what is in the bundle is no former CA");
 	seal_bytes_release(&bundle);
 	world_end(&world);
 }

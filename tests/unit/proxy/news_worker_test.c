@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <unistd.h>
 
+#include "proxy/admit.h"
 #include "tests/unit/proxy/rig.h"
 
 struct pair {
@@ -69,6 +70,7 @@ struct words {
 	const struct seal_certs *anchors;
 	const char *allowed;
 	const char *revoked; /* serials, or "" */
+	const struct seal_certs *former;
 };
 
 static struct proxy_identity_state *
@@ -79,6 +81,7 @@ make_state(struct rig *rig, struct side *side, const struct words *words)
 	struct seal_strv revoked = { 0 };
 	struct proxy_state_parts parts = { .chain = side->id.chain,
 					   .anchors = words->anchors,
+					   .former = words->former,
 					   .key = side->id.key,
 					   .clients = &allowed,
 					   .servers = &allowed,
@@ -281,6 +284,50 @@ Test(news, of_a_ca_that_is_gone_close_the_connections_of_its_peers_and_end_their
 	cr_expect_eq(rig_counters(&rig, RIG_IN).resumed, 0);
 	close_pair(&gone);
 	close_pair(&kept);
+	side_release(&in);
+	side_release(&out);
+	seal_certs_free(both);
+	pki_id_release(&next);
+	rig_stop(&rig);
+}
+
+Test(news, of_a_ca_retired_in_good_order_keep_its_connections_and_end_handshakes_under_way)
+{
+	const struct proxy_listener_config listener = { .direction = PROXY_INBOUND };
+	struct pki_id next = pki_ca("the next CA of shop");
+	struct proxy_identity_state *then;
+	struct seal_certs *both = NULL;
+	struct seal_peer peer = { 0 };
+	struct seal_err err = { 0 };
+	struct side in = { 0 };
+	struct side out = { 0 };
+	struct words words;
+	struct pair pair;
+	struct rig rig;
+
+	rig_start(&rig, NULL);
+	bundle_of_two(&both, &rig.ca, &next);
+	words = (struct words){ both, "db,web", "", NULL };
+	become(&rig, RIG_IN, &in, &next, "db", &words);
+	become(&rig, RIG_OUT, &out, &rig.ca, "web", &words);
+	pair = join(&rig);
+	then = proxy_state_ref(in.state);
+	cr_assert_eq(proxy_admit_verify(&peer, &listener, then, NULL, out.id.chain,
+					seal_clock_now(), &err),
+		     0, "%s", err.text);
+	cr_expect_eq(proxy_admit_late(&peer, &listener, then, then, seal_clock_now(), &err), 0);
+
+	words.anchors = next.chain;
+	words.former = rig.ca.chain;
+	tell(&rig, RIG_IN, &in, &words);
+	expect_alive(&pair);
+	cr_expect_eq(proxy_admit_recheck(&peer, &listener, then, in.state, seal_clock_now(), &err),
+		     0);
+	cr_expect_eq(proxy_admit_late(&peer, &listener, then, in.state, seal_clock_now(), &err),
+		     SEAL_E_UNAUTH);
+	expect_refused(&rig);
+	close_pair(&pair);
+	proxy_state_unref(then);
 	side_release(&in);
 	side_release(&out);
 	seal_certs_free(both);

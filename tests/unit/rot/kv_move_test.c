@@ -120,6 +120,23 @@ BOTH(a_reader_sees_one_state_while_the_owner_writes)
 	must_put(kv, "c", "and goes on");
 }
 
+Test(kv_move_sqlite, a_reader_keeps_nobody_out, .fini = teardown)
+{
+	struct rot_kv *reader = NULL;
+	struct seal_err err = { 0 };
+
+	(void)alarm(60);
+	kv_rig_sqlite(&rig);
+	kv = kv_rig_create(&rig);
+	must_put(kv, "a", "1");
+	rot_kv_closep(&kv);
+	cr_assert_eq(rot_kv_open_reader(&reader, &rig.config, &err), 0, "%s", err.text);
+	cr_assert_eq(rot_kv_open(&kv, &rig.config, false, &err), 0, "%s", err.text);
+	must_put(kv, "a", "2");
+	expect_at_once(reader, "a", "2");
+	rot_kv_close(reader);
+}
+
 BOTH(a_reader_changes_nothing)
 {
 	struct rot_kv *reader = NULL;
@@ -275,6 +292,58 @@ BOTH(a_store_that_was_moved_says_where_to)
 	rot_kv_closep(&kv);
 	cr_assert_eq(rot_kv_open(&kv, &rig.config, false, &err), 0, "%s", err.text);
 	cr_expect_str_eq(rot_kv_moved_to(kv), "");
+}
+
+BOTH(what_was_handed_over_is_not_taken_back)
+{
+	struct rot_kv_config config;
+	struct seal_err err = { 0 };
+
+	kv = kv_rig_create(&rig);
+	must_put(kv, "a", "1");
+	cr_expect_eq(rot_kv_hand_over(kv, &err), SEAL_E_REFUSED, "it was not moved");
+	cr_assert_eq(rot_kv_move(kv, "elsewhere", &err), 0, "%s", err.text);
+	cr_assert_eq(rot_kv_hand_over(kv, &err), 0, "%s", err.text);
+	cr_expect_eq(rot_kv_move(kv, NULL, &err), SEAL_E_REFUSED);
+	rot_kv_closep(&kv);
+	config = rig.config;
+	config.moved = true;
+	cr_assert_eq(rot_kv_open(&kv, &config, false, &err), 0, "%s", err.text);
+	cr_expect(rot_kv_is_handed_over(kv));
+	cr_expect_eq(rot_kv_move(kv, NULL, &err), SEAL_E_REFUSED);
+	cr_expect_not_null(strstr(err.text, "run the migration again"), "%s", err.text);
+	cr_expect_eq(rot_kv_move(kv, "the moon", &err), SEAL_E_REFUSED);
+	/* Who finishes it. */
+	cr_expect_eq(rot_kv_move(kv, "elsewhere", &err), 0, "%s", err.text);
+	cr_expect_eq(rot_kv_hand_over(kv, &err), 0, "%s", err.text);
+	rot_kv_closep(&kv);
+	expect_closed(SEAL_E_REFUSED, "elsewhere");
+}
+
+Test(kv_move_etcd, of_taking_back_and_handing_over_one_fails, .fini = teardown)
+{
+	struct rot_kv_config config;
+	struct rot_kv *other = NULL;
+	struct seal_err err = { 0 };
+
+	(void)alarm(60);
+	kv_rig_etcd(&rig);
+	kv = kv_rig_create(&rig);
+	must_put(kv, "a", "1");
+	config = rig.config;
+	config.moved = true;
+	cr_assert_eq(rot_kv_move(kv, "elsewhere", &err), 0, "%s", err.text);
+	cr_assert_eq(rot_kv_open(&other, &config, false, &err), 0, "%s", err.text);
+	cr_assert_eq(rot_kv_move(other, NULL, &err), 0, "%s", err.text);
+	cr_expect_eq(rot_kv_hand_over(kv, &err), SEAL_E_REFUSED);
+	rot_kv_closep(&other);
+	rot_kv_closep(&kv);
+	cr_assert_eq(rot_kv_open(&kv, &rig.config, false, &err), 0, "%s", err.text);
+	cr_assert_eq(rot_kv_move(kv, "elsewhere", &err), 0, "%s", err.text);
+	cr_assert_eq(rot_kv_open(&other, &config, false, &err), 0, "%s", err.text);
+	cr_assert_eq(rot_kv_hand_over(kv, &err), 0, "%s", err.text);
+	cr_expect_eq(rot_kv_move(other, NULL, &err), SEAL_E_REFUSED);
+	rot_kv_close(other);
 }
 
 Test(kv_move_etcd, whoever_has_it_open_when_it_is_moved_can_change_nothing_more, .fini = teardown)

@@ -222,6 +222,22 @@ BOTH(rot_revoke, an_egg_ends_with_all_its_descendants_however_many)
 	cr_expect_eq(epoch_of("bank"), bank, "another workload");
 }
 
+BOTH(rot_revoke, what_has_just_ended_by_one_clock_and_not_by_another_is_revoked_too)
+{
+	mint(1, "shop", "web");
+	cr_assert_eq(hatch(10, 1), 0, "%s", err.text);
+	cr_assert_eq(renew(10, 11), 0, "%s", err.text);
+	cr_assert_eq(hatch(12, 1), 0, "%s", err.text);
+	cr_assert_eq(rot_store_revoke_cert(store, name_of(10).text, NOW + 500 + 250, NULL, &err), 0,
+		     "%s", err.text);
+	cr_expect(is_revoked(10) && is_revoked(11));
+	cr_expect_not(is_revoked(12));
+	cr_assert_eq(rot_store_revoke_egg(store, name_of(1).text, NOW + 500 + 250, NULL, &err), 0,
+		     "%s", err.text);
+	cr_expect(is_revoked(12));
+	cr_expect_eq(store_count(store, "revoking/"), 0);
+}
+
 BOTH(rot_revoke, the_first_commit_ends_an_egg_and_a_crash_after_it_loses_nothing)
 {
 	bool any = false, is = false;

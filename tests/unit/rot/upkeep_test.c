@@ -389,3 +389,33 @@ Test(rot_upkeep, a_clock_that_was_wrong_and_is_right_again_takes_nothing_with_it
 	cr_expect_eq(rig_count(rig.db, "egg/"), 1);
 	rig_egg_release(&egg);
 }
+
+Test(rot_upkeep, a_clock_that_jumps_by_months_is_believed_a_day_later)
+{
+	struct seal_json *body = rig_json("{'workload':'shop','ttl':3600}");
+	struct seal_json *reply = NULL;
+	struct seal_key *key = NULL;
+	int64_t begin = today, certs;
+	char *csr;
+
+	cr_assert_eq(seal_key_new(&key, NULL), 0);
+	csr = rig_csr(key);
+	seal_json_set_str(body, "csr", csr);
+	cr_assert_eq(rig_call(rig.local, "POST", "/v1/certs", body, &reply), 201);
+	wait_for_own(begin + 7 * DAY);
+	certs = rig_count(rig.db, "cert/");
+	cr_assert_geq(certs, 1);
+	set_clock(begin + 200 * DAY);
+	wait_for_own(begin + 207 * DAY);
+	(void)usleep(100000); /* in which it may look again */
+	cr_expect_eq(rig_count(rig.db, "cert/"), certs);
+	set_clock(begin + 201 * DAY + 10);
+	wait_for_own(begin + 208 * DAY + 10);
+	for (unsigned i = 0; rig_count(rig.db, "cert/") >= certs && i < STEPS; i++)
+		(void)usleep(2000);
+	cr_expect_lt(rig_count(rig.db, "cert/"), certs);
+	free(csr);
+	seal_key_freep(&key);
+	seal_json_free(body);
+	seal_json_free(reply);
+}

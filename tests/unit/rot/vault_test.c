@@ -395,6 +395,38 @@ BOTH(a_store_that_is_there_is_restored_over_only_when_told_and_kept_aside)
 	cr_expect_eq(last_entry(home), AUDIT_RESTORE);
 }
 
+Test(rot_vault_etcd, a_restored_store_is_taken_for_ours_until_it_is_used, .fini = teardown)
+{
+	const struct rot_place_options none = { .store = NULL };
+	struct audit_entry entry = { .kind = AUDIT_RESTORE, .count = 1, .actor = "rot" };
+	struct rot_vault vault;
+	struct rot_backup_info info;
+	struct rot_vault_found found, again;
+	struct rot_store *store;
+	struct seal_err err = { 0 };
+	char path[PATH_MAX];
+
+	kv_rig_etcd(&rig);
+	setup(&none);
+	backup(&info);
+	vault = vault_of(other);
+	vault.store = etcd_options(rig.prefix);
+	cr_assert_eq(rot_vault_restore(&vault, file, false, &info, &found, &err), 0, "%s",
+		     err.text);
+	(void)snprintf(path, sizeof(path), "%.1000s/" ROT_PLACE_NAME, other);
+	cr_assert_eq(unlink(path), 0, "as if it had been interrupted");
+	cr_assert_eq(rot_vault_restore(&vault, file, false, &info, &again, &err), 0, "%s",
+		     err.text);
+	cr_expect_str_eq(again.id, found.id);
+	store = must_open(other);
+	entry.time = now + 101;
+	cr_assert_eq(rot_store_audit_add(store, &entry, &err), 0, "%s", err.text);
+	rot_store_close(store);
+	cr_assert_eq(unlink(path), 0);
+	cr_expect_eq(rot_vault_restore(&vault, file, false, &info, &again, &err), SEAL_E_CONFLICT);
+	cr_expect_not_null(strstr(err.text, "--store-prefix"), "%s", err.text);
+}
+
 BOTH(a_store_of_another_name_is_refused_with_both_names)
 {
 	char path[PATH_MAX], text[512];
@@ -461,6 +493,32 @@ Test(rot_vault_etcd, moves_there_and_back_whole, .fini = teardown)
 	cr_expect_eq(hash_of(home), before, "a migration that was refused changed something");
 }
 
+Test(rot_vault_etcd, a_store_that_was_handed_over_is_not_taken_back, .fini = teardown)
+{
+	const struct rot_place_options none = { .store = NULL };
+	struct rot_vault vault;
+	struct rot_vault_found found, again;
+	struct seal_err err = { 0 };
+	char path[PATH_MAX];
+
+	kv_rig_etcd(&rig);
+	setup(&none);
+	vault = vault_of(home);
+	vault.store = etcd_options(rig.prefix);
+	cr_assert_eq(rot_vault_migrate(&vault, &found, &err), 0, "%s", err.text);
+	/* As if it had been interrupted before DIR was told. */
+	(void)snprintf(path, sizeof(path), "%.1000s/" ROT_PLACE_NAME, home);
+	cr_assert_eq(unlink(path), 0);
+	vault.store = (struct rot_place_options){ .store = "sqlite" };
+	cr_expect_eq(rot_vault_migrate(&vault, &again, &err), SEAL_E_REFUSED);
+	cr_expect_not_null(strstr(err.text, "run the migration again"), "%s", err.text);
+	expect_no_store(home, SEAL_E_REFUSED, "was moved to etcd");
+	vault.store = etcd_options(rig.prefix);
+	cr_assert_eq(rot_vault_migrate(&vault, &again, &err), 0, "%s", err.text);
+	cr_expect_str_eq(again.id, found.id);
+	rot_store_close(must_open(home));
+}
+
 /* ---- Keys ---- */
 
 static int
@@ -520,11 +578,73 @@ BOTH(another_key_is_everythings_key)
 	cr_expect_eq(last_entry(home), AUDIT_REKEY);
 }
 
+/* The key of DIR under that name, as it was written. */
+static void
+read_key(const char *name, char text[static 80])
+{
+	char path[PATH_MAX];
+	ssize_t len;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%.1000s/%s", home, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	cr_assert_geq(fd, 0, "%s", path);
+	len = read(fd, text, 79);
+	cr_assert_geq(len, 0);
+	text[len] = '\0';
+	seal_close(fd);
+}
+
 static void
 write_secret(const char *name, const char *text, char path[static PATH_MAX])
 {
 	(void)snprintf(path, PATH_MAX, "%.1000s/%s", dir, name);
 	cr_assert_eq(seal_fs_write(AT_FDCWD, path, text, strlen(text), 0600, true, NULL), 0);
+}
+
+BOTH(no_key_takes_the_name_of_another)
+{
+	const struct rot_kek_source none = { .file = NULL };
+	const struct rot_vault vault = vault_of(home);
+	struct rot_rekeyed rekeyed;
+	struct seal_err err = { 0 };
+	char path[PATH_MAX], name[64], old[80], text[80];
+
+	read_key("kek", old);
+	write_secret("rot/kek.1", "kept before\n", path);
+	cr_assert_eq(rot_vault_rekey(&vault, &none, &none, &rekeyed, &err), 0, "%s", err.text);
+	(void)snprintf(name, sizeof(name), "kek.1.%lld", (long long)now + 100);
+	cr_expect_str_eq(rekeyed.kept_old, name);
+	read_key("kek.1", text);
+	cr_expect_str_eq(text, "kept before\n");
+	read_key(name, text);
+	cr_expect_str_eq(text, old);
+}
+
+BOTH(a_key_that_is_not_the_old_one_is_not_moved)
+{
+	static const char stray[] =
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+	char path[PATH_MAX], old_path[PATH_MAX], new_path[PATH_MAX], text[80];
+	const struct rot_kek_source none = { .file = NULL }, old = { .file = old_path },
+				    fresh = { .file = new_path };
+	const struct rot_vault vault = vault_of(home);
+	uint64_t before = hash_of(home);
+	struct rot_rekeyed rekeyed;
+	struct seal_err err = { 0 };
+
+	read_key("kek", text);
+	write_secret("old", text, old_path);
+	write_secret("new", "f00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n",
+		     new_path);
+	write_secret("rot/kek", stray, path);
+	cr_expect_eq(rot_vault_rekey(&vault, &old, &none, &rekeyed, &err), SEAL_E_CONFLICT);
+	cr_expect_not_null(strstr(err.text, "move it away"), "%s", err.text);
+	cr_expect_eq(hash_of(home), before);
+	cr_assert_eq(rot_vault_rekey(&vault, &old, &fresh, &rekeyed, &err), 0, "%s", err.text);
+	cr_expect_str_eq(rekeyed.kept_old, "");
+	read_key("kek", text);
+	cr_expect_str_eq(text, stray);
 }
 
 BOTH(a_wrong_old_key_changes_nothing)
@@ -576,6 +696,18 @@ BOTH(a_store_whose_key_is_being_changed_is_not_served_and_knows_its_new_key)
 		     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n", path);
 	cr_expect_eq(rot_vault_rekey(&vault, &none, &another, &rekeyed, &err), SEAL_E_REFUSED);
 	cr_expect_not_null(strstr(err.text, "another new key"), "%s", err.text);
+}
+
+BOTH(a_store_whose_key_is_being_changed_is_not_backed_up)
+{
+	const struct rot_vault vault = vault_of(home);
+	struct rot_backup_info info;
+	struct seal_err err = { 0 };
+
+	interrupt_rekey();
+	cr_expect_eq(rot_vault_backup(&vault, file, false, &info, &err), SEAL_E_REFUSED);
+	cr_expect_not_null(strstr(err.text, "seal rekey was interrupted"), "%s", err.text);
+	cr_expect_lt(access(file, F_OK), 0);
 }
 
 BOTH(a_passphrase_and_its_cost_are_in_the_store)
