@@ -60,7 +60,7 @@ check_header(struct etcd_names *names, const struct seal_json *json, uint64_t *r
 	     struct seal_err *err)
 {
 	const struct seal_json *header = NULL;
-	const char *cluster = NULL;
+	const char *cluster = "";
 	int r;
 
 	r = seal_json_get_object(json, "header", &header, NULL);

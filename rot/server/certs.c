@@ -183,7 +183,7 @@ rot_certs_list(struct rot_call *call, struct seal_err *err)
 {
 	struct page page = { .call = call };
 	const char *workload = "", *after = "";
-	enum rot_cert_state state;
+	enum rot_cert_state state = ROT_CERT_ANY;
 	int r;
 
 	r = rot_query_name(call, "workload", "", seal_workload_check, &workload, err);

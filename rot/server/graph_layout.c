@@ -378,7 +378,7 @@ set_columns(struct layout *layout)
 		for (size_t i = 0; i < graph->point_count; i++) {
 			if (graph->points[i].layer != layer)
 				continue;
-			graph->points[i].half = width / 2;
+			graph->points[i].half = width / 2.0;
 			graph->points[i].x = x + graph->points[i].half;
 			if (i < graph->node_count)
 				graph->nodes[i].width = width;
@@ -444,8 +444,8 @@ stand_on_circle(struct graph *graph)
 		double angle = 2 * PI * (double)i / (double)count - PI / 2;
 
 		graph->nodes[order[i]].angle = angle;
-		graph->points[order[i]].x = graph->width / 2 + radius * cos(angle);
-		graph->points[order[i]].y = graph->height / 2 + radius * sin(angle);
+		graph->points[order[i]].x = graph->width / 2.0 + radius * cos(angle);
+		graph->points[order[i]].y = graph->height / 2.0 + radius * sin(angle);
 	}
 }
 

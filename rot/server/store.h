@@ -618,7 +618,6 @@ SEAL_CHECKED int rot_store_newest_eggs(struct rot_store *store, const char *work
 				       uint64_t limit, rot_egg_fn fn, void *arg,
 				       uint64_t *ret_count, struct seal_err *err);
 /* The certificates that expire next, from now on; workload "": of all.  Revoked ones are among them. */
-typedef int (*rot_cert_fn)(void *arg, const struct rot_cert *cert, struct seal_err *err);
 SEAL_CHECKED int rot_store_next_certs(struct rot_store *store, const char *workload, int64_t now,
 				      uint64_t limit, rot_cert_fn fn, void *arg,
 				      struct seal_err *err);

@@ -57,7 +57,7 @@ for verb in "rekey" "store migrate --to sqlite" "restore $WORK/b1 --force --yes"
 	expect_exit 1 $S $verb --dir "$ROT_DIR"
 	expect_line "$WORK/err" 'another seal-rot serves'
 done
-ls "$WORK" | grep -q 'b1.new' && fail "a half backup was left"
+[ -z "$(find "$WORK" -maxdepth 1 -name "*b1.new*")" ] || fail "a half backup was left"
 if grep -aq 'PRIVATE KEY' "$WORK/b1"; then fail "a private key lies open in the backup"; fi
 stop rot
 kek=$ROT_DIR/kek
@@ -80,7 +80,7 @@ mv "$first/seal.db" "$first/seal.db.ours" && mv "$first/seal.db.theirs" "$first/
 not_served 'remembers store' "$first"
 mv "$first/seal.db.ours" "$first/seal.db"
 $S restore "$WORK/b1" --dir "$WORK/second" --force --yes >/dev/null
-ls "$WORK/second" | grep -q 'seal.db.replaced-' || fail "what was there is gone"
+[ -n "$(find "$WORK/second" -maxdepth 1 -name "seal.db.replaced-*")" ] || fail "what was there is gone"
 knows "$WORK/second" "$all" --kek-file "$kek"
 
 say "a backup with one byte changed, or cut short, is refused, and leaves nothing: $flips of each"

@@ -363,8 +363,8 @@ Test(crypto_key, spki_with_a_bit_changed_is_taken_only_if_the_library_does)
 		EVP_PKEY_free(theirs);
 		spki.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
-	/* The same point in its hybrid form; the same string with a bit that is not used. */
-	cr_expect_leq(taken, 2);
+	/* The same point in its hybrid form; the same string with 1, 2 or 4 bits not used that are zero. */
+	cr_expect_leq(taken, 4);
 }
 
 Test(crypto_csr, gives_back_the_key_it_was_made_for)

@@ -149,7 +149,7 @@ Test(rot_audit, has_an_entry_for_every_refusal_and_none_for_reading)
 
 	prepare();
 	before = count("");
-	(void)get("/v1/workloads");
+	seal_json_free(get("/v1/workloads"));
 	expect(404, "GET", "/v1/workloads/bank", NULL);
 	cr_expect_eq(count(""), before, "reading is told");
 	expect(409, "POST", "/v1/workloads", "{'name':'shop'}");
